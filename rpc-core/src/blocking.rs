@@ -1,0 +1,1 @@
+//! For callers without a runtime.

@@ -1,0 +1,174 @@
+//! What flows through the pipelines: a call on its way in, a reply on its way out.
+
+use std::{any::Any, borrow::Cow, fmt, time::Duration};
+
+use crate::{Body, Context, Metadata, Method, net::Address, server::Slot};
+
+/// One call, on either side of the wire.
+///
+/// A client's pipeline and a server's pipeline pass on the same type, by `&mut`: layers change it in place, and a layer
+/// that tries again passes the same call down once more. The lifetime is that of what a stub lends, its request; a layer
+/// that must own what it passes on asks for it with [`into_owned`](Self::take_owned).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// What is called.
+    pub method: Method,
+    /// Deadline, lane, baggage, trace, caller.
+    pub context: Context,
+    /// Headers of the user's.
+    pub metadata: Metadata,
+    /// The content-subtype of the messages.
+    pub codec: Cow<'static, str>,
+    /// The request.
+    pub body: Body<'a>,
+    /// What was asked for besides.
+    pub options: CallOptions,
+    /// Values that layers pass on inside the process.
+    pub extensions: Extensions,
+    pub(crate) slot: Option<Slot>,
+}
+
+/// A call that owns all that it carries, as plain tower services take it.
+pub type OwnedCall = Call<'static>;
+
+impl<'a> Call<'a> {
+    /// A call of a method with a body in a codec.
+    pub fn new(method: Method, codec: impl Into<Cow<'static, str>>, body: Body<'a>) -> Self {
+        Self {
+            method,
+            context: Context::new(),
+            metadata: Metadata::new(),
+            codec: codec.into(),
+            body,
+            options: CallOptions::default(),
+            extensions: Extensions::new(),
+            slot: None,
+        }
+    }
+
+    /// Moves everything into a call that owns it. This one is left empty.
+    pub fn take_owned(&mut self) -> OwnedCall {
+        Call {
+            method: self.method.clone(),
+            context: std::mem::take(&mut self.context),
+            metadata: std::mem::take(&mut self.metadata),
+            codec: self.codec.clone(),
+            body: self.body.take_owned(),
+            options: self.options.clone(),
+            extensions: std::mem::take(&mut self.extensions),
+            slot: self.slot,
+        }
+    }
+}
+
+/// What a caller may ask of a call besides its deadline. Set on a client, on a stub, or on one request.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// The content-subtype, `json` say; `None` is the first that the service lists.
+    pub codec: Option<Cow<'static, str>>,
+    /// The longest that a call may take; `None` leaves it to the method and the client.
+    pub timeout: Option<Duration>,
+    /// Whether to wait while no endpoint can be reached, until the deadline. Default: fail at once.
+    pub wait_for_ready: Option<bool>,
+    /// How requests are compressed, `gzip` say; `None` is the client's default.
+    pub compression: Option<Cow<'static, str>>,
+}
+
+impl CallOptions {
+    /// Nothing asked for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the codec by its content-subtype.
+    pub fn with_codec(mut self, codec: impl Into<Cow<'static, str>>) -> Self {
+        self.codec = Some(codec.into());
+        self
+    }
+
+    /// Sets the longest that a call may take.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Says whether to wait while no endpoint can be reached.
+    pub fn with_wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
+        self
+    }
+
+    /// Sets how requests are compressed; `identity` is not at all.
+    pub fn with_compression(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.compression = Some(name.into());
+        self
+    }
+}
+
+/// The answer to a call, if it succeeded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reply {
+    /// Headers of the user's, before the body.
+    pub metadata: Metadata,
+    /// The response.
+    pub body: Body<'static>,
+    /// Headers of the user's, after the body. Those of a stream are its own.
+    pub trailers: Metadata,
+    /// Who answered; `None` in process.
+    pub peer: Option<Address>,
+    /// Values that layers pass on inside the process.
+    pub extensions: Extensions,
+}
+
+impl Reply {
+    /// A reply without metadata.
+    pub fn new(body: Body<'static>) -> Self {
+        Self {
+            metadata: Metadata::new(),
+            body,
+            trailers: Metadata::new(),
+            peer: None,
+            extensions: Extensions::new(),
+        }
+    }
+}
+
+/// Values by type, for layers and handlers of one process. Empty, it owns no memory.
+#[derive(Clone, Default)]
+pub struct Extensions(http::Extensions);
+
+impl Extensions {
+    /// None.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a value in, and takes out the one of its type that was there.
+    pub fn insert<T: Any + Clone + Send + Sync>(&mut self, value: T) -> Option<T> {
+        self.0.insert(value)
+    }
+
+    /// The value of that type.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// The value of that type, to change.
+    pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
+        self.0.get_mut()
+    }
+
+    /// Takes the value of that type out.
+    pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
+        self.0.remove()
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extensions").field("len", &self.0.len()).finish()
+    }
+}

@@ -1,0 +1,26 @@
+//! JSON, by `serde_json`.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Codec, CodecError, Decode, Encode};
+
+/// JSON: readable by everybody, `curl` included. Subtype `json`.
+#[derive(Debug)]
+pub enum Json {}
+
+impl Codec for Json {
+    const NAME: &'static str = "json";
+}
+
+impl<T: Serialize> Encode<T> for Json {
+    fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
+        serde_json::to_writer(out.writer(), value).map_err(CodecError::new)
+    }
+}
+
+impl<T: DeserializeOwned> Decode<T> for Json {
+    fn decode(bytes: Bytes) -> Result<T, CodecError> {
+        serde_json::from_slice(&bytes).map_err(CodecError::new)
+    }
+}

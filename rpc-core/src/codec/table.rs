@@ -1,0 +1,137 @@
+//! The codecs of one message and of one method, as static tables.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Codec, CodecError, Decode, Encode};
+use crate::{
+    Method, MethodDescriptor, Status,
+    status::{Side, reason},
+};
+
+/// One codec, for one type of message.
+pub struct MessageCodec<T> {
+    name: &'static str,
+    encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
+    encoded_len: fn(&T) -> Option<usize>,
+    decode: fn(Bytes) -> Result<T, CodecError>,
+}
+
+impl<T> MessageCodec<T> {
+    /// The entry of codec `C`.
+    pub const fn of<C: Encode<T> + Decode<T>>() -> Self {
+        Self {
+            name: <C as Codec>::NAME,
+            encode: <C as Encode<T>>::encode,
+            encoded_len: <C as Encode<T>>::encoded_len,
+            decode: <C as Decode<T>>::decode,
+        }
+    }
+
+    /// The content-subtype.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Appends the encoded message to the buffer.
+    ///
+    /// # Errors
+    /// INTERNAL with reason `MESSAGE_UNENCODABLE`.
+    pub fn encode(&self, value: &T, out: &mut BytesMut) -> Result<(), Status> {
+        (self.encode)(value, out).map_err(|error| {
+            Status::internal(format!("cannot encode the message as {}: {error}", self.name))
+                .with_reason(reason::MESSAGE_UNENCODABLE)
+                .with_domain(reason::DOMAIN)
+                .with_source(error)
+        })
+    }
+
+    /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
+    pub fn encoded_len(&self, value: &T) -> Option<usize> {
+        (self.encoded_len)(value)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// INTERNAL with reason `MESSAGE_MALFORMED`.
+    pub fn decode(&self, bytes: Bytes) -> Result<T, Status> {
+        (self.decode)(bytes).map_err(|error| {
+            Status::internal(format!("cannot decode the message as {}: {error}", self.name))
+                .with_reason(reason::MESSAGE_MALFORMED)
+                .with_domain(reason::DOMAIN)
+                .with_source(error)
+        })
+    }
+}
+
+impl<T> Clone for MessageCodec<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for MessageCodec<T> {}
+
+impl<T> fmt::Debug for MessageCodec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MessageCodec").field(&self.name).finish()
+    }
+}
+
+/// A method with the types of its messages: the static that a generated stub and server share.
+#[derive(Debug)]
+pub struct MethodTypes<Req: 'static, Res: 'static> {
+    descriptor: &'static MethodDescriptor,
+    request: &'static [MessageCodec<Req>],
+    response: &'static [MessageCodec<Res>],
+}
+
+impl<Req, Res> MethodTypes<Req, Res> {
+    /// Puts the tables of both messages together. They list the same codecs in the same order.
+    pub const fn new(
+        descriptor: &'static MethodDescriptor,
+        request: &'static [MessageCodec<Req>],
+        response: &'static [MessageCodec<Res>],
+    ) -> Self {
+        assert!(request.len() == response.len() && !request.is_empty(), "one entry a codec on both sides");
+        Self { descriptor, request, response }
+    }
+
+    /// The method without its types.
+    pub const fn descriptor(&self) -> &'static MethodDescriptor {
+        self.descriptor
+    }
+
+    /// The method as a call carries it.
+    pub const fn method(&self) -> Method {
+        Method::Static(self.descriptor)
+    }
+
+    /// The tables' entries of the codec with that name; without a name, of the first.
+    ///
+    /// # Errors
+    /// UNIMPLEMENTED with reason `CODEC_UNKNOWN`, not processed.
+    pub fn codec(&self, name: Option<&str>) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
+        let index = match name {
+            None => 0,
+            Some(name) => self.request.iter().position(|codec| codec.name == name).ok_or_else(|| {
+                let offered = self.descriptor.codec_names().join(", ");
+                Status::unimplemented(format!("this method is not offered in codec `{name}`, but in: {offered}"))
+                    .with_reason(reason::CODEC_UNKNOWN)
+                    .with_domain(reason::DOMAIN)
+                    .not_processed()
+            })?,
+        };
+        Ok((self.request[index], self.response[index]))
+    }
+
+    /// The same for the caller's side: the mistake is then the caller's.
+    pub(crate) fn codec_for_client(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
+        self.codec(name).map_err(|status| status.at_side(Side::Client).at_method(&self.method()))
+    }
+}

@@ -1,0 +1,89 @@
+//! The typed face of a reply.
+
+use crate::{Extensions, Metadata};
+
+/// A message with what goes with it: metadata before and after it.
+#[derive(Debug)]
+pub struct Response<T> {
+    message: T,
+    metadata: Metadata,
+    trailers: Metadata,
+    extensions: Extensions,
+}
+
+impl<T> Response<T> {
+    /// A response without metadata.
+    pub fn new(message: T) -> Self {
+        Self { message, metadata: Metadata::new(), trailers: Metadata::new(), extensions: Extensions::new() }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &T {
+        &self.message
+    }
+
+    /// The message, to change.
+    pub fn message_mut(&mut self) -> &mut T {
+        &mut self.message
+    }
+
+    /// The message alone.
+    pub fn into_inner(self) -> T {
+        self.message
+    }
+
+    /// The same response around another message.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Response<U> {
+        Response {
+            message: f(self.message),
+            metadata: self.metadata,
+            trailers: self.trailers,
+            extensions: self.extensions,
+        }
+    }
+
+    /// Metadata that goes, or came, before the message.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The same, to add to.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
+    /// Metadata that goes, or came, after the message. Of a stream that is received see
+    /// [`Streaming::trailers`](super::Streaming::trailers).
+    pub fn trailers(&self) -> &Metadata {
+        &self.trailers
+    }
+
+    /// The same, to add to.
+    pub fn trailers_mut(&mut self) -> &mut Metadata {
+        &mut self.trailers
+    }
+
+    /// Values that layers pass on inside the process.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The same, to add to.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    pub(crate) fn from_parts(message: T, metadata: Metadata, trailers: Metadata, extensions: Extensions) -> Self {
+        Self { message, metadata, trailers, extensions }
+    }
+
+    pub(crate) fn into_parts(self) -> (T, Metadata, Metadata, Extensions) {
+        (self.message, self.metadata, self.trailers, self.extensions)
+    }
+}
+
+impl<T> From<T> for Response<T> {
+    fn from(message: T) -> Self {
+        Self::new(message)
+    }
+}

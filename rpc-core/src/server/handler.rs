@@ -1,0 +1,113 @@
+//! What the lines of a generated server call: decode, run, reply.
+
+use crate::{
+    Body, BoxFuture, Call, Context, Reply, Request, Response, Status, Streaming,
+    codec::{MessageCodec, MethodTypes},
+    message::{Typed, take_message, take_stream},
+};
+
+/// Answers a call of a unary method.
+pub fn unary<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> BoxFuture<'a, Result<Reply, Status>>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Request<Req>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
+    Box::pin(async move {
+        let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let message = take_message(&mut call.body, request_codec).await?.0;
+        let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
+        Ok(one(response, response_codec))
+    })
+}
+
+/// Answers a call of a client-streaming method.
+pub fn client_streaming<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> BoxFuture<'a, Result<Reply, Status>>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
+    Box::pin(async move {
+        let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let stream = take_stream(&mut call.body, request_codec)?;
+        let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
+        Ok(one(response, response_codec))
+    })
+}
+
+/// Answers a call of a server-streaming method.
+pub fn server_streaming<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> BoxFuture<'a, Result<Reply, Status>>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Request<Req>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
+    Box::pin(async move {
+        let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let message = take_message(&mut call.body, request_codec).await?.0;
+        let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
+        Ok(many(response, response_codec))
+    })
+}
+
+/// Answers a call of a bidirectional method.
+pub fn bidi<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> BoxFuture<'a, Result<Reply, Status>>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
+    Box::pin(async move {
+        let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let stream = take_stream(&mut call.body, request_codec)?;
+        let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
+        Ok(many(response, response_codec))
+    })
+}
+
+fn arrived<T>(call: &mut Call<'_>, message: T) -> Request<T> {
+    let peer = Context::with_current(|context| context.caller().and_then(|caller| caller.peer().cloned()));
+    Request::arrived(message, std::mem::take(&mut call.metadata), peer, std::mem::take(&mut call.extensions))
+}
+
+fn one<T: Send + 'static>(response: Response<T>, codec: MessageCodec<T>) -> Reply {
+    let (message, metadata, trailers, extensions) = response.into_parts();
+    let mut reply = Reply::new(Body::Boxed(Box::new(Typed::new(message, codec))));
+    reply.metadata = metadata;
+    reply.trailers = trailers;
+    reply.extensions = extensions;
+    reply
+}
+
+fn many<T: Send + 'static>(response: Response<Streaming<T>>, codec: MessageCodec<T>) -> Reply {
+    let (stream, metadata, trailers, extensions) = response.into_parts();
+    let mut stream = stream.in_scope(Context::current());
+    if !trailers.is_empty() {
+        stream = stream.with_trailers(trailers);
+    }
+    let mut reply = Reply::new(Body::Outgoing(stream.into_outgoing(codec)));
+    reply.metadata = metadata;
+    reply.extensions = extensions;
+    reply
+}

@@ -1,0 +1,41 @@
+//! A stage whose type is forgotten.
+
+use std::{fmt, sync::Arc};
+
+use super::Stage;
+use crate::{BoxFuture, Call, Reply, Status};
+
+/// A [`Stage`] behind a pointer: the object-safe twin, which costs one box a call.
+pub trait ErasedStage: Send + Sync {
+    /// Answers the call.
+    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
+}
+
+impl<S: Stage> ErasedStage for S {
+    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+        Box::pin(self.call(call))
+    }
+}
+
+/// A stage that was erased, and is a stage again.
+#[derive(Clone)]
+pub struct SharedStage(Arc<dyn ErasedStage>);
+
+impl SharedStage {
+    /// Erases a stage.
+    pub fn new(stage: impl Stage + 'static) -> Self {
+        Self(Arc::new(stage))
+    }
+}
+
+impl Stage for SharedStage {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
+        self.0.call_erased(call).await
+    }
+}
+
+impl fmt::Debug for SharedStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedStage")
+    }
+}

@@ -1,0 +1,80 @@
+//! The client's side of a transport.
+
+use std::{fmt, sync::Arc};
+
+use tokio::sync::watch;
+
+use crate::{BoxFuture, Call, Reply, Status, net::Address};
+
+/// Makes links to addresses.
+pub trait Transport: Send + Sync + 'static {
+    /// `grpc`, `framed`, `local`: the word by which instances list what they speak.
+    fn protocol(&self) -> &'static str;
+
+    /// A link to an address. Nothing is connected yet: the first call does, or [`Link::connect`].
+    fn link(&self, address: &Address) -> Arc<dyn Link>;
+}
+
+/// The connections to one address: made when needed, kept alive, made anew with back-off, closed.
+///
+/// Dropping the last reference closes it at once; calls that are under way fail.
+pub trait Link: Send + Sync + 'static {
+    /// Sends a call and receives its reply.
+    ///
+    /// While the link is idle or connecting, the call waits until its deadline. While the link is failing, it fails at
+    /// once with UNAVAILABLE, not processed, unless it asks to wait until ready.
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
+
+    /// Where it leads.
+    fn address(&self) -> &Address;
+
+    /// The state, and how it changes.
+    fn state(&self) -> watch::Receiver<LinkState>;
+
+    /// Starts to connect in the background, if it is idle.
+    fn connect(&self);
+
+    /// Takes no more calls; what is under way goes on, and then the connections are closed.
+    fn close(&self);
+}
+
+/// What a link can do now. The states are gRPC's.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// No connection, and none wanted.
+    #[default]
+    Idle,
+    /// The first connection is being made.
+    Connecting,
+    /// There is a connection.
+    Ready,
+    /// The last attempt to connect failed; the next one comes by itself after the back-off.
+    Failing(Status),
+    /// It was closed.
+    Closed,
+}
+
+impl LinkState {
+    /// True if there is a connection.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+
+    /// True if the last attempt to connect failed.
+    pub fn is_failing(&self) -> bool {
+        matches!(self, Self::Failing(_))
+    }
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Ready => "ready",
+            Self::Failing(_) => "failing",
+            Self::Closed => "closed",
+        })
+    }
+}

@@ -1,0 +1,2 @@
+//! rpcctl
+fn main() {}
