@@ -2,13 +2,13 @@
 
 use std::{any::Any, borrow::Cow, fmt, time::Duration};
 
-use crate::{Body, Context, Metadata, Method, net::Address, server::Slot};
+use crate::{Body, Context, Metadata, Method, context::Expiry, message::Tie, net::Address, server::Slot};
 
 /// One call, on either side of the wire.
 ///
 /// A client's pipeline and a server's pipeline pass on the same type, by `&mut`: layers change it in place, and a layer
 /// that tries again passes the same call down once more. The lifetime is that of what a stub lends, its request; a layer
-/// that must own what it passes on asks for it with [`into_owned`](Self::take_owned).
+/// that must own what it passes on asks for it with [`take_owned`](Self::take_owned).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
@@ -27,6 +27,8 @@ pub struct Call<'a> {
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
     pub(crate) slot: Option<Slot>,
+    /// In process: ties the request stream to the call.
+    pub(crate) tie: Option<Tie>,
 }
 
 /// A call that owns all that it carries, as plain tower services take it.
@@ -44,20 +46,24 @@ impl<'a> Call<'a> {
             options: CallOptions::default(),
             extensions: Extensions::new(),
             slot: None,
+            tie: None,
         }
     }
 
-    /// Moves everything into a call that owns it. This one is left empty.
+    /// Moves everything into a call that owns it. This one is left empty, but for deadline, lane, baggage and trace: whoever
+    /// waits for it still knows for how long and what for.
     pub fn take_owned(&mut self) -> OwnedCall {
+        let kept = self.context.child();
         Call {
             method: self.method.clone(),
-            context: std::mem::take(&mut self.context),
+            context: std::mem::replace(&mut self.context, kept),
             metadata: std::mem::take(&mut self.metadata),
             codec: self.codec.clone(),
             body: self.body.take_owned(),
             options: self.options.clone(),
             extensions: std::mem::take(&mut self.extensions),
             slot: self.slot,
+            tie: self.tie.take(),
         }
     }
 }
@@ -105,6 +111,16 @@ impl CallOptions {
         self.compression = Some(name.into());
         self
     }
+
+    /// These options, and those of `others` where these say nothing.
+    pub fn or(self, others: &Self) -> Self {
+        Self {
+            codec: self.codec.or_else(|| others.codec.clone()),
+            timeout: self.timeout.or(others.timeout),
+            wait_for_ready: self.wait_for_ready.or(others.wait_for_ready),
+            compression: self.compression.or_else(|| others.compression.clone()),
+        }
+    }
 }
 
 /// The answer to a call, if it succeeded.
@@ -119,8 +135,13 @@ pub struct Reply {
     pub trailers: Metadata,
     /// Who answered; `None` in process.
     pub peer: Option<Address>,
+    /// Ends the reading of the body once the call's deadline passes. The layer that keeps the deadline hands its timer
+    /// on here, so that a call has one timer from its start to the last message of its body.
+    pub expiry: Option<Expiry>,
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
+    /// In process: the request stream, which may end the call while the reply is read.
+    pub(crate) tie: Option<Tie>,
 }
 
 impl Reply {
@@ -131,10 +152,21 @@ impl Reply {
             body,
             trailers: Metadata::new(),
             peer: None,
+            expiry: None,
             extensions: Extensions::new(),
+            tie: None,
         }
     }
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<OwnedCall>();
+    is_send::<Reply>();
+    // Both are moved from stage to stage.
+    assert!(size_of::<OwnedCall>() <= 320);
+    assert!(size_of::<Reply>() <= 160);
+};
 
 /// Values by type, for layers and handlers of one process. Empty, it owns no memory.
 #[derive(Clone, Default)]

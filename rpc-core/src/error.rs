@@ -18,7 +18,11 @@ pub struct BuildError {
 impl BuildError {
     /// A mistake in `field`; `problem` says what is wrong and what is accepted instead.
     pub fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), problem: problem.into(), source: None }
+        Self {
+            field: field.into(),
+            problem: problem.into(),
+            source: None,
+        }
     }
 
     /// Adds the error that caused this one.

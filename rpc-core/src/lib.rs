@@ -31,10 +31,17 @@ pub mod message;
 pub mod metadata;
 pub mod method;
 pub mod net;
+mod private;
 pub mod server;
 pub mod stage;
 pub mod status;
 pub mod transport;
+
+/// What generated code needs; no part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::private::*;
+}
 
 pub use self::{
     call::{Call, CallOptions, Extensions, OwnedCall, Reply},

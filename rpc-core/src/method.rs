@@ -43,7 +43,11 @@ pub struct ServiceDescriptor {
 impl ServiceDescriptor {
     /// A service known at compile time; `name` is the full one, `shop.v1.Inventory`.
     pub const fn new(name: &'static str, methods: &'static [MethodDescriptor]) -> Self {
-        Self { name: Cow::Borrowed(name), methods: Cow::Borrowed(methods), file: None }
+        Self {
+            name: Cow::Borrowed(name),
+            methods: Cow::Borrowed(methods),
+            file: None,
+        }
     }
 
     /// A service made at run time.
@@ -52,7 +56,11 @@ impl ServiceDescriptor {
     /// If `name` is not a dotted identifier.
     pub fn shared(name: String, methods: Vec<MethodDescriptor>) -> Result<Self, BuildError> {
         check_name("service", &name)?;
-        Ok(Self { name: Cow::Owned(name), methods: Cow::Owned(methods), file: None })
+        Ok(Self {
+            name: Cow::Owned(name),
+            methods: Cow::Owned(methods),
+            file: None,
+        })
     }
 
     /// Adds the encoded `google.protobuf.FileDescriptorSet` that the service was generated from.
@@ -90,7 +98,13 @@ pub struct MethodDescriptor {
 impl MethodDescriptor {
     /// A method known at compile time; `path` is `/package.Service/Method`.
     pub const fn new(path: &'static str, shape: Shape) -> Self {
-        Self { path: Cow::Borrowed(path), shape, idempotent: false, timeout: None, codecs: &[] }
+        Self {
+            path: Cow::Borrowed(path),
+            shape,
+            idempotent: false,
+            timeout: None,
+            codecs: &[],
+        }
     }
 
     /// A method made at run time.
@@ -236,5 +250,8 @@ fn check_name(field: &'static str, name: &str) -> Result<(), BuildError> {
     if name.len() <= 1024 && name.split('.').all(part_is_name) {
         return Ok(());
     }
-    Err(BuildError::new(field, format!("`{name}` is not a name: write letters, digits and `_`, with dots between")))
+    Err(BuildError::new(
+        field,
+        format!("`{name}` is not a name: write letters, digits and `_`, with dots between"),
+    ))
 }

@@ -1,10 +1,19 @@
 //! The four shapes of a call, from the caller's side.
 
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
 use crate::{
-    Body, Call, Channel, Context, Deadline, Reply, Request, Response, Result, Stage, Status, Streaming,
+    Body, BoxFuture, Call, Channel, Context, Deadline, Extensions, Metadata, Method, Reply, Request,
+    Response, Result, Stage, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
-    context::{child_of_current, until},
-    message::{RequestParts, Typed, take_message, take_stream},
+    context::{Expiry, child_of_current, given_up},
+    message::{Received, Role, Typed, take_message, take_stream, take_whole},
+    status::Side,
 };
 
 /// Calls a unary method.
@@ -17,12 +26,11 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let start = Start::new(channel, types, request);
+    let (message, mut start) = Start::new(channel, types, request);
     async move {
-        let (request, response) = start.codecs?;
-        let mut value = Typed::new(start.message, request);
-        let reply = run(start.channel, types, start.parts, start.context, request, Body::Value(&mut value)).await?;
-        received_one(types, reply, response).await
+        let (request, response) = start.codecs()?;
+        let mut value = Typed::new(message, request);
+        start.call_one(Body::Value(&mut value), response).await
     }
 }
 
@@ -36,12 +44,12 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let start = Start::new(channel, types, request);
+    let (stream, mut start) = Start::streaming(channel, types, request);
     async move {
-        let (request, response) = start.codecs?;
-        let body = Body::Outgoing(start.message.into_outgoing(request));
-        let reply = run(start.channel, types, start.parts, start.context, request, body).await?;
-        received_one(types, reply, response).await
+        let (request, response) = start.codecs()?;
+        start
+            .call_one(Body::Outgoing(stream.into_outgoing(request)), response)
+            .await
     }
 }
 
@@ -55,12 +63,11 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let start = Start::new(channel, types, request);
+    let (message, mut start) = Start::new(channel, types, request);
     async move {
-        let (request, response) = start.codecs?;
-        let mut value = Typed::new(start.message, request);
-        let reply = run(start.channel, types, start.parts, start.context, request, Body::Value(&mut value)).await?;
-        received_many(reply, response)
+        let (request, response) = start.codecs()?;
+        let mut value = Typed::new(message, request);
+        start.call_many(Body::Value(&mut value), response).await
     }
 }
 
@@ -74,80 +81,169 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let start = Start::new(channel, types, request);
+    let (stream, mut start) = Start::streaming(channel, types, request);
     async move {
-        let (request, response) = start.codecs?;
-        let body = Body::Outgoing(start.message.into_outgoing(request));
-        let reply = run(start.channel, types, start.parts, start.context, request, body).await?;
-        received_many(reply, response)
+        let (request, response) = start.codecs()?;
+        start
+            .call_many(Body::Outgoing(stream.into_outgoing(request)), response)
+            .await
     }
 }
 
 /// What is settled when a stub is called, before anything is polled.
-struct Start<Req: 'static, Res: 'static, M> {
+struct Start<Req: 'static, Res: 'static> {
     channel: Channel,
-    codecs: Result<(MessageCodec<Req>, MessageCodec<Res>)>,
+    types: &'static MethodTypes<Req, Res>,
     context: Context,
-    message: M,
-    parts: RequestParts,
+    /// Gives the call up, if the caller gave it a context that somebody else holds as well. The current context needs no
+    /// such thing: a call is dropped with the handler that makes it, and [`spawn`](crate::context::spawn)ed work too.
+    given_up: Option<CancellationToken>,
+    metadata: Metadata,
+    extensions: Extensions,
+    timeout: Option<Duration>,
+    wait_for_ready: Option<bool>,
 }
 
-impl<Req, Res, M> Start<Req, Res, M> {
-    fn new(channel: &Channel, types: &'static MethodTypes<Req, Res>, request: Request<M>) -> Self {
-        let (message, mut parts) = request.into_parts();
-        let context = parts.context.take().map_or_else(child_of_current, |context| context.child());
-        let codecs = types.codec_for_client(channel.options().codec.as_deref());
-        Self { channel: channel.clone(), codecs, context, message, parts }
+impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
+    fn new<M>(channel: &Channel, types: &'static MethodTypes<Req, Res>, request: Request<M>) -> (M, Self) {
+        let (message, parts) = request.into_parts();
+        let (context, given_up) = match parts.context {
+            Some(context) => (context.child(), context.cancellation().token_if_made().cloned()),
+            None => (child_of_current(), None),
+        };
+        let start = Self {
+            channel: channel.clone(),
+            types,
+            context,
+            given_up,
+            metadata: parts.metadata,
+            extensions: parts.extensions,
+            timeout: parts.timeout,
+            wait_for_ready: parts.wait_for_ready,
+        };
+        (message, start)
+    }
+
+    fn streaming(
+        channel: &Channel,
+        types: &'static MethodTypes<Req, Res>,
+        request: Request<Streaming<Req>>,
+    ) -> (Streaming<Req>, Self) {
+        let context = request.context();
+        let (stream, start) = Self::new(channel, types, request);
+        (stream.sent_from(context, Role::Caller), start)
+    }
+
+    /// The codecs of both messages.
+    fn codecs(&self) -> Result<(MessageCodec<Req>, MessageCodec<Res>)> {
+        let codecs = self
+            .types
+            .codec_for_client(self.channel.options().codec.as_deref());
+        codecs.map_err(Status::received)
+    }
+
+    /// Makes a call that is answered by one message.
+    async fn call_one(&mut self, body: Body<'_>, codec: MessageCodec<Res>) -> Result<Response<Res>> {
+        let (given_up, types) = (self.given_up.clone(), self.types);
+        let call = pin!(async {
+            let mut reply = self.send(codec.name(), body).await?;
+            let (message, trailers) = match take_whole(&mut reply.body, codec) {
+                Some(message) => (message?, reply.trailers),
+                None => arriving(&mut reply, codec).await?,
+            };
+            Ok(Response::from_parts(
+                message,
+                reply.metadata,
+                trailers,
+                reply.extensions,
+            ))
+        });
+        let result = unless(given_up, call).await;
+        result.map_err(|status| failed(status, &types.method()))
+    }
+
+    /// Makes a call that is answered by a stream.
+    async fn call_many(
+        &mut self,
+        body: Body<'_>,
+        codec: MessageCodec<Res>,
+    ) -> Result<Response<Streaming<Res>>> {
+        let method = self.types.method();
+        let given_up = self.given_up.clone();
+        let call = pin!(self.send(codec.name(), body));
+        let received = unless(given_up.clone(), call).await.and_then(|mut reply| {
+            let stream = take_stream(&mut reply.body, codec)?;
+            Ok((stream, reply))
+        });
+        let (stream, reply) = received.map_err(|status| failed(status, &method))?;
+        let received = Received {
+            method,
+            expiry: reply.expiry,
+            given_up,
+            tie: reply.tie,
+        };
+        Ok(Response::from_parts(
+            stream.received(received),
+            reply.metadata,
+            reply.trailers,
+            reply.extensions,
+        ))
+    }
+
+    /// Sends a call through the pipeline. The reply comes with the timer of the deadline that was in force.
+    async fn send(&mut self, codec: &'static str, body: Body<'_>) -> Result<Reply> {
+        let mut call = self.call(codec, body);
+        let mut reply = self.channel.pipeline().call(&mut call).await?;
+        if reply.expiry.is_none() {
+            reply.expiry = call.context.deadline().map(Expiry::new);
+        }
+        Ok(reply)
+    }
+
+    fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a> {
+        let options = self.channel.options();
+        let mut call = Call::new(self.types.method(), codec, body);
+        call.metadata = std::mem::take(&mut self.metadata);
+        call.extensions = std::mem::take(&mut self.extensions);
+        call.options.wait_for_ready = self.wait_for_ready.or(options.wait_for_ready);
+        call.options.compression.clone_from(&options.compression);
+        call.options.timeout = match (self.timeout, options.timeout) {
+            (Some(own), Some(usual)) => Some(own.min(usual)),
+            (own, usual) => own.or(usual),
+        };
+        let context = std::mem::take(&mut self.context);
+        call.context = context.bounded_by(call.options.timeout.map(Deadline::after));
+        call
     }
 }
 
-/// Sends a call through the pipeline. The reply comes with the deadline that was in force.
-async fn run<Req, Res>(
-    channel: Channel,
-    types: &'static MethodTypes<Req, Res>,
-    parts: RequestParts,
-    context: Context,
-    codec: MessageCodec<Req>,
-    body: Body<'_>,
-) -> Result<(Reply, Option<Deadline>)> {
-    let mut call = Call::new(types.method(), codec.name(), body);
-    call.metadata = parts.metadata;
-    call.extensions = parts.extensions;
-    let options = channel.options();
-    call.options.wait_for_ready = parts.wait_for_ready.or(options.wait_for_ready);
-    call.options.compression.clone_from(&options.compression);
-    call.options.timeout = match (parts.timeout, options.timeout) {
-        (Some(own), Some(usual)) => Some(own.min(usual)),
-        (own, usual) => own.or(usual),
+/// The one message of a reply that is still arriving, and what follows it.
+async fn arriving<T: Send + 'static>(reply: &mut Reply, codec: MessageCodec<T>) -> Result<(T, Metadata)> {
+    let message = pin!(take_message(&mut reply.body, codec));
+    let message = match &mut reply.expiry {
+        Some(expiry) => expiry.run(message).await,
+        None => message.await,
     };
-    call.context = context.bounded_by(call.options.timeout.map(Deadline::after));
-    match channel.pipeline().call(&mut call).await {
-        Ok(reply) => Ok((reply, call.context.deadline())),
-        Err(status) => Err(failed(status, types)),
+    if let Some(tie) = &reply.tie {
+        tie.end();
     }
+    let (message, trailers) = message.map_err(|status| status.at_side(Side::Client))?;
+    let own = std::mem::take(&mut reply.trailers);
+    Ok((message, if trailers.is_empty() { own } else { trailers }))
 }
 
-async fn received_one<Req, Res: Send + 'static>(
-    types: &'static MethodTypes<Req, Res>,
-    (mut reply, deadline): (Reply, Option<Deadline>),
-    codec: MessageCodec<Res>,
-) -> Result<Response<Res>> {
-    let message = until(deadline, take_message(&mut reply.body, codec)).await;
-    let (message, mut trailers) = message.map_err(|status| failed(status, types))?;
-    if trailers.is_empty() {
-        trailers = reply.trailers;
-    }
-    Ok(Response::from_parts(message, reply.metadata, trailers, reply.extensions))
+/// Runs a call, unless the caller gives it up.
+async fn unless<T>(
+    token: Option<CancellationToken>,
+    call: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
+) -> Result<T> {
+    let Some(token) = token else {
+        return call.await;
+    };
+    let answer: BoxFuture<'_, Option<Result<T>>> = Box::pin(token.run_until_cancelled(call));
+    answer.await.unwrap_or_else(|| Err(given_up()))
 }
 
-fn received_many<Res: Send + 'static>(
-    (mut reply, deadline): (Reply, Option<Deadline>),
-    codec: MessageCodec<Res>,
-) -> Result<Response<Streaming<Res>>> {
-    let stream = take_stream(&mut reply.body, codec)?.received(deadline);
-    Ok(Response::from_parts(stream, reply.metadata, reply.trailers, reply.extensions))
-}
-
-fn failed<Req, Res>(status: Status, types: &'static MethodTypes<Req, Res>) -> Status {
-    status.at_method(&types.method()).received()
+fn failed(status: Status, method: &Method) -> Status {
+    status.at_method(method).received()
 }

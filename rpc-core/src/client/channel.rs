@@ -14,12 +14,18 @@ pub struct Channel {
 impl Channel {
     /// Of a pipeline.
     pub fn new(pipeline: impl Stage + 'static) -> Self {
-        Self { pipeline: SharedStage::new(pipeline), options: Arc::default() }
+        Self {
+            pipeline: SharedStage::new(pipeline),
+            options: Arc::default(),
+        }
     }
 
-    /// The same channel, with other options for the calls made through it.
+    /// The same channel, with options for the calls made through the new one. What they leave open stays as it is here.
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self { pipeline: self.pipeline.clone(), options: Arc::new(options) }
+        Self {
+            pipeline: self.pipeline.clone(),
+            options: Arc::new(options.or(&self.options)),
+        }
     }
 
     /// What the calls made through it ask for.
@@ -41,6 +47,13 @@ impl From<&Channel> for Channel {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
+
+const _: () = {
+    const fn is_shared<T: Send + Sync + Clone>() {}
+    is_shared::<Channel>();
+};

@@ -11,7 +11,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, CodecError, Decode, Encode};
+use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
 
 /// The most memory, in bytes, that one message may make the decoder ask for: 64 MiB.
 pub const DECODE_LIMIT_BYTES: usize = 64 << 20;
@@ -35,10 +35,14 @@ impl<T: Serialize> Encode<T> for Bincode {
 impl<T: DeserializeOwned> Decode<T> for Bincode {
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
-        let (value, read) = bincode::serde::decode_from_slice(&bytes, config).map_err(CodecError::new)?;
+        let decoded = bincode::serde::decode_from_slice(&bytes, config).map_err(CodecError::new)?;
+        let (Bounded(value), read) = decoded;
         if read == bytes.len() {
             return Ok(value);
         }
-        Err(CodecError::new(format!("{} bytes follow the message", bytes.len() - read)))
+        Err(CodecError::new(format!(
+            "{} bytes follow the message",
+            bytes.len() - read
+        )))
     }
 }

@@ -14,6 +14,8 @@ mod error;
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(any(feature = "postcard", feature = "bincode"))]
+mod nested;
 #[cfg(feature = "postcard")]
 mod postcard;
 #[cfg(feature = "prost")]
@@ -36,6 +38,10 @@ pub use self::{
     error::CodecError,
     table::{MessageCodec, MethodTypes},
 };
+
+/// How deep a message may nest. Messages from a peer must not exhaust the stack.
+#[cfg(any(feature = "msgpack", feature = "postcard", feature = "bincode"))]
+const MAX_DEPTH: usize = 128;
 
 /// A way to write messages as bytes.
 ///

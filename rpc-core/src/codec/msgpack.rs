@@ -5,9 +5,12 @@
 //! form without names was rejected as a default, because adding a field then breaks old peers.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
-use super::{Codec, CodecError, Decode, Encode};
+use super::{Codec, CodecError, Decode, Encode, MAX_DEPTH};
 
 /// MessagePack with named fields. Subtype `msgpack`.
 #[derive(Debug)]
@@ -25,11 +28,14 @@ impl<T: Serialize> Encode<T> for MsgPack {
 
 impl<T: DeserializeOwned> Decode<T> for MsgPack {
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
-        let mut rest = &bytes[..];
-        let value = rmp_serde::from_read(&mut rest).map_err(CodecError::new)?;
-        if rest.is_empty() {
-            return Ok(value);
+        let bytes = &bytes[..];
+        let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+        reader.set_max_depth(MAX_DEPTH);
+        let value = T::deserialize(&mut reader).map_err(CodecError::new)?;
+        // The reader does not say how far it got, but at the end there is no marker of another value.
+        match IgnoredAny::deserialize(&mut reader) {
+            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+            _ => Err(CodecError::new("more bytes follow the message")),
         }
-        Err(CodecError::new(format!("{} bytes follow the message", rest.len())))
     }
 }

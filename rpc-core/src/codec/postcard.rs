@@ -5,7 +5,7 @@
 use bytes::{Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, CodecError, Decode, Encode};
+use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
 
 /// Postcard. Subtype `postcard`. For peers of the same version.
 #[derive(Debug)]
@@ -24,8 +24,11 @@ impl<T: Serialize> Encode<T> for Postcard {
 impl<T: DeserializeOwned> Decode<T> for Postcard {
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         match postcard::take_from_bytes(&bytes).map_err(CodecError::new)? {
-            (value, []) => Ok(value),
-            (_, rest) => Err(CodecError::new(format!("{} bytes follow the message", rest.len()))),
+            (Bounded(value), []) => Ok(value),
+            (_, rest) => Err(CodecError::new(format!(
+                "{} bytes follow the message",
+                rest.len()
+            ))),
         }
     }
 }

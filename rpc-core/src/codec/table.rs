@@ -1,13 +1,16 @@
 //! The codecs of one message and of one method, as static tables.
 
-use std::fmt;
+use std::{
+    fmt,
+    panic::{self, AssertUnwindSafe},
+};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{Codec, CodecError, Decode, Encode};
 use crate::{
     Method, MethodDescriptor, Status,
-    status::{Side, reason},
+    status::{Side, excerpt, reason},
 };
 
 /// One codec, for one type of message.
@@ -29,6 +32,21 @@ impl<T> MessageCodec<T> {
         }
     }
 
+    /// An entry made of its parts.
+    pub(crate) const fn from_parts(
+        name: &'static str,
+        encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
+        encoded_len: fn(&T) -> Option<usize>,
+        decode: fn(Bytes) -> Result<T, CodecError>,
+    ) -> Self {
+        Self {
+            name,
+            encode,
+            encoded_len,
+            decode,
+        }
+    }
+
     /// The content-subtype.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -37,13 +55,23 @@ impl<T> MessageCodec<T> {
     /// Appends the encoded message to the buffer.
     ///
     /// # Errors
-    /// INTERNAL with reason `MESSAGE_UNENCODABLE`.
+    /// INTERNAL with reason `MESSAGE_UNENCODABLE`, also if the message's own code panics: transports encode where a panic
+    /// would end other calls too. The buffer is then as it was.
     pub fn encode(&self, value: &T, out: &mut BytesMut) -> Result<(), Status> {
-        (self.encode)(value, out).map_err(|error| {
-            Status::internal(format!("cannot encode the message as {}: {error}", self.name))
-                .with_reason(reason::MESSAGE_UNENCODABLE)
-                .with_domain(reason::DOMAIN)
-                .with_source(error)
+        let before = out.len();
+        let encoded = panic::catch_unwind(AssertUnwindSafe(|| (self.encode)(value, out)))
+            .unwrap_or_else(|_| Err(CodecError::new("the message panicked")));
+        encoded.map_err(|error| {
+            out.truncate(before);
+            let text = error.to_string();
+            Status::internal(format!(
+                "cannot encode the message as {}: {}",
+                self.name,
+                excerpt(&text)
+            ))
+            .with_reason(reason::MESSAGE_UNENCODABLE)
+            .with_domain(reason::DOMAIN)
+            .with_source(error)
         })
     }
 
@@ -58,10 +86,15 @@ impl<T> MessageCodec<T> {
     /// INTERNAL with reason `MESSAGE_MALFORMED`.
     pub fn decode(&self, bytes: Bytes) -> Result<T, Status> {
         (self.decode)(bytes).map_err(|error| {
-            Status::internal(format!("cannot decode the message as {}: {error}", self.name))
-                .with_reason(reason::MESSAGE_MALFORMED)
-                .with_domain(reason::DOMAIN)
-                .with_source(error)
+            let text = error.to_string();
+            Status::internal(format!(
+                "cannot decode the message as {}: {}",
+                self.name,
+                excerpt(&text)
+            ))
+            .with_reason(reason::MESSAGE_MALFORMED)
+            .with_domain(reason::DOMAIN)
+            .with_source(error)
         })
     }
 }
@@ -90,13 +123,23 @@ pub struct MethodTypes<Req: 'static, Res: 'static> {
 
 impl<Req, Res> MethodTypes<Req, Res> {
     /// Puts the tables of both messages together. They list the same codecs in the same order.
+    ///
+    /// # Panics
+    /// At compile time, if the tables are of different lengths or empty.
     pub const fn new(
         descriptor: &'static MethodDescriptor,
         request: &'static [MessageCodec<Req>],
         response: &'static [MessageCodec<Res>],
     ) -> Self {
-        assert!(request.len() == response.len() && !request.is_empty(), "one entry a codec on both sides");
-        Self { descriptor, request, response }
+        assert!(
+            request.len() == response.len() && !request.is_empty(),
+            "one entry a codec on both sides"
+        );
+        Self {
+            descriptor,
+            request,
+            response,
+        }
     }
 
     /// The method without its types.
@@ -116,13 +159,19 @@ impl<Req, Res> MethodTypes<Req, Res> {
     pub fn codec(&self, name: Option<&str>) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
         let index = match name {
             None => 0,
-            Some(name) => self.request.iter().position(|codec| codec.name == name).ok_or_else(|| {
-                let offered = self.descriptor.codec_names().join(", ");
-                Status::unimplemented(format!("this method is not offered in codec `{name}`, but in: {offered}"))
+            Some(name) => self
+                .request
+                .iter()
+                .position(|codec| codec.name == name)
+                .ok_or_else(|| {
+                    let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
+                    Status::unimplemented(format!(
+                        "this method is not offered in codec `{name}`, but in: {offered}"
+                    ))
                     .with_reason(reason::CODEC_UNKNOWN)
                     .with_domain(reason::DOMAIN)
                     .not_processed()
-            })?,
+                })?,
         };
         Ok((self.request[index], self.response[index]))
     }
@@ -132,6 +181,7 @@ impl<Req, Res> MethodTypes<Req, Res> {
         &self,
         name: Option<&str>,
     ) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
-        self.codec(name).map_err(|status| status.at_side(Side::Client).at_method(&self.method()))
+        self.codec(name)
+            .map_err(|status| status.at_side(Side::Client).at_method(&self.method()))
     }
 }

@@ -13,7 +13,11 @@ pub struct Caller {
 impl Caller {
     /// A caller over a connection of `protocol`: `grpc`, `framed`, `local`.
     pub const fn new(protocol: &'static str) -> Self {
-        Self { peer: None, local: None, protocol }
+        Self {
+            peer: None,
+            local: None,
+            protocol,
+        }
     }
 
     /// Sets both addresses.

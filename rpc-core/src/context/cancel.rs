@@ -4,6 +4,11 @@ use std::sync::OnceLock;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::{
+    Status,
+    status::{Side, reason},
+};
+
 /// Tells when a call is given up.
 ///
 /// The token behind it is made when it is first asked for or cloned: most calls never do either, and pay nothing.
@@ -31,12 +36,19 @@ impl Cancellation {
         self.token().cancel();
     }
 
-    /// Cancels when it is dropped, unless [`disarm`](CancelGuard::disarm)ed: dispatch holds one while a handler runs.
-    pub fn guard(&self) -> CancelGuard<'_> {
-        CancelGuard(Some(self))
+    /// Gives the call up, if anybody could notice.
+    pub(crate) fn cancel_if_watched(&self) {
+        if let Some(token) = self.0.get() {
+            token.cancel();
+        }
     }
 
-    fn token(&self) -> &CancellationToken {
+    /// The token, if somebody asked for it. Without one, nobody can give the call up by this context.
+    pub(crate) fn token_if_made(&self) -> Option<&CancellationToken> {
+        self.0.get()
+    }
+
+    pub(crate) fn token(&self) -> &CancellationToken {
         self.0.get_or_init(CancellationToken::new)
     }
 }
@@ -47,23 +59,10 @@ impl Clone for Cancellation {
     }
 }
 
-/// Cancels when it is dropped.
-#[derive(Debug)]
-#[must_use = "dropping the guard cancels"]
-pub struct CancelGuard<'a>(Option<&'a Cancellation>);
-
-impl CancelGuard<'_> {
-    /// The work is done: nothing is cancelled.
-    pub fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for CancelGuard<'_> {
-    fn drop(&mut self) {
-        // Nobody asked for a token: nobody listens.
-        if let Some(token) = self.0.and_then(|cancellation| cancellation.0.get()) {
-            token.cancel();
-        }
-    }
+/// What a call ends with whose context was given up.
+pub(crate) fn given_up() -> Status {
+    Status::cancelled("the context of the call was given up")
+        .with_reason(reason::CALLER_GONE)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Client)
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub struct Deadline(Instant);
 
 /// More than anybody waits, and little enough that no addition overflows: 100 years.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
 
 impl Deadline {
     /// The deadline `timeout` from now; more than 100 years counts as 100 years.

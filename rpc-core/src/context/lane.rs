@@ -48,7 +48,11 @@ pub struct InvalidLane(());
 
 impl fmt::Display for InvalidLane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a lane: write 1 to {} characters of letters, digits, `_`, `.` and `-`", Lane::MAX_LEN)
+        write!(
+            f,
+            "not a lane: write 1 to {} characters of letters, digits, `_`, `.` and `-`",
+            Lane::MAX_LEN
+        )
     }
 }
 

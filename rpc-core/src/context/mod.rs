@@ -9,26 +9,31 @@
 //! and the cancellation token is made when somebody first asks for it.
 
 mod baggage;
-mod cancel;
 mod caller;
+mod cancel;
 mod deadline;
 mod expiry;
 mod lane;
 mod scope;
 mod trace;
+mod wire;
 
 use std::sync::Arc;
 
-pub(crate) use self::scope::child_of_current;
 pub use self::{
-    baggage::Baggage,
+    baggage::{Baggage, InvalidBaggage},
     caller::Caller,
-    cancel::{Cancellation, CancelGuard},
+    cancel::Cancellation,
     deadline::Deadline,
-    expiry::{Expiry, until},
+    expiry::{Expiry, Until, until},
     lane::{InvalidLane, Lane},
     scope::{Scoped, spawn},
     trace::TraceContext,
+    wire::{BAGGAGE_KEY, LANE_KEY, TRACEPARENT_KEY, TRACESTATE_KEY},
+};
+pub(crate) use self::{
+    cancel::given_up,
+    scope::{child_of_current, enter_shared, scope},
 };
 
 /// The context of a call.
@@ -101,7 +106,9 @@ impl Context {
 
     /// Names and values that travel over every hop.
     pub fn baggage(&self) -> &Baggage {
-        self.carried.as_ref().map_or(Baggage::none(), |carried| &carried.baggage)
+        self.carried
+            .as_ref()
+            .map_or(Baggage::none(), |carried| &carried.baggage)
     }
 
     /// Sets them.
@@ -154,7 +161,7 @@ impl Context {
 
     /// Runs a future in this context.
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
-        scope::scope(self.clone(), future)
+        scope(self.clone(), future)
     }
 
     /// Runs blocking code in this context.
@@ -167,7 +174,19 @@ impl Context {
         scope::with_current(f)
     }
 
+    /// True if a wire has anything to carry besides the deadline.
+    fn carries_anything(&self) -> bool {
+        self.carried.is_some()
+    }
+
     fn carried_mut(&mut self) -> &mut Carried {
         Arc::make_mut(self.carried.get_or_insert_default())
     }
 }
+
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Context>();
+    // It is in each call.
+    assert!(size_of::<Context>() <= 64);
+};

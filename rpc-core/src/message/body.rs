@@ -95,22 +95,15 @@ pub trait Outgoing: Send {
     /// Appends the next encoded message to the buffer; `None` at the end.
     ///
     /// An error ends the stream: it is the last item.
-    fn poll_encode(
-        &mut self,
-        cx: &mut Poller<'_>,
-        out: &mut BytesMut,
-    ) -> Poll<Option<Result<(), Status>>>;
+    fn poll_encode(&mut self, cx: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>>;
 
     /// Trailing metadata; asked once, after the end.
     fn take_trailers(&mut self) -> Metadata {
         Metadata::new()
     }
 
-    /// The [`Streaming`](super::Streaming) that this sends, for who knows the message's type.
+    /// The [`Streaming`](super::Streaming) that this sends, for who knows the message's type and takes it out.
     fn as_any(&mut self) -> &mut dyn Any;
-
-    /// The same, owned.
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
 /// Messages that arrive, without framing and decompressed.
@@ -129,3 +122,9 @@ pub trait Incoming: Send {
     /// Moves the stream into a box of its own; who lent it sees it empty.
     fn detach(&mut self) -> Box<dyn Incoming>;
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Body<'static>>();
+    assert!(size_of::<Body<'static>>() <= 40);
+};

@@ -1,20 +1,24 @@
 //! Messages: what a call carries, typed at its ends and bytes in between.
 
 mod body;
+mod compression;
 mod receive;
 mod request;
 mod response;
 mod streaming;
+mod tie;
 mod typed;
 
-pub(crate) use self::{
-    receive::{take_message, take_stream},
-    request::RequestParts,
-};
 pub use self::{
     body::{Body, Encoded, Incoming, Outgoing, Value},
+    compression::{ReceivedCompressed, SendCompressed},
     request::Request,
     response::Response,
     streaming::{Sender, Streaming},
     typed::Typed,
+};
+pub(crate) use self::{
+    receive::{take_message, take_stream, take_whole},
+    streaming::{Received, Role},
+    tie::Tie,
 };

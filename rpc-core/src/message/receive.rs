@@ -4,7 +4,6 @@
 //! sides use the same type, and goes through the codec if not (two traits for one service, say).
 
 use std::{
-    any::Any,
     future::poll_fn,
     task::{Context as Poller, Poll, ready},
 };
@@ -19,15 +18,34 @@ pub(crate) async fn take_message<T: Send + 'static>(
     body: &mut Body<'_>,
     codec: MessageCodec<T>,
 ) -> Result<(T, Metadata), Status> {
+    if let Some(message) = take_whole(body, codec) {
+        return Ok((message?, Metadata::new()));
+    }
     match std::mem::replace(body, Body::Empty) {
-        Body::Empty => Err(miscounted("none")),
-        Body::Value(value) => Ok((take_value(value, codec)?, Metadata::new())),
-        Body::Boxed(mut value) => Ok((take_value(&mut *value, codec)?, Metadata::new())),
-        Body::Encoded(encoded) => Ok((codec.decode(encoded.bytes)?, Metadata::new())),
         Body::Arriving(stream) => take_only(stream, codec).await,
         Body::Incoming(mut stream) => take_only(&mut *stream, codec).await,
         Body::Outgoing(stream) => take_only(&mut Relayed::new(stream), codec).await,
+        _ => Err(miscounted("none")),
     }
+}
+
+/// The message of a body that is no stream; `None` if it is one. Nothing has to be waited for then.
+pub(crate) fn take_whole<T: Send + 'static>(
+    body: &mut Body<'_>,
+    codec: MessageCodec<T>,
+) -> Option<Result<T, Status>> {
+    if matches!(body, Body::Arriving(_) | Body::Incoming(_) | Body::Outgoing(_)) {
+        return None;
+    }
+    // What is encoded stays for another attempt: that costs nothing.
+    if let Body::Encoded(encoded) = body {
+        return Some(codec.decode(encoded.bytes.clone()));
+    }
+    Some(match std::mem::replace(body, Body::Empty) {
+        Body::Value(value) => take_value(value, codec),
+        Body::Boxed(mut value) => take_value(&mut *value, codec),
+        _ => Err(miscounted("none")),
+    })
 }
 
 /// Takes the stream that a body must hold.
@@ -42,21 +60,10 @@ pub(crate) fn take_stream<T: Send + 'static>(
         Body::Encoded(encoded) => Ok(Streaming::from_iter([codec.decode(encoded.bytes)?])),
         Body::Arriving(stream) => Ok(Streaming::from_incoming(stream.detach(), codec)),
         Body::Incoming(stream) => Ok(Streaming::from_incoming(stream, codec)),
-        Body::Outgoing(stream) => Ok(match stream.downcast::<T>() {
-            Ok(stream) => stream,
-            Err(stream) => Streaming::from_incoming(Box::new(Relayed::new(stream)), codec),
+        Body::Outgoing(mut stream) => Ok(match stream.as_any().downcast_mut::<Streaming<T>>() {
+            Some(stream) => std::mem::replace(stream, Streaming::empty()),
+            None => Streaming::from_incoming(Box::new(Relayed::new(stream)), codec),
         }),
-    }
-}
-
-impl dyn Outgoing {
-    /// The typed stream that this is, or itself if it is of another type.
-    fn downcast<T: Send + 'static>(mut self: Box<Self>) -> Result<Streaming<T>, Box<dyn Outgoing>> {
-        if !self.as_any().is::<Streaming<T>>() {
-            return Err(self);
-        }
-        let stream: Box<dyn Any + Send> = self.into_any();
-        stream.downcast().map(|stream| *stream).map_err(|_| unreachable!("the type was looked at"))
     }
 }
 
@@ -74,7 +81,8 @@ async fn take_only<T>(stream: &mut dyn Incoming, codec: MessageCodec<T>) -> Resu
 
 fn take_value<T: Send + 'static>(value: &mut dyn Value, codec: MessageCodec<T>) -> Result<T, Status> {
     if let Some(typed) = value.as_any().downcast_mut::<Typed<T>>() {
-        return typed.take_value().ok_or_else(|| miscounted("none"));
+        let gone = || Status::internal("the message was handed over already and cannot be read again");
+        return typed.take_value().ok_or_else(gone);
     }
     let mut bytes = BytesMut::with_capacity(value.encoded_len().unwrap_or(0));
     value.encode(&mut bytes)?;
@@ -98,14 +106,18 @@ impl Relayed {
 
 impl Incoming for Relayed {
     fn poll_message(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        let Some(stream) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(stream) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
         let mut bytes = BytesMut::new();
         let item = ready!(stream.poll_encode(cx, &mut bytes));
         Poll::Ready(item.map(|item| item.map(|()| bytes.freeze())))
     }
 
     fn take_trailers(&mut self) -> Metadata {
-        self.0.as_mut().map_or_else(Metadata::new, |stream| stream.take_trailers())
+        self.0
+            .as_mut()
+            .map_or_else(Metadata::new, |stream| stream.take_trailers())
     }
 
     fn detach(&mut self) -> Box<dyn Incoming> {

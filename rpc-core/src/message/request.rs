@@ -115,7 +115,10 @@ impl<T> Request<T> {
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Option<Deadline> {
-        self.context().deadline()
+        match &self.context {
+            Some(context) => context.deadline(),
+            None => Context::with_current(Context::deadline),
+        }
     }
 
     /// In a handler: the peer's address.
@@ -139,7 +142,15 @@ impl<T> Request<T> {
         peer: Option<Address>,
         extensions: Extensions,
     ) -> Self {
-        Self { message, metadata, timeout: None, wait_for_ready: None, context: None, peer, extensions }
+        Self {
+            message,
+            metadata,
+            timeout: None,
+            wait_for_ready: None,
+            context: None,
+            peer,
+            extensions,
+        }
     }
 
     pub(crate) fn into_parts(self) -> (T, RequestParts) {

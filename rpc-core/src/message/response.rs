@@ -14,7 +14,12 @@ pub struct Response<T> {
 impl<T> Response<T> {
     /// A response without metadata.
     pub fn new(message: T) -> Self {
-        Self { message, metadata: Metadata::new(), trailers: Metadata::new(), extensions: Extensions::new() }
+        Self {
+            message,
+            metadata: Metadata::new(),
+            trailers: Metadata::new(),
+            extensions: Extensions::new(),
+        }
     }
 
     /// The message.
@@ -73,8 +78,18 @@ impl<T> Response<T> {
         &mut self.extensions
     }
 
-    pub(crate) fn from_parts(message: T, metadata: Metadata, trailers: Metadata, extensions: Extensions) -> Self {
-        Self { message, metadata, trailers, extensions }
+    pub(crate) fn from_parts(
+        message: T,
+        metadata: Metadata,
+        trailers: Metadata,
+        extensions: Extensions,
+    ) -> Self {
+        Self {
+            message,
+            metadata,
+            trailers,
+            extensions,
+        }
     }
 
     pub(crate) fn into_parts(self) -> (T, Metadata, Metadata, Extensions) {

@@ -17,7 +17,10 @@ pub struct Typed<T: 'static> {
 impl<T: Send + 'static> Typed<T> {
     /// A value that will be encoded, if at all, by `codec`.
     pub fn new(value: T, codec: MessageCodec<T>) -> Self {
-        Self { value: Some(value), codec }
+        Self {
+            value: Some(value),
+            codec,
+        }
     }
 
     /// Takes the value out; `None` the second time.
@@ -30,17 +33,24 @@ impl<T: Send + 'static> Value for Typed<T> {
     fn encode(&self, out: &mut BytesMut) -> Result<(), Status> {
         match &self.value {
             Some(value) => self.codec.encode(value, out),
-            None => Err(Status::internal("the message was handed over already and cannot be sent again")),
+            None => Err(Status::internal(
+                "the message was handed over already and cannot be sent again",
+            )),
         }
     }
 
     fn encoded_len(&self) -> Option<usize> {
-        self.value.as_ref().and_then(|value| self.codec.encoded_len(value))
+        self.value
+            .as_ref()
+            .and_then(|value| self.codec.encoded_len(value))
     }
 
     fn take(&mut self) -> Option<Box<dyn Value>> {
         let value = self.value.take()?;
-        Some(Box::new(Self { value: Some(value), codec: self.codec }))
+        Some(Box::new(Self {
+            value: Some(value),
+            codec: self.codec,
+        }))
     }
 
     fn as_any(&mut self) -> &mut dyn Any {

@@ -31,7 +31,10 @@ impl MetadataKey {
     /// If it is not `[0-9a-z_.-]+`, is reserved, or ends in `-bin`.
     pub fn text(key: &str) -> Result<Self, InvalidMetadata> {
         if key.ends_with("-bin") {
-            return Err(InvalidMetadata::new(key, "ends in `-bin`, which is for bytes: use `insert_bin`"));
+            return Err(InvalidMetadata::new(
+                key,
+                "ends in `-bin`, which is for bytes: use `insert_bin`",
+            ));
         }
         Self::checked(key)
     }
@@ -78,9 +81,13 @@ impl MetadataKey {
     }
 
     fn checked(key: &str) -> Result<Self, InvalidMetadata> {
-        let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-');
+        let is_legal =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-');
         if key.is_empty() || !key.bytes().all(is_legal) {
-            return Err(InvalidMetadata::new(key, "is not a key: write lower-case letters, digits, `_`, `.` and `-`"));
+            return Err(InvalidMetadata::new(
+                key,
+                "is not a key: write lower-case letters, digits, `_`, `.` and `-`",
+            ));
         }
         if Self::is_reserved(key) {
             return Err(InvalidMetadata::new(key, "is reserved for the protocol"));
@@ -110,7 +117,10 @@ impl InvalidMetadata {
         if let Some((end, _)) = subject.char_indices().nth(64) {
             subject.truncate(end);
         }
-        Self { subject, problem: Cow::Borrowed(problem) }
+        Self {
+            subject,
+            problem: Cow::Borrowed(problem),
+        }
     }
 }
 

@@ -54,7 +54,10 @@ impl Metadata {
 
     /// All values of a key, in order.
     pub fn get_all<'m>(&'m self, key: &str) -> impl Iterator<Item = &'m MetadataValue> {
-        self.entries.iter().filter(move |(k, _)| k.as_str() == key).map(|(_, value)| value)
+        self.entries
+            .iter()
+            .filter(move |(k, _)| k.as_str() == key)
+            .map(|(_, value)| value)
     }
 
     /// True if there is a value of the key.
@@ -143,6 +146,8 @@ impl Metadata {
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.entries.iter().map(|(key, value)| (key, value))).finish()
+        f.debug_map()
+            .entries(self.entries.iter().map(|(key, value)| (key, value)))
+            .finish()
     }
 }

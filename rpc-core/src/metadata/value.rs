@@ -14,7 +14,7 @@ pub struct MetadataValue(Repr);
 #[derive(Clone, PartialEq, Eq)]
 enum Repr {
     Text(HeaderValue),
-    Binary(Bytes),
+    Binary { bytes: Bytes, is_sensitive: bool },
 }
 
 impl MetadataValue {
@@ -24,7 +24,10 @@ impl MetadataValue {
     /// If there is any other character in it.
     pub fn text(value: &str) -> Result<Self, InvalidMetadata> {
         if !value.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-            return Err(InvalidMetadata::new(value, "is not printable ASCII: use a `-bin` key for other text"));
+            return Err(InvalidMetadata::new(
+                value,
+                "is not printable ASCII: use a `-bin` key for other text",
+            ));
         }
         HeaderValue::from_str(value)
             .map(|value| Self(Repr::Text(value)))
@@ -33,7 +36,10 @@ impl MetadataValue {
 
     /// Bytes.
     pub fn binary(value: impl Into<Bytes>) -> Self {
-        Self(Repr::Binary(value.into()))
+        Self(Repr::Binary {
+            bytes: value.into(),
+            is_sensitive: false,
+        })
     }
 
     /// Takes over a header's value as it came off the wire.
@@ -47,7 +53,7 @@ impl MetadataValue {
     pub fn as_header(&self) -> Option<&HeaderValue> {
         match &self.0 {
             Repr::Text(value) => Some(value),
-            Repr::Binary(_) => None,
+            Repr::Binary { .. } => None,
         }
     }
 
@@ -55,7 +61,7 @@ impl MetadataValue {
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
             Repr::Text(value) => value.to_str().ok(),
-            Repr::Binary(_) => None,
+            Repr::Binary { .. } => None,
         }
     }
 
@@ -63,7 +69,7 @@ impl MetadataValue {
     pub fn as_bytes(&self) -> Option<Bytes> {
         match &self.0 {
             Repr::Text(_) => None,
-            Repr::Binary(bytes) => Some(bytes.clone()),
+            Repr::Binary { bytes, .. } => Some(bytes.clone()),
         }
     }
 
@@ -71,7 +77,7 @@ impl MetadataValue {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Text(value) => value.len(),
-            Repr::Binary(bytes) => bytes.len(),
+            Repr::Binary { bytes, .. } => bytes.len(),
         }
     }
 
@@ -82,10 +88,19 @@ impl MetadataValue {
 
     /// Marks it secret: it is left out of `Debug`, and kept out of compression tables.
     pub fn sensitive(mut self) -> Self {
-        if let Repr::Text(value) = &mut self.0 {
-            value.set_sensitive(true);
+        match &mut self.0 {
+            Repr::Text(value) => value.set_sensitive(true),
+            Repr::Binary { is_sensitive, .. } => *is_sensitive = true,
         }
         self
+    }
+
+    /// True if it was marked secret.
+    pub fn is_sensitive(&self) -> bool {
+        match &self.0 {
+            Repr::Text(value) => value.is_sensitive(),
+            Repr::Binary { is_sensitive, .. } => *is_sensitive,
+        }
     }
 }
 
@@ -93,7 +108,7 @@ impl fmt::Debug for MetadataValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Text(value) => value.fmt(f),
-            Repr::Binary(bytes) => write!(f, "{} bytes", bytes.len()),
+            Repr::Binary { bytes, .. } => write!(f, "{} bytes", bytes.len()),
         }
     }
 }

@@ -50,11 +50,19 @@ impl FromStr for Address {
         let invalid = || InvalidAddress(text.chars().take(256).collect());
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() { Err(invalid()) } else { Ok(Self::Unix(Path::new(path).into())) };
+            return if path.is_empty() {
+                Err(invalid())
+            } else {
+                Ok(Self::Unix(Path::new(path).into()))
+            };
         }
         if let Some(name) = text.strip_prefix("local:") {
             let name = name.trim_start_matches('/');
-            return if name.is_empty() { Err(invalid()) } else { Ok(Self::Local(name.into())) };
+            return if name.is_empty() {
+                Err(invalid())
+            } else {
+                Ok(Self::Local(name.into()))
+            };
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::Socket(address));
@@ -87,7 +95,10 @@ pub struct InvalidAddress(String);
 impl fmt::Display for InvalidAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.0;
-        write!(f, "`{text}` is not an address: write `1.2.3.4:80`, `[::1]:80`, `host:80`, `unix:/path` or `local:name`")
+        write!(
+            f,
+            "`{text}` is not an address: write `1.2.3.4:80`, `[::1]:80`, `host:80`, `unix:/path` or `local:name`"
+        )
     }
 }
 

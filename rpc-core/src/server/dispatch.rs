@@ -1,8 +1,8 @@
 //! What a transport holds of a server: the pipeline and the router at its end.
 
-use std::sync::Arc;
+use std::{borrow::Cow, pin::pin, sync::Arc};
 
-use super::Router;
+use super::{Router, Slot, panic::caught};
 use crate::{Body, Call, Context, Method, Reply, Stage, Status, stage::SharedStage};
 
 /// A server's pipeline. Clones share it.
@@ -15,13 +15,19 @@ pub struct Dispatch {
 impl Dispatch {
     /// A router without a pipeline in front of it.
     pub fn new(router: Arc<Router>) -> Self {
-        Self { router, pipeline: None }
+        Self {
+            router,
+            pipeline: None,
+        }
     }
 
     /// Puts stages in front of the router; `wrap` gets the router as the innermost one.
     pub fn with_pipeline(router: Arc<Router>, wrap: impl FnOnce(Arc<Router>) -> SharedStage) -> Self {
         let pipeline = wrap(Arc::clone(&router));
-        Self { router, pipeline: Some(pipeline) }
+        Self {
+            router,
+            pipeline: Some(pipeline),
+        }
     }
 
     /// The services behind it.
@@ -33,34 +39,77 @@ impl Dispatch {
     pub fn accept<'a>(
         &self,
         path: &str,
-        codec: impl Into<std::borrow::Cow<'static, str>>,
+        codec: impl Into<Cow<'static, str>>,
         context: Context,
         body: Body<'a>,
     ) -> Call<'a> {
-        let (method, slot) = match self.router.find(path) {
-            Some((method, slot)) => (method, Some(slot)),
-            None => (Method::unknown(path), None),
-        };
-        let mut call = Call::new(method, codec, body);
-        call.context = context;
-        call.slot = slot;
-        call
+        self.resolve(path).call(codec, context, body)
+    }
+
+    /// Looks a path up. A transport that must know the method before it has a body to lend makes the call of what it
+    /// gets; who has both uses [`accept`](Self::accept).
+    pub fn resolve(&self, path: &str) -> Resolved {
+        match self.router.find(path) {
+            Some((method, slot)) => Resolved {
+                method,
+                slot: Some(slot),
+            },
+            None => Resolved {
+                method: Method::unknown(path),
+                slot: None,
+            },
+        }
     }
 
     /// Answers a call. Its failure is as the caller shall see it.
     ///
     /// # Errors
-    /// What the pipeline refused, or what the handler returned.
+    /// What the pipeline refused, or what the handler returned. A panic of either is INTERNAL: the future never panics.
     pub async fn answer(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         match &self.pipeline {
-            Some(pipeline) => pipeline.call(call).await,
+            Some(pipeline) => {
+                let answer = pin!(pipeline.call(call));
+                caught(answer)
+                    .await
+                    .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
+            }
+            // It catches panics itself, below the pipeline: there a panic is a failure like others.
             None => self.router.call(call).await,
         }
     }
 }
 
+/// A path that was looked up.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    method: Method,
+    slot: Option<Slot>,
+}
+
+impl Resolved {
+    /// The method behind the path, offered or not.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// True if a service offers it.
+    pub fn is_offered(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Makes a call of it.
+    pub fn call(self, codec: impl Into<Cow<'static, str>>, context: Context, body: Body<'_>) -> Call<'_> {
+        let mut call = Call::new(self.method, codec, body);
+        call.context = context;
+        call.slot = self.slot;
+        call
+    }
+}
+
 impl std::fmt::Debug for Dispatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.router.services().map(crate::ServiceDescriptor::name)).finish()
+        f.debug_list()
+            .entries(self.router.services().map(crate::ServiceDescriptor::name))
+            .finish()
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Body, BoxFuture, Call, Context, Reply, Request, Response, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
-    message::{Typed, take_message, take_stream},
+    message::{Role, Typed, take_message, take_stream, take_whole},
 };
 
 /// Answers a call of a unary method.
@@ -20,7 +20,10 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
-        let message = take_message(&mut call.body, request_codec).await?.0;
+        let message = match take_whole(&mut call.body, request_codec) {
+            Some(message) => message?,
+            None => take_message(&mut call.body, request_codec).await?.0,
+        };
         let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
         Ok(one(response, response_codec))
     })
@@ -40,7 +43,7 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
-        let stream = take_stream(&mut call.body, request_codec)?;
+        let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
         Ok(one(response, response_codec))
     })
@@ -60,7 +63,10 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
-        let message = take_message(&mut call.body, request_codec).await?.0;
+        let message = match take_whole(&mut call.body, request_codec) {
+            Some(message) => message?,
+            None => take_message(&mut call.body, request_codec).await?.0,
+        };
         let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
         Ok(many(response, response_codec))
     })
@@ -80,7 +86,7 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
-        let stream = take_stream(&mut call.body, request_codec)?;
+        let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
         Ok(many(response, response_codec))
     })
@@ -88,7 +94,12 @@ where
 
 fn arrived<T>(call: &mut Call<'_>, message: T) -> Request<T> {
     let peer = Context::with_current(|context| context.caller().and_then(|caller| caller.peer().cloned()));
-    Request::arrived(message, std::mem::take(&mut call.metadata), peer, std::mem::take(&mut call.extensions))
+    Request::arrived(
+        message,
+        std::mem::take(&mut call.metadata),
+        peer,
+        std::mem::take(&mut call.extensions),
+    )
 }
 
 fn one<T: Send + 'static>(response: Response<T>, codec: MessageCodec<T>) -> Reply {
@@ -102,7 +113,7 @@ fn one<T: Send + 'static>(response: Response<T>, codec: MessageCodec<T>) -> Repl
 
 fn many<T: Send + 'static>(response: Response<Streaming<T>>, codec: MessageCodec<T>) -> Reply {
     let (stream, metadata, trailers, extensions) = response.into_parts();
-    let mut stream = stream.in_scope(Context::current());
+    let mut stream = stream.sent_from(Context::current(), Role::Handler);
     if !trailers.is_empty() {
         stream = stream.with_trailers(trailers);
     }

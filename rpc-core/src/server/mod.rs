@@ -7,10 +7,11 @@
 
 mod dispatch;
 mod handler;
+mod panic;
 mod router;
 
 pub use self::{
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Resolved},
     handler::{bidi, client_streaming, server_streaming, unary},
     router::{Router, Service, Slot},
 };

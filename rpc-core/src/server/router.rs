@@ -1,17 +1,12 @@
 //! The last stage of a server's pipeline: path to service and method.
 
-use std::{
-    collections::HashMap,
-    future::poll_fn,
-    panic::{self, AssertUnwindSafe},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{collections::HashMap, pin::pin, sync::Arc};
 
+use super::panic::caught;
 use crate::{
-    BoxFuture, BuildError, Call, Context, Method, Reply, ServiceDescriptor, Stage, Status, context::Cancellation,
-    status::reason,
+    BoxFuture, BuildError, Call, Context, Method, Reply, ServiceDescriptor, Stage, Status,
+    context::scope,
+    status::{excerpt, reason},
 };
 
 /// A service that can be called: what `#[rpc::service]` generates around an implementation.
@@ -51,13 +46,20 @@ impl Router {
         let descriptor = service.descriptor();
         if self.services().any(|other| other.name() == descriptor.name()) {
             let name = descriptor.name();
-            return Err(BuildError::new("add_service", format!("service `{name}` is there already")));
+            return Err(BuildError::new(
+                "add_service",
+                format!("service `{name}` is there already"),
+            ));
         }
         let index = self.services.len() as u32;
         for (method, number) in descriptor.methods().iter().zip(0..) {
-            if let Some(path) = method.static_path() {
-                self.paths.insert(path, Slot { service: index, method: number });
-            }
+            self.paths.insert(
+                method.path(),
+                Slot {
+                    service: index,
+                    method: number,
+                },
+            );
         }
         self.services.push(service);
         Ok(())
@@ -75,51 +77,74 @@ impl Router {
         Some((Method::Static(&methods[slot.method as usize]), slot))
     }
 
+    /// True if the slot was found here, and not by another router that the call came through.
+    fn is_ours(&self, slot: Slot, method: &Method) -> bool {
+        let service = self.services.get(slot.service as usize);
+        let ours = service.and_then(|service| service.descriptor().methods().get(slot.method as usize));
+        matches!((ours, method), (Some(ours), Method::Static(method)) if std::ptr::eq(ours, *method))
+    }
+
     fn unknown(&self, method: &Method) -> Status {
-        let service = method.service();
+        let (service, name) = (excerpt(method.service()), excerpt(method.name()));
         let (text, why) = if self.services().any(|known| known.name() == service) {
-            (format!("service `{service}` has no method `{}`", method.name()), reason::METHOD_UNKNOWN)
+            (
+                format!("service `{service}` has no method `{name}`"),
+                reason::METHOD_UNKNOWN,
+            )
         } else {
-            (format!("service `{service}` is not offered here"), reason::SERVICE_UNKNOWN)
+            (
+                format!("service `{service}` is not offered here"),
+                reason::SERVICE_UNKNOWN,
+            )
         };
-        Status::unimplemented(text).with_reason(why).with_domain(reason::DOMAIN).not_processed()
+        Status::unimplemented(text)
+            .with_reason(why)
+            .with_domain(reason::DOMAIN)
+            .not_processed()
     }
 }
 
 impl Stage for Router {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let Some(slot) = call.slot.or_else(|| self.find(call.method.path()).map(|(_, slot)| slot)) else {
+        let slot = call.slot.filter(|slot| self.is_ours(*slot, &call.method));
+        let Some(slot) = slot.or_else(|| self.find(call.method.path()).map(|(_, slot)| slot)) else {
             return Err(self.unknown(&call.method));
         };
-        let service = &self.services[slot.service as usize];
+        let service = &*self.services[slot.service as usize];
         // The handler runs in the context; whoever is outside still sees when it must be done.
         let bound = Context::new().with_deadline(call.context.deadline());
         let context = std::mem::replace(&mut call.context, bound);
-        let handler = context.scope(async {
-            let cancel = CancelOnDrop;
-            let result = service.call(slot.method as usize, call).await;
-            std::mem::forget(cancel);
-            result
-        });
-        caught(handler).await
+        let (result, context) = {
+            let mut handler = pin!(scope(context, run(service, slot.method as usize, call)));
+            match caught(handler.as_mut()).await {
+                Ok(result) => (result, handler.take_context()),
+                // Its context is needed once more, to drop it in.
+                Err(panic) => (Err(Status::from_panic(&*panic)), None),
+            }
+        };
+        if let Some(context) = context {
+            call.context = context;
+        }
+        result
     }
 }
 
-/// Gives up the work of the current call when it is dropped. It is made inside the call's scope, and dropped there.
-struct CancelOnDrop;
+async fn run(service: &dyn Service, method: usize, call: &mut Call<'_>) -> Result<Reply, Status> {
+    let mut given_up = GivenUp { on_drop: true };
+    let result = service.call(method, call).await;
+    given_up.on_drop = false;
+    result
+}
 
-impl Drop for CancelOnDrop {
+/// Gives up the work of the current call when a handler is dropped before it is done. It lives inside the call's context.
+struct GivenUp {
+    on_drop: bool,
+}
+
+impl Drop for GivenUp {
     fn drop(&mut self) {
-        Context::with_current(|context| drop(Cancellation::guard(context.cancellation())));
+        if self.on_drop {
+            Context::with_current(|context| context.cancellation().cancel_if_watched());
+        }
     }
-}
-
-/// Runs a handler; a panic is its failure, and the process goes on.
-async fn caught(handler: impl Future<Output = Result<Reply, Status>>) -> Result<Reply, Status> {
-    let mut handler = pin!(handler);
-    poll_fn(|cx| {
-        panic::catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_panic(&*panic))))
-    })
-    .await
 }

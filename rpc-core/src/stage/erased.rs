@@ -39,3 +39,12 @@ impl fmt::Debug for SharedStage {
         f.write_str("SharedStage")
     }
 }
+
+const _: () = {
+    const fn is_shared<T: Send + Sync + Clone>() {}
+    /// It can be an object.
+    const fn is_object(_: Option<&dyn ErasedStage>) {}
+
+    is_shared::<SharedStage>();
+    is_object(None);
+};

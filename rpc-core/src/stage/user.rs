@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Owned, SharedStage, Stage};
-use crate::{BoxError, Call, OwnedCall, Reply, Status};
+use crate::{BoxError, Call, OwnedCall, Reply, Status, context::until};
 
 /// What a user's layer wraps: the rest of the pipeline as a tower service.
 pub type CallService = Owned<SharedStage>;
@@ -14,7 +14,8 @@ pub type CallService = Owned<SharedStage>;
 /// A slot of the pipeline that holds a user's layer, or nothing.
 ///
 /// Any `tower::Layer` over [`CallService`] fits whose service takes an [`OwnedCall`], answers with a [`Reply`], and can
-/// be cloned. Its error becomes a [`Status`]: itself where it is one, else UNKNOWN with it as source.
+/// be cloned. Its error becomes a [`Status`]: itself where it is one, else UNKNOWN with it as source. The call's deadline
+/// bounds what the layer does, waiting to be ready included.
 pub struct UserLayer(Box<dyn Fn(SharedStage) -> SharedStage + Send + Sync>);
 
 impl UserLayer {
@@ -26,7 +27,11 @@ impl UserLayer {
         <L::Service as Service<OwnedCall>>::Error: Into<BoxError> + 'static,
         <L::Service as Service<OwnedCall>>::Future: Send + 'static,
     {
-        Self(Box::new(move |inner| SharedStage::new(UserStage { service: layer.layer(Owned::new(inner)) })))
+        Self(Box::new(move |inner| {
+            SharedStage::new(UserStage {
+                service: layer.layer(Owned::new(inner)),
+            })
+        }))
     }
 
     /// Wraps the rest of the pipeline.
@@ -54,8 +59,9 @@ where
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         // A clone has no reservation of its own: the one that will be called is the one that is made ready.
         let service = self.service.clone();
+        let deadline = call.context.deadline();
         let owned = call.take_owned();
-        answer(service, owned).await
+        until(deadline, answer(service, owned)).await
     }
 }
 
@@ -65,7 +71,9 @@ where
     S::Error: Into<BoxError> + 'static,
     S::Future: Send + 'static,
 {
-    poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| Status::from_error(error.into()))?;
+    poll_fn(|cx| service.poll_ready(cx))
+        .await
+        .map_err(|error| Status::from_error(error.into()))?;
     // Boxed, so that the compiler can tell that it is `Send` without knowing what the call borrows.
     let answer: Pin<Box<dyn Future<Output = Result<Reply, S::Error>> + Send>> = Box::pin(service.call(call));
     answer.await.map_err(|error| Status::from_error(error.into()))

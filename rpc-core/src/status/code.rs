@@ -66,7 +66,11 @@ impl Code {
 
     /// The code of a number; one that is not gRPC's is [`Code::Unknown`].
     pub fn from_u32(number: u32) -> Self {
-        usize::try_from(number).ok().and_then(|i| Self::ALL.get(i)).copied().unwrap_or(Self::Unknown)
+        usize::try_from(number)
+            .ok()
+            .and_then(|i| Self::ALL.get(i))
+            .copied()
+            .unwrap_or(Self::Unknown)
     }
 
     /// gRPC's name: `DEADLINE_EXCEEDED`.

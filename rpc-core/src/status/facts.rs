@@ -1,17 +1,22 @@
 //! What is known of a failure, for whoever must decide what to do next.
 
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use super::{Code, Pushback, Status};
+use super::{Code, ErrorInfo, Inner, Place, Status, reason};
+use crate::Metadata;
 
 /// The facts of one hop.
 #[derive(Debug, Clone, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; none excludes another"
+)]
 pub(super) struct Facts {
     not_processed: bool,
     overload: bool,
     retryable: Option<bool>,
     no_retry: bool,
-    pushback: Option<Pushback>,
+    pushback: Option<Duration>,
     /// Set once a channel has returned it: what it says is then of a call that this process made.
     from_call: bool,
 }
@@ -25,13 +30,20 @@ impl Status {
     /// True if the same request, sent again, may well succeed.
     ///
     /// Says nothing of whether sending it again is *safe*: see [`was_processed`](Self::was_processed) and the
-    /// idempotency of the method. Without a word from the peer, UNAVAILABLE is retryable and nothing else is.
+    /// idempotency of the method. Without a word from the peer, UNAVAILABLE is retryable and nothing else is; a request
+    /// that was not begun, and a peer that says when to come back, are such words.
+    ///
+    /// UNAVAILABLE that a handler got from below and passed on is retryable as well: another instance of the service may
+    /// reach what this one could not. But it was processed, so only an idempotent method is sent again.
     pub fn is_retryable(&self) -> bool {
         let facts = &self.0.facts;
         if facts.no_retry {
             return false;
         }
-        facts.retryable.unwrap_or(facts.not_processed || self.0.code == Code::Unavailable)
+        let said = facts.not_processed || facts.pushback.is_some();
+        facts
+            .retryable
+            .unwrap_or(said || self.0.code == Code::Unavailable)
     }
 
     /// True if the callee, or we for it, had no capacity: do not retry at once.
@@ -86,18 +98,80 @@ impl Status {
         self
     }
 
-    /// Takes off what was a fact of the hop below only.
+    /// Takes off what was a fact of the hop below only. Dispatch calls it on what a handler returns.
     ///
-    /// For a status that a channel returned, "not processed", "retryable", overload and pushback are about that call;
-    /// the caller of the handler that passes it on asked for something that *was* begun. A status that the handler
-    /// made itself keeps what it says, except that it was processed.
+    /// A status that a channel returned and a handler passes on keeps what it *says*: code, message, reason, domain,
+    /// details. What is *known* of it ("not processed", "retryable", overload, pushback), its trailers and its place are
+    /// of the call below, and the caller of the handler asked for something that *was* begun. They stay in this process,
+    /// as the [source](std::error::Error::source) of the status that goes on.
+    ///
+    /// A status that the handler made itself keeps all that it was given, except that it was processed.
     pub fn leave_hop(mut self) -> Self {
-        if self.0.facts.from_call {
-            self.0.facts = Facts { retryable: Some(false), ..Facts::default() };
-            self.0.metadata = crate::Metadata::new();
-        } else {
+        if !self.0.facts.from_call {
             self.0.facts.not_processed = false;
+            return self;
         }
+        let passed_on = Inner {
+            code: self.0.code,
+            message: self.0.message.clone(),
+            info: self.0.info.clone(),
+            details: self.0.details.clone(),
+            metadata: Metadata::new(),
+            facts: Facts::default(),
+            place: Place::default(),
+            source: None,
+        };
+        let below = std::mem::replace(&mut *self.0, passed_on);
+        self.0.source = Some(Arc::new(Self(Box::new(below))));
         self
+    }
+}
+
+/// The keys of the facts as parameters of an [`ErrorInfo`].
+const NOT_PROCESSED: &str = "not_processed";
+const OVERLOAD: &str = "overload";
+const RETRYABLE: &str = "retryable";
+const NO_RETRY: &str = "no_retry";
+
+impl Facts {
+    pub(super) fn set_pushback(&mut self, pushback: Duration) {
+        self.pushback = Some(pushback);
+    }
+
+    /// The facts as parameters, without pushback. See [`details`](super::details).
+    pub(super) fn entries(&self) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+        let marks = [
+            (NOT_PROCESSED, self.not_processed.then_some("true")),
+            (OVERLOAD, self.overload.then_some("true")),
+            (
+                RETRYABLE,
+                self.retryable
+                    .map(|retryable| if retryable { "true" } else { "false" }),
+            ),
+            (NO_RETRY, self.no_retry.then_some("true")),
+        ];
+        let said = marks
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.into(), value?.into())));
+        said.collect()
+    }
+
+    /// Takes the facts out of an [`ErrorInfo`] of ours; true if it had nothing else to say.
+    pub(super) fn take_from(&mut self, info: &mut ErrorInfo) -> bool {
+        if info.domain != reason::DOMAIN {
+            return false;
+        }
+        info.metadata.retain(|(key, value)| {
+            let is_true = value == "true";
+            match key.as_ref() {
+                NOT_PROCESSED => self.not_processed |= is_true,
+                OVERLOAD => self.overload |= is_true,
+                RETRYABLE => self.retryable = Some(is_true),
+                NO_RETRY => self.no_retry |= is_true,
+                _ => return true,
+            }
+            false
+        });
+        info.reason == reason::HOP
     }
 }

@@ -16,11 +16,15 @@ mod facts;
 mod place;
 pub mod reason;
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
+use std::{any::Any, borrow::Cow, error::Error, fmt, sync::Arc};
 
 pub use self::{
     code::Code,
-    details::{Detail, ErrorInfo},
+    details::{
+        BadRequest, DebugInfo, Detail, DetailType, ErrorInfo, FieldViolation, Help, HelpLink,
+        LocalizedMessage, PreconditionFailure, PreconditionViolation, QuotaFailure, QuotaViolation,
+        RequestInfo, ResourceInfo, RetryInfo,
+    },
     place::{Place, Side},
 };
 use crate::{BoxError, Metadata};
@@ -41,7 +45,11 @@ use crate::{BoxError, Metadata};
 #[must_use = "a status that is dropped is a failure nobody sees"]
 pub struct Status(Box<Inner>);
 
-const _: () = assert!(size_of::<Status>() == size_of::<usize>());
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Status>();
+    assert!(size_of::<Status>() == size_of::<usize>());
+};
 
 #[derive(Clone)]
 struct Inner {
@@ -98,11 +106,6 @@ impl Status {
         self.0.info.as_ref()
     }
 
-    /// Further details, in order, without the [`ErrorInfo`]. See [`details`] for the typed ones.
-    pub fn details(&self) -> &[Detail] {
-        &self.0.details
-    }
-
     /// Metadata that came, or goes, with the failure: its trailers.
     pub fn metadata(&self) -> &Metadata {
         &self.0.metadata
@@ -141,12 +144,6 @@ impl Status {
         self
     }
 
-    /// Adds a detail.
-    pub fn with_detail(mut self, detail: impl Into<Detail>) -> Self {
-        self.0.details.push(detail.into());
-        self
-    }
-
     /// Sets the metadata.
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.0.metadata = metadata;
@@ -159,20 +156,42 @@ impl Status {
         self
     }
 
-    /// What an error of a tower layer means: the status that it is or carries, else an UNKNOWN with it as source.
+    /// What an error of a tower layer means: the status that it is or that is among its sources, else an UNKNOWN with it
+    /// as source.
     pub fn from_error(error: BoxError) -> Self {
-        match error.downcast::<Self>() {
-            Ok(status) => *status,
-            Err(error) => Self::new(Code::Unknown, error.to_string()).with_source(error),
+        let error = match error.downcast::<Self>() {
+            Ok(status) => return *status,
+            Err(error) => error,
+        };
+        let mut sources = std::iter::successors(error.source(), |error| (*error).source());
+        match sources.find_map(|error| error.downcast_ref::<Self>()) {
+            Some(status) => status.clone(),
+            None => Self::unknown(error.to_string()).with_source(error),
         }
     }
 
     /// What a call ends with whose handler panicked: INTERNAL. The panic's text goes to the log only.
-    pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
+    pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
+        Self::panicked("the handler", panic)
+    }
+
+    /// What a call ends with where a layer of the server panicked.
+    pub fn from_layer_panic(panic: &(dyn Any + Send)) -> Self {
+        Self::panicked("a layer of the server", panic)
+    }
+
+    /// What a call ends with whose request stream panicked. It is the caller's own, so the text may be read.
+    pub(crate) fn from_stream_panic(panic: &(dyn Any + Send)) -> Self {
+        Self::internal(format!("the request stream panicked: {}", text_of(panic))).at_side(Side::Client)
+    }
+
+    fn panicked(what: &'static str, panic: &(dyn Any + Send)) -> Self {
+        tracing::error!(panic = text_of(panic), "{what} panicked");
         // The text stays here: it may hold what no caller should read.
-        Self::internal("the handler panicked").with_reason(reason::HANDLER_PANICKED).with_domain(reason::DOMAIN)
+        let status = Self::internal(format!("{what} panicked"));
+        status
+            .with_reason(reason::HANDLER_PANICKED)
+            .with_domain(reason::DOMAIN)
     }
 
     fn info_mut(&mut self) -> &mut ErrorInfo {
@@ -253,11 +272,19 @@ impl fmt::Debug for Status {
     }
 }
 
+/// A text of a peer's, as far as an error repeats it: a status must fit into headers, however long the text is.
+pub(crate) fn excerpt(text: &str) -> &str {
+    &text[..text.floor_char_boundary(256)]
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(not a text)")
+}
+
 impl Error for Status {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
 }
-
-/// Pushback: how long a peer asks us to stay away.
-pub(crate) type Pushback = Duration;

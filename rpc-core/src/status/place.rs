@@ -87,16 +87,20 @@ impl Status {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = " [";
         if let Some(path) = self.path() {
-            write!(f, " [{path}")?;
-            if let Some(peer) = &self.peer {
-                write!(f, " at {peer}")?;
-            }
-            if let Some(side) = self.side {
-                write!(f, ", {side} side")?;
-            }
-            f.write_str("]")?;
+            write!(f, "{before}{path}")?;
+            before = " ";
         }
-        Ok(())
+        if let Some(peer) = &self.peer {
+            write!(f, "{before}at {peer}")?;
+            before = ", ";
+        }
+        if let Some(side) = self.side {
+            let before = if before == " " { ", " } else { before };
+            write!(f, "{before}{side} side")?;
+        }
+        let is_empty = self.method.is_none() && self.peer.is_none() && self.side.is_none();
+        f.write_str(if is_empty { "" } else { "]" })
     }
 }

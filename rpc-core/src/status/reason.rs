@@ -23,6 +23,9 @@ pub const METADATA_TOO_LARGE: &str = "METADATA_TOO_LARGE";
 pub const METADATA_MALFORMED: &str = "METADATA_MALFORMED";
 /// Zero or several messages came where exactly one is due.
 pub const MESSAGE_COUNT: &str = "MESSAGE_COUNT";
+/// No reason of its own: it carries what the next hop must know of a failure whose reason is somebody else's. It is on
+/// the wire only; see [`details`](super::details).
+pub const HOP: &str = "HOP";
 /// The handler panicked.
 pub const HANDLER_PANICKED: &str = "HANDLER_PANICKED";
 /// The deadline passed.
@@ -43,3 +46,5 @@ pub const PROTOCOL_BROKEN: &str = "PROTOCOL_BROKEN";
 pub const NO_ENDPOINT: &str = "NO_ENDPOINT";
 /// The channel was closed. Not processed.
 pub const CHANNEL_CLOSED: &str = "CHANNEL_CLOSED";
+/// A blocking call was made inside of async code. Nothing was sent.
+pub const BLOCKING_IN_ASYNC: &str = "BLOCKING_IN_ASYNC";

@@ -23,6 +23,9 @@ pub trait Link: Send + Sync + 'static {
     ///
     /// While the link is idle or connecting, the call waits until its deadline. While the link is failing, it fails at
     /// once with UNAVAILABLE, not processed, unless it asks to wait until ready.
+    ///
+    /// A call that fails as not processed is left as it was: context, metadata and, unless part of it was sent, the body.
+    /// It can be sent over another link then. A body that is gone is [`Body::Empty`](crate::Body::Empty).
     fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
 
     /// Where it leads.
@@ -34,7 +37,8 @@ pub trait Link: Send + Sync + 'static {
     /// Starts to connect in the background, if it is idle.
     fn connect(&self);
 
-    /// Takes no more calls; what is under way goes on, and then the connections are closed.
+    /// Takes no more calls; what is under way goes on, streams included, and then the connections are closed. The state
+    /// is [`LinkState::Closed`] once that is done. Whoever closes a link keeps it until then.
     fn close(&self);
 }
 
@@ -51,7 +55,7 @@ pub enum LinkState {
     Ready,
     /// The last attempt to connect failed; the next one comes by itself after the back-off.
     Failing(Status),
-    /// It was closed.
+    /// It was closed, and nothing is under way on it any more.
     Closed,
 }
 

@@ -2,21 +2,31 @@
 //!
 //! A call goes from the client's pipeline straight into the server's, values and streams as they are, nothing encoded.
 //! The rules are those of the wire: the handler runs in its own context with the same deadline, lane, baggage and trace;
-//! its panic is INTERNAL; dropping the call drops the handler; facts of the hop below stay below.
+//! its panic is INTERNAL; dropping the call drops the handler; a request stream whose call is over ends with an error;
+//! facts of the hop below stay below, and so do the extensions of either side.
 //!
 //! The handler runs inside the caller's task. Spawning it was rejected: it would cost an allocation and a wake-up a call,
 //! and a caller that wants parallelism can spawn itself.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::sync::watch;
 
 use super::{Link, LinkState, Transport};
 use crate::{
-    BoxFuture, Call, Context, Reply, Stage, Status,
+    Body, BoxFuture, Call, Extensions, Reply, Stage, Status,
     context::{Caller, until},
+    message::Tie,
     net::Address,
     server::Dispatch,
+    status::{Side, reason},
 };
 
 /// Calls a server in this process.
@@ -29,18 +39,61 @@ pub struct LocalTransport {
 impl LocalTransport {
     /// To the services behind a dispatch.
     pub fn new(dispatch: Dispatch) -> Self {
-        Self { dispatch, caller: Arc::new(Caller::new("local")) }
+        Self {
+            dispatch,
+            caller: Arc::new(Caller::new("local")),
+        }
     }
 }
 
 impl Stage for LocalTransport {
+    /// What the server does not take of the call, because it refuses it, stays there for another attempt.
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let deadline = call.context.deadline();
-        call.context = std::mem::take(&mut call.context).with_caller(Arc::clone(&self.caller));
-        let result = until(deadline, self.dispatch.answer(call)).await;
-        // The server took the context for its handler; what is left to the caller's layers is the bound.
-        call.context = Context::new().with_deadline(deadline);
-        result
+        // What a user writes into the metadata wins, as it does where the context travels as metadata.
+        let context = call
+            .context
+            .child()
+            .extract(&call.metadata)
+            .with_caller(Arc::clone(&self.caller));
+        let body = std::mem::replace(&mut call.body, Body::Empty);
+        let mut arrived = self
+            .dispatch
+            .accept(call.method.path(), call.codec.clone(), context, body);
+        arrived.metadata = std::mem::take(&mut call.metadata);
+        let tie = streams(&arrived.body).then(|| Tie::new(arrived.context.cancellation()));
+        arrived.tie.clone_from(&tie);
+
+        let result = {
+            // Where it is: it is large, and would be copied wherever it is passed on to.
+            let answer = pin!(self.dispatch.answer(&mut arrived));
+            let answer = async { answer.await.map_err(|status| status.at_side(Side::Server)) };
+            match &tie {
+                Some(tie) => until(deadline, Box::pin(tie.run(answer))).await,
+                None => until(deadline, answer).await,
+            }
+        };
+        call.metadata = arrived.metadata;
+        call.body = arrived.body;
+
+        let mut reply = match result {
+            Ok(reply) => reply,
+            Err(status) => {
+                if let Some(tie) = &tie {
+                    tie.end();
+                }
+                // What is not the server's is the deadline that passed here, or the caller's own stream.
+                return Err(status.at_side(Side::Client));
+            }
+        };
+        reply.extensions = Extensions::new();
+        match tie {
+            // The rest of the call: the reply's reader ends it.
+            Some(tie) if streams(&reply.body) => reply.tie = Some(tie),
+            Some(tie) => tie.end(),
+            None => {}
+        }
+        Ok(reply)
     }
 }
 
@@ -51,7 +104,13 @@ impl Transport for LocalTransport {
 
     fn link(&self, address: &Address) -> Arc<dyn Link> {
         let (state, _) = watch::channel(LinkState::Ready);
-        Arc::new(LocalLink { transport: self.clone(), address: address.clone(), state })
+        let is_closed = AtomicBool::new(false);
+        Arc::new(LocalLink {
+            transport: self.clone(),
+            address: address.clone(),
+            is_closed,
+            state,
+        })
     }
 }
 
@@ -61,14 +120,29 @@ impl fmt::Debug for LocalTransport {
     }
 }
 
+fn streams(body: &Body<'_>) -> bool {
+    matches!(body, Body::Outgoing(_) | Body::Arriving(_) | Body::Incoming(_))
+}
+
+/// There is no connection: it is ready until it is closed, and what is under way then needs nothing of it.
 struct LocalLink {
     transport: LocalTransport,
     address: Address,
+    /// Beside the state, whose lock no call should take.
+    is_closed: AtomicBool,
     state: watch::Sender<LinkState>,
 }
 
 impl Link for LocalLink {
     fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            let status = Status::unavailable("the link was closed")
+                .with_reason(reason::CHANNEL_CLOSED)
+                .with_domain(reason::DOMAIN)
+                .at_side(Side::Client)
+                .not_processed();
+            return Box::pin(std::future::ready(Err(status)));
+        }
         Box::pin(self.transport.call(call))
     }
 
@@ -83,6 +157,7 @@ impl Link for LocalLink {
     fn connect(&self) {}
 
     fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.state.send_replace(LinkState::Closed);
     }
 }

@@ -3,25 +3,25 @@
 //! Streams are pulled: a message is encoded when the transport has room for it and read off the wire when the user asks
 //! for it, so a slow reader stops the sender and memory stays bounded. Nothing in here buffers.
 
+mod end;
+mod outgoing;
+mod scoped;
+mod sender;
+
 use std::{
-    any::Any,
     fmt,
     future::poll_fn,
-    panic::{self, AssertUnwindSafe},
     pin::Pin,
     task::{Context as Poller, Poll, ready},
 };
 
-use bytes::BytesMut;
 use futures_core::Stream;
-use tokio::sync::mpsc;
 
-use super::{Incoming, Outgoing};
-use crate::{
-    Context, Deadline, Metadata, Status,
-    codec::MessageCodec,
-    context::Expiry,
-};
+use self::end::End;
+pub use self::sender::Sender;
+pub(crate) use self::{end::Received, scoped::Role};
+use super::{Incoming, Outgoing, tie::Tie};
+use crate::{Context, Metadata, Status, codec::MessageCodec};
 
 type Values<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -48,26 +48,33 @@ pub struct Streaming<T: 'static> {
     trailers: Metadata,
     /// After the end or an error nothing more is asked of the source.
     ended: bool,
-    /// Bounds the whole stream, where somebody waits for it.
-    deadline: Option<Expiry>,
-    from_call: bool,
+    /// What ends it besides its source.
+    end: End,
 }
 
 enum Source<T: 'static> {
     Values(Values<T>),
-    Messages { incoming: Box<dyn Incoming>, codec: MessageCodec<T> },
+    Messages {
+        incoming: Box<dyn Incoming>,
+        codec: MessageCodec<T>,
+    },
     Ended,
 }
 
+static NO_TRAILERS: Metadata = Metadata::new();
+
 impl<T: Send + 'static> Streaming<T> {
     /// A stream to send: its items, until the end or the first error, which ends the call.
+    ///
+    /// It runs in the context of whoever sends it: a request stream in the caller's, a response stream in the handler's.
+    /// A panic in it ends the call with INTERNAL.
     pub fn new(stream: impl Stream<Item = Result<T, Status>> + Send + 'static) -> Self {
-        Self { source: Source::Values(Box::pin(stream)), trailers: Metadata::new(), ended: false, deadline: None, from_call: false }
+        Self::of(Source::Values(Box::pin(stream)))
     }
 
     /// A stream of no messages.
     pub fn empty() -> Self {
-        Self::from_iter([])
+        Self::of(Source::Ended)
     }
 
     /// A stream to send, from values that are there already.
@@ -85,13 +92,13 @@ impl<T: Send + 'static> Streaming<T> {
     /// # Panics
     /// If `capacity` is 0.
     pub fn channel(capacity: usize) -> (Sender<T>, Self) {
-        let (sender, receiver) = mpsc::channel(capacity);
-        (Sender(sender), Self::new(Receiver(receiver)))
+        let (sender, receiver) = sender::channel(capacity);
+        (sender, Self::new(receiver))
     }
 
     /// Messages that arrive over a transport.
     pub fn from_incoming(incoming: Box<dyn Incoming>, codec: MessageCodec<T>) -> Self {
-        Self { source: Source::Messages { incoming, codec }, trailers: Metadata::new(), ended: false, deadline: None, from_call: false }
+        Self::of(Source::Messages { incoming, codec })
     }
 
     /// Sets the metadata that is sent after the last message.
@@ -113,48 +120,62 @@ impl<T: Send + 'static> Streaming<T> {
 
     /// Metadata that came after the last message; empty before the end.
     pub fn trailers(&self) -> &Metadata {
-        &self.trailers
+        if self.ended { &self.trailers } else { &NO_TRAILERS }
     }
 
-    /// The stream as a caller reads it: bounded by the call's deadline, its failures those of a call that was made.
-    pub(crate) fn received(mut self, deadline: Option<Deadline>) -> Self {
-        self.deadline = deadline.map(Expiry::new);
-        self.from_call = true;
+    /// A response stream as the caller reads it.
+    pub(crate) fn received(mut self, received: Received) -> Self {
+        self.end = End::received(received);
         self
     }
 
-    /// The same stream, read in a context: what runs in there belongs to that call, is given up with it, and a panic of
-    /// it is a failure of the stream.
-    pub(crate) fn in_scope(mut self, context: Context) -> Self {
+    /// A request stream as the handler reads it, where it is the caller's own.
+    pub(crate) fn tied(mut self, tie: Option<Tie>) -> Self {
+        if let Some(tie) = tie {
+            self.end = End::tied(tie);
+        }
+        self
+    }
+
+    /// The same stream, run in the context of whoever sends it.
+    pub(crate) fn sent_from(mut self, context: Context, role: Role) -> Self {
         let trailers = std::mem::take(&mut self.trailers);
-        Self::new(InScope { stream: self, context }).with_trailers(trailers)
+        Self::new(scoped::Scoped::new(self, context, role)).with_trailers(trailers)
     }
 
     /// The stream with an encoder, as a transport sends it.
     pub(crate) fn into_outgoing(self, codec: MessageCodec<T>) -> Box<dyn Outgoing> {
-        Box::new(Encoding { stream: self, codec })
+        Box::new(outgoing::Encoding::new(self, codec))
+    }
+
+    fn of(source: Source<T>) -> Self {
+        Self {
+            source,
+            trailers: Metadata::new(),
+            ended: false,
+            end: End::default(),
+        }
     }
 
     fn poll_message(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<T, Status>>> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let item = match self.poll_source(cx) {
-            Poll::Ready(item) => item,
-            Poll::Pending => match &mut self.deadline {
-                Some(expiry) => Some(Err(ready!(expiry.poll_expired(cx)))),
-                None => return Poll::Pending,
-            },
-        };
+        let polled = self.poll_source(cx);
+        let item = ready!(self.end.poll(polled, cx));
         if !matches!(item, Some(Ok(_))) {
             self.ended = true;
             // What is not read any more is given up, on the wire as well.
             self.source = Source::Ended;
+            self.end = End::default();
         }
-        Poll::Ready(if self.from_call { item.map(|item| item.map_err(Status::received)) } else { item })
+        Poll::Ready(item)
     }
 
     fn poll_source(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<T, Status>>> {
+        if let Some(status) = self.end.refused() {
+            return Poll::Ready(Some(Err(status)));
+        }
         match &mut self.source {
             Source::Values(values) => values.as_mut().poll_next(cx),
             Source::Messages { incoming, codec } => {
@@ -179,89 +200,9 @@ impl<T: Send + 'static> Stream for Streaming<T> {
 
 impl<T> fmt::Debug for Streaming<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Streaming").field("ended", &self.ended).finish_non_exhaustive()
-    }
-}
-
-/// Feeds a stream that is being sent. Dropping the last clone ends the stream.
-#[derive(Debug)]
-pub struct Sender<T>(mpsc::Sender<Result<T, Status>>);
-
-impl<T> Sender<T> {
-    /// Sends a message; waits while the stream has no room.
-    ///
-    /// # Errors
-    /// The message, if nobody reads the stream any more: the call ended.
-    pub async fn send(&self, message: T) -> Result<(), T> {
-        self.0.send(Ok(message)).await.map_err(|rejected| match rejected.0 {
-            Ok(message) => message,
-            Err(_) => unreachable!("what was sent is a message"),
-        })
-    }
-
-    /// Ends the stream with a failure; waits while the stream has no room.
-    pub async fn fail(self, status: Status) {
-        // Nobody reads it any more: then nobody wants to know either.
-        let _ = self.0.send(Err(status)).await;
-    }
-
-    /// Waits until nobody reads the stream any more.
-    pub async fn closed(&self) {
-        self.0.closed().await;
-    }
-}
-
-impl<T> Clone for Sender<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-struct InScope<T: 'static> {
-    stream: Streaming<T>,
-    context: Context,
-}
-
-impl<T: Send + 'static> Stream for InScope<T> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let poll = || this.context.enter(|| this.stream.poll_message(cx));
-        panic::catch_unwind(AssertUnwindSafe(poll))
-            .unwrap_or_else(|panic| Poll::Ready(Some(Err(Status::from_panic(&*panic)))))
-    }
-}
-
-impl<T: 'static> Drop for InScope<T> {
-    fn drop(&mut self) {
-        if !self.stream.ended {
-            self.context.cancellation().cancel();
-        }
-    }
-}
-
-struct Encoding<T: 'static> {
-    stream: Streaming<T>,
-    codec: MessageCodec<T>,
-}
-
-impl<T: Send + 'static> Outgoing for Encoding<T> {
-    fn poll_encode(&mut self, cx: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>> {
-        let item = ready!(self.stream.poll_message(cx));
-        Poll::Ready(item.map(|item| item.and_then(|message| self.codec.encode(&message, out))))
-    }
-
-    fn take_trailers(&mut self) -> Metadata {
-        std::mem::take(&mut self.stream.trailers)
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        &mut self.stream
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(self.stream)
+        f.debug_struct("Streaming")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -278,12 +219,8 @@ impl<I: Iterator> Stream for Iter<I> {
     }
 }
 
-struct Receiver<T>(mpsc::Receiver<Result<T, Status>>);
-
-impl<T> Stream for Receiver<T> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx)
-    }
-}
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Streaming<()>>();
+    is_send::<Sender<()>>();
+};

@@ -1,0 +1,101 @@
+//! A context as metadata: how it crosses to another process.
+//!
+//! Lane, trace and baggage travel as headers that others know: `x-md-global-color` (Kratos' name of a colour, whose
+//! services pass it on over every hop), and W3C's `traceparent`, `tracestate` and `baggage`. The deadline has a header of
+//! each transport's own. Every transport that has a wire calls [`Context::injected`] and [`Context::extract`], so that
+//! all carry the same.
+//!
+//! Nobody's call fails for a malformed header: it is as if it were not there. What a user puts into the metadata under
+//! one of these names wins.
+
+use std::fmt::Display;
+
+use http::{HeaderName, HeaderValue};
+
+use super::{Baggage, Context, Lane, TraceContext};
+use crate::{
+    Metadata,
+    metadata::{MetadataKey, MetadataValue},
+};
+
+/// The lane.
+pub const LANE_KEY: &str = "x-md-global-color";
+/// The trace and the calling span.
+pub const TRACEPARENT_KEY: &str = "traceparent";
+/// What tracing systems add to it.
+pub const TRACESTATE_KEY: &str = "tracestate";
+/// Names and values.
+pub const BAGGAGE_KEY: &str = "baggage";
+
+impl Context {
+    /// The entries that carry this context, but for those that `explicit` has already. Empty, it owns no memory.
+    pub fn injected(&self, explicit: &Metadata) -> Metadata {
+        let mut entries = Metadata::new();
+        if !self.carries_anything() {
+            return entries;
+        }
+        if let Some(lane) = self.lane().filter(|_| !explicit.contains_key(LANE_KEY)) {
+            push(&mut entries, LANE_KEY, lane);
+        }
+        // The state belongs to the parent that it came with.
+        if let Some(trace) = self.trace().filter(|_| !explicit.contains_key(TRACEPARENT_KEY)) {
+            push(&mut entries, TRACEPARENT_KEY, trace);
+            if !trace.state().is_empty() && !explicit.contains_key(TRACESTATE_KEY) {
+                push(&mut entries, TRACESTATE_KEY, trace.state());
+            }
+        }
+        if !self.baggage().is_empty() && !explicit.contains_key(BAGGAGE_KEY) {
+            push(&mut entries, BAGGAGE_KEY, self.baggage());
+        }
+        entries
+    }
+
+    /// Adds the entries that carry this context, but for those that are there already.
+    pub fn inject(&self, metadata: &mut Metadata) {
+        let entries = self.injected(metadata);
+        metadata.extend(entries);
+    }
+
+    /// Takes on the lane, trace and baggage that the metadata carries; what it does not carry stays as it is.
+    pub fn extract(mut self, metadata: &Metadata) -> Self {
+        let (mut lane, mut traceparent, mut tracestate) = (None, None, None::<String>);
+        let mut baggage = None::<Baggage>;
+        for (key, value) in metadata.iter() {
+            let Some(value) = value.as_str() else { continue };
+            match key.as_str() {
+                LANE_KEY => lane = lane.or_else(|| Lane::new(value).ok()),
+                // Two of them contradict each other: the first one counts.
+                TRACEPARENT_KEY => traceparent = traceparent.or_else(|| TraceContext::parse(value)),
+                TRACESTATE_KEY => match &mut tracestate {
+                    Some(state) => *state = format!("{state},{value}"),
+                    None => tracestate = Some(value.to_owned()),
+                },
+                BAGGAGE_KEY => baggage.get_or_insert_default().read(value),
+                _ => {}
+            }
+        }
+        if lane.is_some() {
+            self = self.with_lane(lane);
+        }
+        if let Some(trace) = traceparent {
+            self = self.with_trace(match tracestate {
+                Some(state) => trace.with_state(&state),
+                None => trace,
+            });
+        }
+        match baggage {
+            Some(baggage) => self.with_baggage(baggage),
+            None => self,
+        }
+    }
+}
+
+/// Adds an entry whose value is printable ASCII, as all forms of a context are.
+fn push(entries: &mut Metadata, key: &'static str, value: impl Display) {
+    if let Ok(value) = HeaderValue::try_from(value.to_string()) {
+        entries.push(
+            MetadataKey::from_header(HeaderName::from_static(key)),
+            MetadataValue::from_header(value),
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! A stream with its encoder, as a transport sends it.
+
+use std::{
+    any::Any,
+    task::{Context as Poller, Poll, ready},
+};
+
+use bytes::BytesMut;
+
+use super::Streaming;
+use crate::{Metadata, Status, codec::MessageCodec, message::Outgoing};
+
+pub(super) struct Encoding<T: 'static> {
+    stream: Streaming<T>,
+    codec: MessageCodec<T>,
+}
+
+impl<T: Send + 'static> Encoding<T> {
+    pub(super) fn new(stream: Streaming<T>, codec: MessageCodec<T>) -> Self {
+        Self { stream, codec }
+    }
+}
+
+impl<T: Send + 'static> Outgoing for Encoding<T> {
+    fn poll_encode(&mut self, cx: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>> {
+        let item = ready!(self.stream.poll_message(cx));
+        Poll::Ready(item.map(|item| item.and_then(|message| self.codec.encode(&message, out))))
+    }
+
+    fn take_trailers(&mut self) -> Metadata {
+        std::mem::take(&mut self.stream.trailers)
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        &mut self.stream
+    }
+}

@@ -1,0 +1,163 @@
+//! The accept loop, and the task of one connection.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
+
+use super::{
+    Shared,
+    open::{Opened, Refused},
+};
+use crate::{
+    net::Address,
+    transport::{Accepted, DrainPhase, Io},
+};
+
+/// A socket that listens.
+pub(super) trait Acceptor: Send + 'static {
+    /// What it accepts.
+    type Io: Io;
+
+    /// The next connection. Dropping the future loses none.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Incomer<Self::Io>>> + Send;
+}
+
+/// A connection as the system hands it over.
+pub(super) struct Incomer<S> {
+    pub(super) io: S,
+    pub(super) local: Option<Address>,
+    pub(super) peer: Option<Address>,
+}
+
+/// Accepts until the drain begins, then closes the socket and waits until the connections have ended.
+pub(super) async fn run(mut acceptor: impl Acceptor, shared: Arc<Shared>) {
+    let mut drain = shared.drain.clone();
+    let mut connections = JoinSet::new();
+    let mut pause = Pause::default();
+    let mut full = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = drain.reached(DrainPhase::Draining) => break,
+            Some(ended) = connections.join_next() => report(ended),
+            incomer = pause.accept(&mut acceptor) => {
+                let Some(incomer) = incomer else { continue };
+                let room = Arc::clone(&shared.room).try_acquire_owned();
+                // Said once, not for each that is refused: there may be very many.
+                if room.is_err() && !full {
+                    tracing::warn!(peer = %Peer(incomer.peer.as_ref()), "too many connections: new ones are refused");
+                }
+                full = room.is_err();
+                if let Ok(room) = room {
+                    connections.spawn(serve(incomer, Arc::clone(&shared), room));
+                }
+            }
+        }
+    }
+    drop(acceptor);
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+async fn serve<S: Io>(incomer: Incomer<S>, shared: Arc<Shared>, _room: OwnedSemaphorePermit) {
+    let Incomer { io, local, peer } = incomer;
+    let mut drain = shared.drain.clone();
+    let opened = tokio::select! {
+        biased;
+        opened = shared.opener.open(io) => opened,
+        // Nothing was asked on it yet.
+        () = drain.reached(DrainPhase::Draining) => return,
+    };
+    let Opened {
+        io,
+        ends,
+        transport,
+        secure,
+    } = match opened {
+        Ok(opened) => opened,
+        Err(Refused::Silent) => return,
+        Err(refused) => {
+            tracing::debug!(peer = %Peer(peer.as_ref()), %refused, "a connection was refused");
+            return;
+        }
+    };
+    let connection = Accepted {
+        io,
+        local,
+        peer,
+        secure,
+    };
+    transport.serve(connection, shared.dispatch.clone(), drain).await;
+    ends.await;
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "the task of a connection panicked; the connection is closed");
+    }
+}
+
+/// When to accept again after a failure.
+///
+/// An error of one connection (it was reset before it was accepted) says nothing about the next. Any other one, above all
+/// that the process has no file descriptor left, comes again at once and would turn the loop into a busy one: it pauses,
+/// 10 ms at first, then twice as long each time up to 1 s, until a connection is accepted.
+#[derive(Debug, Default)]
+struct Pause {
+    length: Duration,
+    until: Option<Instant>,
+}
+
+impl Pause {
+    /// The next connection; `None` if it could not be accepted.
+    async fn accept<A: Acceptor>(&mut self, acceptor: &mut A) -> Option<Incomer<A::Io>> {
+        if let Some(until) = self.until {
+            tokio::time::sleep_until(until).await;
+            self.until = None;
+        }
+        match acceptor.accept().await {
+            Ok(incomer) => {
+                self.length = Duration::ZERO;
+                Some(incomer)
+            }
+            Err(error) if is_of_one_connection(&error) => {
+                tracing::debug!(%error, "a connection broke before it was accepted");
+                None
+            }
+            Err(error) => {
+                self.length = (self.length * 2).clamp(Duration::from_millis(10), Duration::from_secs(1));
+                self.until = Some(Instant::now() + self.length);
+                tracing::warn!(%error, pause = ?self.length, "cannot accept connections");
+                None
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+struct Peer<'a>(Option<&'a Address>);
+
+impl std::fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("(unnamed)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! From an address to a socket that listens.
+
+use std::{error::Error, fmt, io, sync::Arc};
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::accept::{Acceptor, Incomer};
+#[cfg(unix)]
+use super::unix::UnixAcceptor;
+use crate::net::{Address, SocketOptions};
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixAcceptor),
+}
+
+impl Socket {
+    pub(super) async fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Socket(socket) => Ok(Self::Tcp(TcpListener::bind(socket).await?)),
+            Address::Host(host, port) => Ok(Self::Tcp(TcpListener::bind((&**host, *port)).await?)),
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Self::Unix(UnixAcceptor::bind(path).await?)),
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this system has no unix sockets",
+            )),
+            Address::Local(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a service in this process needs no socket",
+            )),
+        }
+    }
+
+    pub(super) fn address(&self) -> Address {
+        match self {
+            Self::Tcp(listener) => Address::Socket(
+                listener
+                    .local_addr()
+                    .expect("a socket that listens has an address"),
+            ),
+            #[cfg(unix)]
+            Self::Unix(acceptor) => acceptor.address(),
+        }
+    }
+}
+
+pub(super) struct TcpAcceptor {
+    pub(super) listener: TcpListener,
+    pub(super) options: SocketOptions,
+}
+
+impl Acceptor for TcpAcceptor {
+    type Io = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<Incomer<TcpStream>> {
+        let (io, peer) = self.listener.accept().await?;
+        // A connection that is broken already shows that soon enough.
+        if let Err(error) = self.options.apply(&io) {
+            tracing::debug!(%peer, %error, "cannot set the options of a socket");
+        }
+        let local = io.local_addr().ok().map(Address::Socket);
+        Ok(Incomer {
+            io,
+            local,
+            peer: Some(Address::Socket(peer)),
+        })
+    }
+}
+
+/// An address could not be bound.
+#[derive(Debug, Clone)]
+pub struct BindError {
+    address: Option<Address>,
+    source: Arc<io::Error>,
+}
+
+impl BindError {
+    pub(super) fn new(address: &Address, error: io::Error) -> Self {
+        Self {
+            address: Some(address.clone()),
+            source: Arc::new(error),
+        }
+    }
+
+    pub(super) fn nothing() -> Self {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given");
+        Self {
+            address: None,
+            source: Arc::new(error),
+        }
+    }
+
+    /// The address; `None` if none was given.
+    pub fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+
+    /// What the system said: [`io::ErrorKind::AddrInUse`], say.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            Some(address) => write!(f, "cannot listen on {address}: {}", self.source),
+            None => self.source.fmt(f),
+        }
+    }
+}
+
+impl Error for BindError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

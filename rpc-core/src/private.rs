@@ -1,0 +1,54 @@
+//! What the code that `#[rpc::service]` writes needs besides the public API.
+//!
+//! Generated functions are one line each, and a user's crate depends on nothing but the facade; so the traits that see
+//! through a user's `Result` alias, the checks that report a missing bound at the user's token, and the crates that
+//! derives need are reachable from here. Nothing in here is public API: it may change in any release, together with the
+//! macro.
+
+mod arguments;
+mod check;
+mod parameter;
+#[cfg(feature = "prost")]
+pub mod protobuf;
+mod signature;
+
+#[cfg(feature = "prost")]
+pub use prost;
+#[cfg(any(
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard",
+    feature = "bincode"
+))]
+pub use serde;
+
+#[cfg(any(
+    feature = "json",
+    feature = "msgpack",
+    feature = "postcard",
+    feature = "bincode"
+))]
+pub use self::check::SerdeMessage;
+#[cfg(feature = "json")]
+pub use self::parameter::json_field;
+#[cfg(any(feature = "json", feature = "msgpack"))]
+pub use self::{
+    arguments::default_unit_codecs,
+    check::{DEFAULT_CODECS, default_codecs},
+};
+pub use self::{
+    arguments::{Empty, unit_codec},
+    check::{Carries, Failure, Parameter, Returns, codec},
+    parameter::{Field, text_field},
+    signature::{Signature, signature},
+};
+use crate::{BoxFuture, Call, Reply, Status, status::reason};
+
+/// What a server answers to a method index that its descriptor does not have.
+pub fn no_such_method<'a>(call: &Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    let text = format!("the service has no method `{}`", call.method.name());
+    let status = Status::unimplemented(text)
+        .with_reason(reason::METHOD_UNKNOWN)
+        .with_domain(reason::DOMAIN);
+    Box::pin(std::future::ready(Err(status.not_processed())))
+}

@@ -1,0 +1,63 @@
+//! Messages that have nothing in them.
+
+use super::Carries;
+#[cfg(any(feature = "json", feature = "msgpack"))]
+use super::DEFAULT_CODECS;
+use crate::codec::MessageCodec;
+
+/// The request of a method without arguments: a message without fields in every codec.
+///
+/// Not `()`: serde writes that as `null`, and a method that gets an argument or a result later could not read it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(
+    any(
+        feature = "json",
+        feature = "msgpack",
+        feature = "postcard",
+        feature = "bincode"
+    ),
+    derive(serde::Serialize, serde::Deserialize)
+)]
+pub struct Empty {}
+
+#[cfg(feature = "prost")]
+impl prost::Message for Empty {
+    fn encode_raw(&self, _: &mut impl bytes::BufMut) {}
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: prost::encoding::WireType,
+        buf: &mut impl bytes::Buf,
+        ctx: prost::encoding::DecodeContext,
+    ) -> Result<(), prost::DecodeError> {
+        prost::encoding::skip_field(wire_type, tag, buf, ctx)
+    }
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+
+    fn clear(&mut self) {}
+}
+
+/// The table's entry for `()`, which goes over the wire as [`Empty`] does.
+pub const fn unit_codec<C: Carries<Empty>>() -> MessageCodec<()> {
+    MessageCodec::from_parts(
+        C::NAME,
+        |(), out| C::encode(&Empty {}, out),
+        |()| C::encoded_len(&Empty {}),
+        |bytes| C::decode(bytes).map(|Empty {}| ()),
+    )
+}
+
+/// The table for `()` of a service that names no codecs.
+#[cfg(any(feature = "json", feature = "msgpack"))]
+pub const fn default_unit_codecs() -> [MessageCodec<()>; DEFAULT_CODECS.len()] {
+    [
+        #[cfg(feature = "msgpack")]
+        unit_codec::<crate::codec::MsgPack>(),
+        #[cfg(feature = "json")]
+        unit_codec::<crate::codec::Json>(),
+    ]
+}

@@ -1,0 +1,17 @@
+//! The behaviour of a call, over the in-process transport and hand-written descriptors.
+
+mod baggage;
+mod cancellation;
+mod codec;
+mod context;
+mod deadline;
+mod details;
+mod facts;
+mod layers;
+mod local;
+mod metadata;
+mod net;
+mod panics;
+mod streaming;
+mod support;
+mod trace;

@@ -1,0 +1,122 @@
+//! Unix sockets and their files.
+
+use std::{
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rpc_core::net::{Address, Dialer, ListenConfig, Listener};
+
+use super::echo::{Serving, any_port, exchange, in_time};
+
+/// A folder of this test's own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("rpc-net-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("s")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn address(path: &Path) -> Address {
+    Address::Unix(path.into())
+}
+
+async fn bind(path: &Path) -> Result<Listener, rpc_core::net::BindError> {
+    Listener::bind(&[address(path)], ListenConfig::default()).await
+}
+
+#[tokio::test]
+async fn a_path_is_served_beside_a_port_and_removed_at_the_end() {
+    let folder = Folder::new();
+    let serving = Serving::start(&[any_port(), address(&folder.socket())], ListenConfig::default()).await;
+    assert_eq!(serving.addresses[1], address(&folder.socket()));
+    for target in &serving.addresses {
+        let mut dialed = in_time(Dialer::new().dial(target)).await.unwrap();
+        assert!(exchange(&mut *dialed.io, b"echo").await.is_some());
+    }
+    serving.stop().await;
+    assert!(!folder.socket().exists());
+    let status = Dialer::new().dial(&address(&folder.socket())).await.unwrap_err();
+    assert!(
+        status.message().contains(&*folder.socket().to_string_lossy()),
+        "{status}"
+    );
+}
+
+#[tokio::test]
+async fn a_stale_file_is_replaced() {
+    let folder = Folder::new();
+    drop(UnixListener::bind(folder.socket()).unwrap());
+    assert!(folder.socket().exists(), "std leaves the file");
+    let serving = Serving::start(&[address(&folder.socket())], ListenConfig::default()).await;
+    let mut dialed = Dialer::new().dial(&serving.addresses[0]).await.unwrap();
+    assert!(exchange(&mut *dialed.io, b"echo").await.is_some());
+}
+
+#[tokio::test]
+async fn a_live_socket_is_left_alone() {
+    let folder = Folder::new();
+    let other = UnixListener::bind(folder.socket()).unwrap();
+    let error = bind(&folder.socket()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(folder.socket().exists());
+    drop(other);
+}
+
+#[tokio::test]
+async fn what_is_no_socket_is_left_alone() {
+    let folder = Folder::new();
+    fs::write(folder.socket(), "precious").unwrap();
+    assert_eq!(
+        bind(&folder.socket()).await.unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
+    assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
+    // Nor is a link followed to something that looks stale.
+    let link = folder.0.join("link");
+    drop(UnixListener::bind(folder.0.join("stale")).unwrap());
+    symlink(folder.0.join("stale"), &link).unwrap();
+    assert_eq!(
+        bind(&link).await.unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
+    assert!(link.exists());
+}
+
+#[tokio::test]
+async fn somebody_elses_file_is_not_removed() {
+    let folder = Folder::new();
+    let listener = bind(&folder.socket()).await.unwrap();
+    fs::remove_file(folder.socket()).unwrap();
+    fs::write(folder.socket(), "another's").unwrap();
+    drop(listener);
+    assert!(folder.socket().exists());
+}
+
+#[tokio::test]
+async fn a_listener_that_is_dropped_before_it_serves_leaves_nothing() {
+    let folder = Folder::new();
+    drop(bind(&folder.socket()).await.unwrap());
+    assert!(!folder.socket().exists());
+    // One that cannot be bound takes those before it along.
+    let addresses = [address(&folder.socket()), "local:x".parse().unwrap()];
+    assert!(Listener::bind(&addresses, ListenConfig::default()).await.is_err());
+    assert!(!folder.socket().exists());
+}

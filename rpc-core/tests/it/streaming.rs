@@ -1,0 +1,168 @@
+//! `Streaming` by itself.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use rpc_core::{
+    Code, Metadata, Result, Status, Streaming,
+    codec::{Json, MessageCodec},
+    message::Incoming,
+};
+
+use crate::support::{Numbers, collect, relay, soon};
+
+#[tokio::test]
+async fn a_failure_is_the_last_item() -> Result<()> {
+    let (sender, mut stream) = Streaming::channel(4);
+    sender.send(1).await.expect("there is room");
+    sender.fail(Status::aborted("enough")).await;
+    assert_eq!(stream.message().await?, Some(1));
+    assert_eq!(
+        stream.message().await.expect_err("it failed").code(),
+        Code::Aborted
+    );
+    for _ in 0..2 {
+        assert_eq!(stream.message().await?, None);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_last_sender_ends_it() -> Result<()> {
+    let (sender, stream) = Streaming::channel(4);
+    let other = sender.clone();
+    sender.send(1).await.expect("there is room");
+    drop(sender);
+    other.send(2).await.expect("there is room");
+    drop(other);
+    assert_eq!(collect(stream).await?, [1, 2]);
+
+    let (sender, stream) = Streaming::channel(4);
+    drop(stream);
+    assert_eq!(sender.send(3).await, Err(3), "the message comes back");
+    soon(sender.closed()).await;
+    sender.fail(Status::aborted("nobody hears it")).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_is_pulled_message_by_message() -> Result<()> {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let numbers = Streaming::from_iter((0..1000).inspect(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    }));
+    let mut stream = relay(&Numbers::new().channel(), numbers).await?;
+    assert_eq!(made.load(Ordering::Relaxed), 0);
+    for taken in 1..=3 {
+        stream.message().await?;
+        assert_eq!(
+            made.load(Ordering::Relaxed),
+            taken,
+            "nothing is made before it is asked for"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_reader_stops_the_sender() -> Result<()> {
+    let (sender, stream) = Streaming::channel(2);
+    let mut stream = relay(&Numbers::new().channel(), stream).await?;
+    for number in 0..2 {
+        sender.send(number).await.expect("there is room");
+    }
+    let mut blocked = Box::pin(sender.send(2));
+    let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(blocked.as_mut().poll(cx))).await;
+    assert!(polled.is_pending(), "there is no room for a third");
+    assert_eq!(stream.message().await?, Some(0));
+    blocked.await.expect("now there is");
+    Ok(())
+}
+
+struct Script(Vec<Bytes>, Metadata);
+
+impl Incoming for Script {
+    fn poll_message(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Result<Bytes>>> {
+        std::task::Poll::Ready(self.0.pop().map(Ok))
+    }
+
+    fn take_trailers(&mut self) -> Metadata {
+        std::mem::take(&mut self.1)
+    }
+
+    fn detach(&mut self) -> Box<dyn Incoming> {
+        Box::new(Self(std::mem::take(&mut self.0), std::mem::take(&mut self.1)))
+    }
+}
+
+#[tokio::test]
+async fn messages_that_arrive_are_decoded() -> Result<()> {
+    let mut trailers = Metadata::new();
+    trailers.insert("x-rows", "1").expect("legal");
+    let script = Script(vec![Bytes::from_static(b"7")], trailers);
+    let mut stream = Streaming::<u32>::from_incoming(Box::new(script), MessageCodec::of::<Json>());
+    assert_eq!(stream.message().await?, Some(7));
+    assert!(stream.trailers().is_empty());
+    assert_eq!(stream.message().await?, None);
+    assert_eq!(stream.trailers().get("x-rows"), Some("1"));
+
+    let script = Script(
+        vec![Bytes::from_static(b"8"), Bytes::from_static(b"?")],
+        Metadata::new(),
+    );
+    let mut stream = Streaming::<u32>::from_incoming(Box::new(script), MessageCodec::of::<Json>());
+    assert_eq!(
+        stream.message().await.expect_err("it does not decode").code(),
+        Code::Internal
+    );
+    assert_eq!(stream.message().await?, None, "nothing is read after a failure");
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_is_a_stream_and_made_of_streams() -> Result<()> {
+    let stream: Streaming<u32> = Streaming::new(Streaming::from_iter([1, 2]));
+    let mut stream = Box::pin(stream);
+    let mut all = Vec::new();
+    while let Some(item) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        all.push(item?);
+    }
+    assert_eq!(all, [1, 2]);
+    Ok(())
+}
+
+#[test]
+fn an_encoder_that_fails_leaves_the_buffer_alone() {
+    struct Torn;
+
+    enum Half {}
+
+    impl rpc_core::codec::Codec for Half {
+        const NAME: &'static str = "half";
+    }
+
+    impl rpc_core::codec::Encode<Torn> for Half {
+        fn encode(_: &Torn, out: &mut BytesMut) -> Result<(), rpc_core::codec::CodecError> {
+            out.extend_from_slice(b"half of it");
+            panic!("torn")
+        }
+    }
+
+    impl rpc_core::codec::Decode<Torn> for Half {
+        fn decode(_: Bytes) -> Result<Torn, rpc_core::codec::CodecError> {
+            Err(rpc_core::codec::CodecError::new("torn"))
+        }
+    }
+
+    let mut out = BytesMut::from(&b"before"[..]);
+    let status = MessageCodec::of::<Half>()
+        .encode(&Torn, &mut out)
+        .expect_err("it panics");
+    assert_eq!(status.code(), Code::Internal);
+    assert_eq!(&out[..], b"before");
+}
