@@ -1,0 +1,5 @@
+//! Headers as metadata.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| rpc_grpc::fuzzing::metadata(input));

@@ -1,0 +1,171 @@
+//! From a byte stream to a connection that takes calls.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU8, AtomicU32},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use rpc_core::{
+    Status,
+    net::Address,
+    status::{Side, reason},
+};
+use tokio::sync::Notify;
+
+use super::{Connection, Driver, Phase, Resets, Sender, Slots};
+use crate::{
+    client::{ClientConfig, Connect},
+    io::gather,
+    wire::frame::Data,
+};
+
+/// What h2 is told that the server allows before the server has said it. No server says this, so that seeing another number
+/// means that its SETTINGS are here. No stream is opened before.
+const UNKNOWN_STREAMS: usize = usize::MAX - 1;
+
+/// How many times our bound for metadata h2 is told. It gives up the *connection* for a block of four times of what it is
+/// told; we want to give up the call alone.
+const HEADER_SLACK: usize = 4;
+
+/// How long a stream that was reset is remembered.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How many frames for streams that are forgotten a server may send before that counts as an attack. h2 has this count grow over
+/// the life of a connection, which is replaced long before.
+const MAX_LATE_FRAMES: usize = 100_000;
+
+/// Connects, and waits for the server's SETTINGS: a port where something else listens is found out here, and fails no call
+/// as a server's error.
+///
+/// # Errors
+/// UNAVAILABLE, reason `CONNECT_FAILED`, not processed.
+pub(crate) async fn establish(
+    address: &Address,
+    connector: &dyn Connect,
+    config: &Arc<ClientConfig>,
+    complaints: u32,
+    changed: &Arc<Notify>,
+) -> Result<(Arc<Connection>, Driver), Status> {
+    let making = make(address, connector, config, complaints, changed);
+    match tokio::time::timeout(config.connect_timeout, making).await {
+        Ok(made) => made,
+        Err(_) => Err(failed(format!(
+            "nothing came of it within {:?}",
+            config.connect_timeout
+        ))),
+    }
+    .map_err(|status| status.at_side(Side::Network).at_addresses(None, Some(address)))
+}
+
+async fn make(
+    address: &Address,
+    connector: &dyn Connect,
+    config: &Arc<ClientConfig>,
+    complaints: u32,
+    changed: &Arc<Notify>,
+) -> Result<(Arc<Connection>, Driver), Status> {
+    let dialed = connector.connect(address).await?;
+    if let Some(alpn) = dialed.alpn.as_deref().filter(|alpn| *alpn != b"h2") {
+        let alpn = String::from_utf8_lossy(alpn);
+        return Err(failed(format!(
+            "TLS agreed on `{}`, which is not HTTP/2",
+            alpn.escape_default()
+        )));
+    }
+    let (io, flusher) = gather(dialed.io);
+    let handshake = builder(config).handshake::<_, Data>(io).await;
+    let (requests, mut connection) = handshake.map_err(|error| no_http2(&error))?;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.poll_unpin(cx) {
+            return Poll::Ready(Err(match ended {
+                Ok(()) => failed("the peer closed the connection before it said that it speaks HTTP/2"),
+                Err(error) => no_http2(&error),
+            }));
+        }
+        if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
+            return Poll::Ready(Err(failed(format!("writing failed: {error}"))));
+        }
+        if requests.current_max_send_streams() == UNKNOWN_STREAMS {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    })
+    .await?;
+    let shared = Arc::new(Connection {
+        local: dialed.local,
+        peer: dialed.peer.or_else(|| Some(address.clone())),
+        slots: Slots::new(requests.current_max_send_streams()),
+        writes: flusher.write_counter(),
+        resets: Resets::new(),
+        sender: Mutex::new(Sender {
+            requests: Some(requests.clone()),
+        }),
+        opened: AtomicU32::new(0),
+        phase: AtomicU8::new(Phase::Open as u8),
+        idle: AtomicBool::new(false),
+        complained: AtomicBool::new(false),
+        refused_compressions: AtomicU8::new(0),
+        max_given_up: config.max_cancelled_calls,
+        loss: OnceLock::new(),
+        driver: Mutex::default(),
+        changed: Arc::clone(changed),
+    });
+    let driver = Driver::new(
+        connection,
+        flusher,
+        requests,
+        Arc::clone(&shared),
+        config,
+        complaints,
+    );
+    Ok((shared, driver))
+}
+
+fn builder(config: &ClientConfig) -> h2::client::Builder {
+    let header_list = config
+        .max_metadata_bytes
+        .saturating_mul(HEADER_SLACK)
+        .min(u32::MAX as usize);
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(config.stream_window_bytes)
+        .initial_connection_window_size(config.connection_window_bytes)
+        .max_frame_size(config.max_frame_bytes)
+        .max_header_list_size(header_list as u32)
+        .max_concurrent_reset_streams(config.max_remembered_resets)
+        .reset_stream_duration(REMEMBERED)
+        .max_local_error_reset_streams(Some(MAX_LATE_FRAMES))
+        .initial_max_send_streams(UNKNOWN_STREAMS)
+        // A large message is one piece, and it is in memory anyway.
+        .max_send_buffer_size(1 << 20)
+        .enable_push(false);
+    builder
+}
+
+fn no_http2(error: &h2::Error) -> Status {
+    failed(format!(
+        "the peer does not speak HTTP/2, or closed the connection: {error}"
+    ))
+}
+
+fn failed(text: impl Into<std::borrow::Cow<'static, str>>) -> Status {
+    Status::unavailable(text)
+        .with_reason(reason::CONNECT_FAILED)
+        .with_domain(reason::DOMAIN)
+        .not_processed()
+}
+
+/// Polls a future that does not mind being moved.
+trait PollUnpin: Future + Unpin {
+    fn poll_unpin(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        std::pin::Pin::new(self).poll(cx)
+    }
+}
+
+impl<F: Future + Unpin> PollUnpin for F {}

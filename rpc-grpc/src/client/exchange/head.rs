@@ -1,0 +1,99 @@
+//! The headers of a request.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Uri, Version,
+    header::{CONTENT_TYPE, TE, USER_AGENT},
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use rpc_core::{Call, Status, context::Expiry, status::Side};
+
+use crate::{
+    Compression,
+    wire::{compress, content_type, headers, names, timeout},
+};
+
+/// How many headers are of the protocol.
+const OWN_HEADERS: usize = 6;
+
+/// What all requests of a link have in common.
+pub(crate) struct HeadTemplate {
+    scheme: Scheme,
+    authority: Authority,
+    user_agent: HeaderValue,
+    accept_encoding: HeaderValue,
+}
+
+impl HeadTemplate {
+    pub(crate) fn new(scheme: Scheme, authority: Authority, user_agent: HeaderValue) -> Self {
+        // Shared from here on: a clone of what was parsed from a text of its own would copy it.
+        Self {
+            scheme,
+            authority,
+            user_agent,
+            accept_encoding: compress::accepted(),
+        }
+    }
+
+    /// The head of a call's request, with the time that is left of its deadline now.
+    ///
+    /// # Errors
+    /// DEADLINE_EXCEEDED if nothing is left; RESOURCE_EXHAUSTED if the metadata is too large.
+    pub(crate) fn request(
+        &self,
+        call: &Call<'_>,
+        compression: Option<Compression>,
+        limit_bytes: usize,
+    ) -> Result<Request<()>, Status> {
+        let mut headers = HeaderMap::with_capacity(OWN_HEADERS + call.metadata.len());
+        if let Some(deadline) = call.context.deadline() {
+            let left = deadline.remaining();
+            if left.is_zero() {
+                return Err(Expiry::status().at_side(Side::Client).not_processed());
+            }
+            let mut value = timeout::encode(left);
+            // It differs from call to call: this keeps it out of the compression tables of both ends, which it would churn.
+            value.set_sensitive(true);
+            headers.insert(names::TIMEOUT, value);
+        }
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
+        if let Some(compression) = compression {
+            headers.insert(names::ENCODING, compression.value());
+        }
+        headers.insert(names::ACCEPT_ENCODING, self.accept_encoding.clone());
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        if !call.metadata.is_empty() {
+            headers::append_metadata(&call.metadata, &mut headers);
+            headers::check_size(&headers, limit_bytes)
+                .map_err(|status| status.at_side(Side::Client).not_processed())?;
+        }
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = self.uri(call)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn uri(&self, call: &Call<'_>) -> Result<Uri, Status> {
+        let path = match call.method.static_path() {
+            Some(path) => Bytes::from_static(path.as_bytes()),
+            None => Bytes::copy_from_slice(call.method.path().as_bytes()),
+        };
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path).map_err(|_| no_path(call))?);
+        Uri::from_parts(parts).map_err(|_| no_path(call))
+    }
+}
+
+fn no_path(call: &Call<'_>) -> Status {
+    Status::internal(format!(
+        "`{}` is no path of a method",
+        call.method.path().escape_default()
+    ))
+    .at_side(Side::Client)
+    .not_processed()
+}

@@ -1,0 +1,291 @@
+//! One attempt of a call: a request on a stream, and its answer.
+
+mod head;
+mod outbound;
+mod pump;
+mod reply;
+mod response;
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Poller, Poll},
+};
+
+use h2::client::ResponseFuture;
+use http::Response;
+use rpc_core::{
+    Body, Call, Reply, Status,
+    message::Encoded,
+    status::{Side, reason},
+};
+
+pub(crate) use self::head::HeadTemplate;
+use self::{
+    outbound::Loan,
+    pump::Pump,
+    reply::{NoMessages, ReplySource, ReplyStream, blamed, collect, miscounted},
+    response::Answer,
+};
+use super::{
+    ClientConfig,
+    connection::{Connection, NotOpened, Slot},
+};
+use crate::{
+    Compression,
+    body::SendBody,
+    wire::{
+        frame::{Data, Decoder, Encoder},
+        status::{Perspective, from_h2},
+    },
+};
+
+/// An attempt that failed.
+pub(crate) struct Failed {
+    pub(crate) status: Status,
+    pub(crate) again: Again,
+}
+
+/// Whether the same request may be sent again without anybody noticing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It never left.
+    NotSent,
+    /// The server has said that it did not take it.
+    NotTaken,
+    /// The server may have begun it, or it would fail the same way.
+    No,
+}
+
+/// A call that was given up before it was answered. Dropping it resets the stream, and then gives the slot back.
+pub(crate) struct Abandoned {
+    response: ResponseFuture,
+    pump: Pump,
+    slot: Slot,
+}
+
+/// Sends a call over a connection and receives its reply.
+///
+/// The body stays where it is unless it is a stream; a stream of which nothing was taken is put back if the attempt fails.
+pub(crate) async fn attempt(
+    connection: &Arc<Connection>,
+    head: &HeadTemplate,
+    config: &ClientConfig,
+    call: &mut Call<'_>,
+) -> Result<Reply, Failed> {
+    let compression = compression(call, config)?.filter(|wanted| connection.takes_compression(*wanted));
+    let encoder = Encoder {
+        compression,
+        limit_bytes: config.send_limit_bytes(),
+    };
+    let message = outbound::encode(&call.body, encoder)?;
+    let Some(slot) = Slot::take(connection).await else {
+        return Err(Failed::not_sent(gone(connection)));
+    };
+
+    let writes = connection.writes.get();
+    let opened = connection.open(|| head.request(call, compression, config.max_metadata_bytes));
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(NotOpened::Gone) => return Err(Failed::not_sent(gone(connection))),
+        Err(NotOpened::Refused(status)) => return Err(status.into()),
+    };
+    let mut waiting = Waiting {
+        number: opened.number,
+        call: Some(Abandoned {
+            response: opened.response,
+            pump: Pump::default(),
+            slot,
+        }),
+    };
+    let mut loan = None;
+    if let Some(data) = message {
+        send_message(opened.stream, data);
+    } else {
+        let (taken, frames) = Loan::take(&mut call.body, encoder)?;
+        loan = Some(taken);
+        waiting.set_pump(Pump::new(SendBody::new(
+            opened.stream,
+            frames,
+            Perspective::Client,
+        )));
+    }
+
+    let response = std::future::poll_fn(|cx| waiting.poll_response(cx)).await;
+    if response.is_ok() {
+        connection.answered(waiting.number);
+    }
+    let (pump, slot) = waiting.over();
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => {
+            let left = connection.writes.get() != writes;
+            let failed = failed(&error, left, pump, connection);
+            let replayable = match loan {
+                _ if failed.again == Again::No => false,
+                None => true,
+                Some(loan) => {
+                    drop(slot);
+                    loan.give_back(&mut call.body)
+                }
+            };
+            return Err(Failed {
+                again: if replayable { failed.again } else { Again::No },
+                ..failed
+            });
+        }
+    };
+    let streams = call.method.shape().streams_responses();
+    let reply = receive(response, &call.codec, streams, config, compression, slot, pump).await;
+    reply.map_err(|status| Failed::from(connection.explain(blamed(status))))
+}
+
+/// How the request of a call is compressed.
+fn compression(call: &Call<'_>, config: &ClientConfig) -> Result<Option<Compression>, Status> {
+    match call.options.compression.as_deref() {
+        None => Ok(config.compression),
+        Some("identity") => Ok(None),
+        Some(name) => match Compression::of_name(name) {
+            Some(compression) => Ok(Some(compression)),
+            None => Err(
+                Status::internal(format!("this build cannot compress by `{name}`"))
+                    .with_reason(reason::COMPRESSION_UNKNOWN)
+                    .with_domain(reason::DOMAIN)
+                    .at_side(Side::Client)
+                    .not_processed(),
+            ),
+        },
+    }
+}
+
+/// Hands the whole request to h2, which holds it until the server's windows take it: it is in memory anyway.
+fn send_message(mut stream: h2::SendStream<Data>, data: Data) {
+    // A stream that is over already says so to whoever waits for its answer.
+    let _ = stream.send_data(data, true);
+}
+
+async fn receive(
+    response: Response<h2::RecvStream>,
+    codec: &str,
+    streams: bool,
+    config: &ClientConfig,
+    sent: Option<Compression>,
+    slot: Slot,
+    pump: Pump,
+) -> Result<Reply, Status> {
+    let (parts, stream) = response.into_parts();
+    let ended = stream.is_end_stream();
+    let source = ReplySource::new(stream, config.max_metadata_bytes, slot);
+    let connection = Arc::clone(source.connection());
+    let head = Response::from_parts(parts, ());
+    if let Some(sent) = sent.filter(|sent| response::refuses(&head, *sent)) {
+        connection.refuse_compression(sent);
+    }
+    let Answer {
+        metadata,
+        compression,
+    } = response::read(head, ended, codec, config.max_metadata_bytes)?;
+    let decoder = Decoder::new(config.max_message_bytes, compression);
+    let mut reply = Reply::new(Body::Empty);
+    if ended {
+        if !streams {
+            return Err(miscounted("none").with_metadata(metadata));
+        }
+        reply.body = Body::Incoming(Box::new(NoMessages(metadata)));
+    } else if streams {
+        reply.metadata = metadata;
+        reply.body = Body::Incoming(Box::new(ReplyStream::new(source, decoder, pump)));
+    } else {
+        let (bytes, trailers) = collect(source, decoder, pump).await?;
+        reply.metadata = metadata;
+        reply.trailers = trailers;
+        reply.body = Body::Encoded(Encoded { bytes });
+    }
+    reply.peer.clone_from(&connection.peer);
+    Ok(reply)
+}
+
+/// What an attempt failed with that got no answer.
+fn failed(error: &h2::Error, left: bool, mut pump: Pump, connection: &Connection) -> Failed {
+    let mut status = from_h2(error, Perspective::Client);
+    if status.reason() == Some(reason::CALLER_GONE)
+        && let Some(failure) = pump.take_failure()
+    {
+        return Failed::from(failure);
+    }
+    let again = match status.reason() {
+        _ if !status.was_processed() => Again::NotTaken,
+        Some(reason::CONNECTION_LOST) if !left => {
+            status = status.not_processed();
+            Again::NotSent
+        }
+        _ => Again::No,
+    };
+    Failed {
+        status: connection.explain(status),
+        again,
+    }
+}
+
+fn gone(connection: &Connection) -> Status {
+    let status = Status::unavailable("the connection was closed before the call was sent")
+        .with_reason(reason::CONNECTION_LOST)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Network)
+        .not_processed();
+    status.at_addresses(connection.local.as_ref(), connection.peer.as_ref())
+}
+
+impl Failed {
+    fn not_sent(status: Status) -> Self {
+        Self {
+            status,
+            again: Again::NotSent,
+        }
+    }
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            again: Again::No,
+        }
+    }
+}
+
+/// A call whose answer has not begun. Dropped, it is given up.
+struct Waiting {
+    number: u32,
+    /// `None` once it is answered, or has failed.
+    call: Option<Abandoned>,
+}
+
+impl Waiting {
+    fn set_pump(&mut self, pump: Pump) {
+        if let Some(call) = &mut self.call {
+            call.pump = pump;
+        }
+    }
+
+    fn poll_response(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Response<h2::RecvStream>, h2::Error>> {
+        let call = self.call.as_mut().expect("it is there until it is answered");
+        let _ = call.pump.poll(cx);
+        Pin::new(&mut call.response).poll(cx)
+    }
+
+    /// What is left of the call once the answer has begun, or the stream failed.
+    fn over(mut self) -> (Pump, Slot) {
+        let call = self.call.take().expect("it is there until it is answered");
+        (call.pump, call.slot)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            let connection = Arc::clone(call.slot.connection());
+            connection.give_up(self.number, call);
+        }
+    }
+}

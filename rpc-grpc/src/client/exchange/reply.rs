@@ -1,0 +1,184 @@
+//! The answer's messages.
+
+use std::{
+    sync::Arc,
+    task::{Context as Poller, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use rpc_core::{
+    Metadata, Status,
+    message::Incoming,
+    status::{Side, reason},
+};
+
+use super::pump::{Pump, RunningPump};
+use crate::{
+    body::{ByteSource, H2Source, RecvMessages},
+    client::connection::{Connection, Slot},
+    wire::{
+        frame::Decoder,
+        headers,
+        status::{self, Perspective},
+    },
+};
+
+/// DATA and trailers of an answer. It holds the call's slot, and what is left of the request: both end with it.
+pub(crate) struct ReplySource {
+    source: H2Source,
+    pump: Option<RunningPump>,
+    metadata_limit_bytes: usize,
+    slot: Slot,
+}
+
+impl ReplySource {
+    pub(crate) fn new(stream: h2::RecvStream, metadata_limit_bytes: usize, slot: Slot) -> Self {
+        Self {
+            source: H2Source::new(stream, Perspective::Client),
+            pump: None,
+            metadata_limit_bytes,
+            slot,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        self.slot.connection()
+    }
+
+    fn explain(&self, status: Status) -> Status {
+        // We reset it because its request broke off: then that is what happened.
+        let ours = status.reason() == Some(reason::CALLER_GONE);
+        match &self.pump {
+            Some(pump) if ours => pump.take_failure().unwrap_or(status),
+            _ => status,
+        }
+    }
+}
+
+impl ByteSource for ReplySource {
+    fn poll_data(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let data = ready!(self.source.poll_data(cx));
+        Poll::Ready(data.map(|data| data.map_err(|status| self.explain(status))))
+    }
+
+    fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
+        let trailers = ready!(self.source.poll_trailers(cx)).map_err(|status| self.explain(status))?;
+        if let Some(trailers) = &trailers {
+            headers::check_size(trailers, self.metadata_limit_bytes)?;
+        }
+        Poll::Ready(Ok(trailers))
+    }
+}
+
+/// Reads the one message of an answer, and its end, while the request is still being sent.
+pub(crate) async fn collect(
+    mut source: ReplySource,
+    mut decoder: Decoder,
+    mut pump: Pump,
+) -> Result<(Bytes, Metadata), Status> {
+    let mut message = None;
+    let mut data_ended = false;
+    let collected = std::future::poll_fn(|cx| {
+        let _ = pump.poll(cx);
+        while !data_ended {
+            while let Some(next) = decoder.next()? {
+                if message.replace(next).is_some() {
+                    return Poll::Ready(Err(miscounted("several")));
+                }
+            }
+            match ready!(source.poll_data(cx)) {
+                Some(data) => decoder.push(data?),
+                None => data_ended = true,
+            }
+        }
+        let trailers = ready!(source.poll_trailers(cx))?;
+        let metadata = status::finish(trailers.unwrap_or_default(), http::StatusCode::OK)?;
+        decoder.finish()?;
+        Poll::Ready(Ok(metadata))
+    })
+    .await;
+    match collected {
+        Ok(metadata) => match message {
+            Some(message) => Ok((message, metadata)),
+            None => Err(miscounted("none").with_metadata(metadata)),
+        },
+        Err(status) if status.reason() == Some(reason::CALLER_GONE) => {
+            Err(pump.take_failure().unwrap_or(status))
+        }
+        Err(status) => Err(status),
+    }
+}
+
+/// The messages of a streaming answer, as they are handed out.
+pub(crate) struct ReplyStream<M: ?Sized = RecvMessages<ReplySource>> {
+    connection: Arc<Connection>,
+    messages: Box<M>,
+}
+
+impl ReplyStream {
+    pub(crate) fn new(mut source: ReplySource, decoder: Decoder, pump: Pump) -> Self {
+        if pump.is_running() {
+            source.pump = Some(pump.spawn());
+        }
+        let connection = Arc::clone(source.connection());
+        let messages = RecvMessages::new(source, decoder, Perspective::Client);
+        Self {
+            connection,
+            messages: Box::new(messages),
+        }
+    }
+}
+
+impl<M: Incoming + ?Sized + 'static> Incoming for ReplyStream<M> {
+    fn poll_message(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let message = ready!(self.messages.poll_message(cx));
+        Poll::Ready(message.map(|message| message.map_err(|status| self.connection.explain(blamed(status)))))
+    }
+
+    fn take_trailers(&mut self) -> Metadata {
+        self.messages.take_trailers()
+    }
+
+    fn detach(&mut self) -> Box<dyn Incoming> {
+        Box::new(ReplyStream {
+            messages: self.messages.detach(),
+            connection: Arc::clone(&self.connection),
+        })
+    }
+}
+
+/// An answer that ended without a message.
+pub(crate) struct NoMessages(pub(crate) Metadata);
+
+impl Incoming for NoMessages {
+    fn poll_message(&mut self, _: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        Poll::Ready(None)
+    }
+
+    fn take_trailers(&mut self) -> Metadata {
+        std::mem::take(&mut self.0)
+    }
+
+    fn detach(&mut self) -> Box<dyn Incoming> {
+        Box::new(Self(std::mem::take(&mut self.0)))
+    }
+}
+
+/// Says whose side it was that an answer could not be read: ours for what is beyond our limits, else the server's.
+pub(super) fn blamed(status: Status) -> Status {
+    let ours = matches!(
+        status.reason(),
+        Some(reason::MESSAGE_TOO_LARGE | reason::METADATA_TOO_LARGE)
+    );
+    status.at_side(if ours { Side::Client } else { Side::Server })
+}
+
+pub(super) fn miscounted(found: &str) -> Status {
+    Status::unimplemented(format!(
+        "exactly one message is due in the answer, there was {found}"
+    ))
+    .with_reason(reason::MESSAGE_COUNT)
+    .with_domain(reason::DOMAIN)
+    .at_side(Side::Server)
+}

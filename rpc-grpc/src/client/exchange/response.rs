@@ -1,0 +1,126 @@
+//! The head of an answer: is it gRPC at all, how are its messages written, is it the end already?
+
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
+use rpc_core::{
+    Metadata, Status,
+    status::{Side, reason},
+};
+
+use crate::wire::{
+    compress::{self, Coding, Compression},
+    content_type, headers, names, status,
+};
+
+/// What the head of an answer says.
+pub(crate) struct Answer {
+    pub(crate) metadata: Metadata,
+    /// How messages with flag 1 are compressed.
+    pub(crate) compression: Option<Compression>,
+}
+
+/// Reads the head of an answer in which messages may follow, or of one that is the end already.
+///
+/// # Errors
+/// What the call failed with: the server's status, or what is wrong with the answer.
+pub(crate) fn read(
+    response: Response<()>,
+    ended: bool,
+    codec: &str,
+    limit_bytes: usize,
+) -> Result<Answer, Status> {
+    let (parts, ()) = response.into_parts();
+    let (http, mut head) = (parts.status, parts.headers);
+    headers::check_size(&head, limit_bytes)?;
+    check_type(&head, http, codec)?;
+    if ended || http != StatusCode::OK {
+        // One block is headers and trailers at once.
+        let metadata = status::finish(head, http)?;
+        return Ok(Answer {
+            metadata,
+            compression: None,
+        });
+    }
+    let compression = match Coding::parse(head.get(names::ENCODING)) {
+        Coding::Identity => None,
+        Coding::Known(compression) => Some(compression),
+        Coding::Unknown => return Err(unknown_coding(&head)),
+    };
+    // Whatever it says, the trailers say it last.
+    head.remove(names::STATUS);
+    head.remove(names::MESSAGE);
+    let metadata = headers::take_metadata(head)?;
+    Ok(Answer {
+        metadata,
+        compression,
+    })
+}
+
+/// True if the server says that it cannot undo a compression. It may say so with a failure.
+pub(crate) fn refuses(response: &Response<()>, compression: Compression) -> bool {
+    let accepted = response.headers().get(names::ACCEPT_ENCODING);
+    accepted.is_some() && !compress::accepts(accepted, compression)
+}
+
+/// An answer that is not gRPC's came from somebody between the peers, or from one that is no gRPC server: its HTTP status
+/// is all that is known then.
+fn check_type(head: &HeaderMap, http: StatusCode, codec: &str) -> Result<(), Status> {
+    let Some(value) = head.get(CONTENT_TYPE) else {
+        // A bare end needs no type where it says how it ended.
+        return if head.contains_key(names::STATUS) {
+            Ok(())
+        } else {
+            Err(foreign(http, "no content type"))
+        };
+    };
+    let Ok(subtype) = content_type::parse(value) else {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let shown: String = value.chars().take(100).collect();
+        return Err(foreign(
+            http,
+            &format!("content type `{}`", shown.escape_default()),
+        ));
+    };
+    match subtype.named() {
+        // Some servers never name the subtype.
+        None => Ok(()),
+        Some(named) if named == codec => Ok(()),
+        Some(named) => {
+            let named: String = named.chars().take(100).collect();
+            Err(broken(format!(
+                "the answer is in codec `{}`, not in `{codec}`",
+                named.escape_default()
+            )))
+        }
+    }
+}
+
+fn foreign(http: StatusCode, what: &str) -> Status {
+    let known = status::from_http(http);
+    Status::new(
+        known.code(),
+        format!("the answer is not gRPC: HTTP status {}, {what}", http.as_u16()),
+    )
+    .with_reason(reason::PROTOCOL_BROKEN)
+    .with_domain(reason::DOMAIN)
+    .at_side(Side::Server)
+}
+
+fn unknown_coding(head: &HeaderMap) -> Status {
+    let name = head.get(names::ENCODING).map_or_else(String::new, |value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(100)
+            .collect()
+    });
+    broken(format!(
+        "the answer is compressed as `{}`, which was not offered",
+        name.escape_default()
+    ))
+}
+
+fn broken(text: String) -> Status {
+    Status::internal(text)
+        .with_reason(reason::PROTOCOL_BROKEN)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Server)
+}

@@ -1,0 +1,338 @@
+//! A writer that gathers.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much is gathered before it is written in any case.
+const GATHER_BYTES: usize = 64 << 10;
+
+/// Pieces from this size on are written from where they are, together with what was gathered: copying them costs more than
+/// the system call that it saves.
+const LARGE_BYTES: usize = 16 << 10;
+
+/// What an idle connection may keep of its buffer.
+const KEEP_BYTES: usize = 4 << 10;
+
+/// Puts a gathering writer around a byte stream: one half for h2, the other for the task that drives the connection.
+pub(crate) fn gather<T>(io: T) -> (Gather<T>, Flusher<T>) {
+    let inner = Mutex::new(Inner {
+        io,
+        out: Vec::new(),
+        written: 0,
+        unflushed: false,
+    });
+    let shared = Arc::new(Shared {
+        inner,
+        counts: Arc::default(),
+    });
+    (Gather(Arc::clone(&shared)), Flusher(shared))
+}
+
+/// What h2 reads from and writes to. Its flush does nothing.
+pub(crate) struct Gather<T>(Arc<Shared<T>>);
+
+/// The other half: writes what was gathered, and knows what happened on the stream.
+pub(crate) struct Flusher<T>(Arc<Shared<T>>);
+
+/// One task uses both halves, so the lock is free whenever it is asked for.
+struct Shared<T> {
+    inner: Mutex<Inner<T>>,
+    counts: Arc<Counts>,
+}
+
+/// Apart from the stream, which is closed when both halves are gone, whoever still looks at these.
+#[derive(Debug, Default)]
+struct Counts {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+struct Inner<T> {
+    io: T,
+    /// What was gathered; the first `written` bytes of it are gone already.
+    out: Vec<u8>,
+    written: usize,
+    /// Something was written below that may still wait for a flush, as TLS holds records back.
+    unflushed: bool,
+}
+
+impl<T: AsyncWrite + Unpin> Flusher<T> {
+    /// Writes what was gathered, down to the system.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().poll_flush(cx, &self.0.counts.writes)
+    }
+}
+
+impl<T> Flusher<T> {
+    /// How often bytes came in. Whoever remembers it knows later whether the peer was heard of since.
+    pub(crate) fn reads(&self) -> u64 {
+        self.0.counts.reads.load(Ordering::Relaxed)
+    }
+
+    /// The count of writes, for others than the connection's task.
+    pub(crate) fn write_counter(&self) -> WriteCounter {
+        WriteCounter(Arc::clone(&self.0.counts))
+    }
+
+    /// Adds bytes after those that h2 has written. They must be whole frames, and h2 must not write any more.
+    pub(crate) fn append(&self, bytes: &[u8]) {
+        self.0.lock().out.extend_from_slice(bytes);
+    }
+
+    /// Gives back the memory of a connection on which nothing happens.
+    pub(crate) fn trim(&self) {
+        let mut inner = self.0.lock();
+        if inner.out.is_empty() && inner.out.capacity() > KEEP_BYTES {
+            inner.out = Vec::new();
+        }
+    }
+}
+
+/// How often bytes were about to go out.
+///
+/// It is counted before each write: whatever is handed to h2 after the count was read, and before it changes, has certainly
+/// not left this process.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteCounter(Arc<Counts>);
+
+impl WriteCounter {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.writes.load(Ordering::SeqCst)
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        // A panic of the stream below leaves the buffer whole: at worst the connection breaks off.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Inner<T> {
+    fn poll_gather(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+        writes: &AtomicU64,
+    ) -> Poll<io::Result<usize>> {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let copies = len < LARGE_BYTES || !self.io.is_write_vectored();
+        loop {
+            let room = GATHER_BYTES.saturating_sub(self.out.len());
+            if copies && (room >= len || room >= LARGE_BYTES) {
+                return Poll::Ready(Ok(self.copy(pieces, room)));
+            }
+            let gathered = self.out.len() - self.written;
+            let count = ready!(self.poll_write(cx, pieces, writes))?;
+            if count > gathered {
+                return Poll::Ready(Ok(count - gathered));
+            }
+        }
+    }
+
+    /// Writes what was gathered and, in one go, what follows it; tells how many bytes of both went.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+        writes: &AtomicU64,
+    ) -> Poll<io::Result<usize>> {
+        writes.fetch_add(1, Ordering::SeqCst);
+        let gathered = &self.out[self.written..];
+        let io = Pin::new(&mut self.io);
+        let count = if pieces.is_empty() || !io.is_write_vectored() {
+            let first = if gathered.is_empty() {
+                pieces.first().map_or(&[][..], |piece| piece)
+            } else {
+                gathered
+            };
+            ready!(io.poll_write(cx, first))?
+        } else {
+            // h2 hands over its own buffer and up to two pieces of a message.
+            let mut slices = [IoSlice::new(&[]); 8];
+            let mut filled = 0;
+            let whole = std::iter::once(gathered).chain(pieces.iter().map(|piece| &**piece));
+            for (slot, piece) in slices.iter_mut().zip(whole.filter(|piece| !piece.is_empty())) {
+                *slot = IoSlice::new(piece);
+                filled += 1;
+            }
+            ready!(io.poll_write_vectored(cx, &slices[..filled]))?
+        };
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.unflushed = true;
+        self.written += count.min(gathered.len());
+        if self.written == self.out.len() {
+            self.out.clear();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, writes: &AtomicU64) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            ready!(self.poll_write(cx, &[], writes))?;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn copy(&mut self, pieces: &[IoSlice<'_>], room: usize) -> usize {
+        let mut left = room;
+        for piece in pieces {
+            let part = &piece[..piece.len().min(left)];
+            self.out.extend_from_slice(part);
+            left -= part.len();
+        }
+        room - left
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Gather<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.0.lock().io).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.0.counts.reads.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Gather<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.lock().poll_gather(cx, bufs, &self.0.counts.writes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        // h2 then hands large messages over as they are.
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.0.lock();
+        ready!(inner.poll_flush(cx, &self.0.counts.writes))?;
+        Pin::new(&mut inner.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    fn pair(capacity: usize) -> (Gather<DuplexStream>, Flusher<DuplexStream>, DuplexStream) {
+        let (near, far) = tokio::io::duplex(capacity);
+        let (gather, flusher) = gather(near);
+        (gather, flusher, far)
+    }
+
+    #[tokio::test]
+    async fn small_writes_wait_for_the_flush() {
+        let (mut gather, flusher, mut far) = pair(1024);
+        gather.write_all(b"one ").await.unwrap();
+        gather.write_all(b"two").await.unwrap();
+        gather.flush().await.unwrap();
+        assert_eq!(flusher.write_counter().get(), 0);
+        poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
+        assert_eq!(flusher.write_counter().get(), 1);
+        let mut buffer = [0; 16];
+        assert_eq!(far.read(&mut buffer).await.unwrap(), 7);
+        assert_eq!(&buffer[..7], b"one two");
+    }
+
+    #[tokio::test]
+    async fn order_survives_large_pieces_and_a_narrow_stream() {
+        let (mut gather, flusher, mut far) = pair(1000);
+        let sent: Vec<u8> = (0..500_000u32).map(|n| (n % 251) as u8).collect();
+        let expected = sent.clone();
+        let reader = tokio::spawn(async move {
+            let mut got = vec![0; expected.len()];
+            far.read_exact(&mut got).await.unwrap();
+            assert!(got == expected);
+        });
+        let sizes = [1, 300, 20_000, 7, 70_000, 16_384, 100_000, 9];
+        let mut rest = &sent[..];
+        for size in sizes.into_iter().cycle() {
+            let (piece, after) = rest.split_at(size.min(rest.len()));
+            let (a, b) = piece.split_at(piece.len() / 3);
+            let mut written = 0;
+            while written < piece.len() {
+                let bufs = [
+                    IoSlice::new(&a[written.min(a.len())..]),
+                    IoSlice::new(&b[written.saturating_sub(a.len())..]),
+                ];
+                written += gather.write_vectored(&bufs).await.unwrap();
+            }
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
+        reader.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_gathered_is_bounded() {
+        let (mut gather, flusher, far) = pair(10);
+        let mut taken = 0;
+        loop {
+            let piece = [0; 1000];
+            let write = poll_fn(|cx| {
+                Poll::Ready(match Pin::new(&mut gather).poll_write(cx, &piece) {
+                    Poll::Ready(written) => Some(written.unwrap()),
+                    Poll::Pending => None,
+                })
+            });
+            match write.await {
+                Some(written) => taken += written,
+                None => break,
+            }
+        }
+        assert!(taken <= GATHER_BYTES + 10, "{taken}");
+        drop(far);
+        assert!(poll_fn(|cx| flusher.poll_flush(cx)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_gives_its_buffer_back() {
+        let (mut gather, flusher, _far) = pair(GATHER_BYTES);
+        for _ in 0..6 {
+            gather.write_all(&[0; 10_000]).await.unwrap();
+        }
+        flusher.trim();
+        assert!(flusher.0.lock().out.capacity() >= 60_000, "it is not empty yet");
+        poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
+        flusher.trim();
+        assert_eq!(flusher.0.lock().out.capacity(), 0);
+    }
+}

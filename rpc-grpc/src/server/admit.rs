@@ -1,0 +1,200 @@
+//! From the head of an HTTP request to a call, or to a refusal.
+//!
+//! Everything is checked before a handler is looked for, and nothing of it waits. What cannot be a gRPC request gets an
+//! HTTP status that says so; what is one, but not for us, gets a status of gRPC's. Either way the connection lives on.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header, request::Parts};
+use rpc_core::{
+    Body, Call, Context, Deadline, Metadata, Method, MethodDescriptor, Status,
+    context::Expiry,
+    message::{Incoming, ReceivedCompressed},
+    server::Resolved,
+    status::reason,
+};
+use tokio::time::Instant;
+
+use super::{conn::Conn, refusal::Refusal};
+use crate::wire::{
+    compress::{self, Coding, Compression},
+    content_type,
+    frame::Decoder,
+    headers::{check_size, take_metadata},
+    names, timeout,
+};
+
+/// A request that may be given to its handler.
+pub(super) struct Admitted {
+    pub(super) head: CallHead,
+    pub(super) decoder: Decoder,
+    pub(super) answer: AnswerForm,
+}
+
+/// A call without its messages.
+pub(super) struct CallHead {
+    method: Resolved,
+    codec: Cow<'static, str>,
+    context: Context,
+    metadata: Metadata,
+    /// Tells the handler how each message came, where any may be compressed.
+    received: Option<ReceivedCompressed>,
+}
+
+/// How the caller wants to be answered.
+#[derive(Debug, Clone)]
+pub(super) struct AnswerForm {
+    pub(super) content_type: HeaderValue,
+    /// The compression that both sides know and the configuration prefers.
+    pub(super) compression: Option<Compression>,
+}
+
+impl CallHead {
+    pub(super) fn method(&self) -> &Method {
+        self.method.method()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.context.deadline()
+    }
+
+    /// True if either side sends a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        let shape = self.method().shape();
+        shape.streams_requests() || shape.streams_responses()
+    }
+
+    /// The call, with messages to read.
+    pub(super) fn into_call(self, messages: &mut dyn Incoming) -> Call<'_> {
+        let mut call = self
+            .method
+            .call(self.codec, self.context, Body::Arriving(messages));
+        call.metadata = self.metadata;
+        if let Some(received) = self.received {
+            call.extensions.insert(received);
+        }
+        call
+    }
+}
+
+/// Checks a request.
+pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, Box<Refusal>> {
+    let Parts {
+        method: http_method,
+        uri,
+        headers,
+        ..
+    } = head;
+    if http_method != HttpMethod::POST {
+        return Err(Refusal::http(StatusCode::METHOD_NOT_ALLOWED, "a gRPC request is a POST").into());
+    }
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+        return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_GRPC).into());
+    };
+    let Ok(subtype) = content_type::parse(content_type) else {
+        return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_GRPC).into());
+    };
+    let refuse = |status: Status| Box::new(Refusal::grpc(&status, content_type::answer(subtype)));
+    let malformed = |what: Status| {
+        Box::new(Refusal::grpc(&what, content_type::answer(subtype)).with_http(StatusCode::BAD_REQUEST))
+    };
+    if let Some(te) = headers.get(header::TE).filter(|te| *te != "trailers") {
+        // Its absence is forgiven: some proxies drop it although they pass trailers on.
+        return Err(malformed(broken(format!("`te` is {te:?}, not `trailers`"))));
+    }
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Err(malformed(broken("there are two `host` headers")));
+    }
+    if headers.contains_key(header::CONNECTION) {
+        return Err(malformed(broken("HTTP/2 has no `connection` header")));
+    }
+    let deadline = match headers.get(names::TIMEOUT).map(timeout::parse).transpose() {
+        Ok(timeout) => timeout.map(|timeout| Deadline::at(now + timeout.min(FOREVER))),
+        Err(_) => {
+            return Err(malformed(broken("`grpc-timeout` is malformed")));
+        }
+    };
+    if let Err(status) = check_size(&headers, conn.config.max_metadata_bytes as usize) {
+        return Err(refuse(status.not_processed()));
+    }
+    let coding = match Coding::parse(headers.get(names::ENCODING)) {
+        Coding::Identity => None,
+        Coding::Known(compression) => Some(compression),
+        Coding::Unknown => {
+            return Err(Box::new(
+                Refusal::grpc(&unknown_coding(), content_type::answer(subtype)).with_accepted_codings(),
+            ));
+        }
+    };
+    if deadline.is_some_and(|deadline| deadline.instant() <= now) {
+        return Err(refuse(Expiry::status().not_processed()));
+    }
+    let answer = AnswerForm {
+        content_type: content_type::answer(subtype),
+        compression: compression(&headers, conn.config.compression),
+    };
+    let method = conn.dispatch.resolve(uri.path());
+    let codec = codec_name(method.method(), subtype.codec());
+    let metadata = take_metadata(headers)
+        .map_err(|status| Refusal::grpc(&status.not_processed(), answer.content_type.clone()))?;
+    let context = Context::new()
+        .with_deadline(deadline)
+        .with_caller(Arc::clone(&conn.caller))
+        .extract(&metadata);
+    let mut decoder = Decoder::new(conn.config.max_message_bytes, coding);
+    let received = coding.map(|_| ReceivedCompressed::new());
+    if let Some(received) = &received {
+        decoder = decoder.observed_by(received.clone());
+    }
+    let head = CallHead {
+        method,
+        codec,
+        context,
+        metadata,
+        received,
+    };
+    Ok(Admitted {
+        head,
+        decoder,
+        answer,
+    })
+}
+
+const NOT_GRPC: &str = "this port speaks gRPC: the content-type must be `application/grpc`, or begin with \
+                        `application/grpc+`";
+
+/// More than anybody waits, and little enough that no addition overflows: 100 years.
+const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// The compression of a reply: the preferred one if the client can inflate it, else any that it can.
+fn compression(headers: &HeaderMap, preferred: Option<Compression>) -> Option<Compression> {
+    let accepted = headers.get(names::ACCEPT_ENCODING);
+    accepted?;
+    preferred
+        .into_iter()
+        .chain(Compression::ALL.iter().copied())
+        .find(|compression| compress::accepts(accepted, *compression))
+}
+
+/// The codec's name, as the method's own static text where it is one of its codecs.
+fn codec_name(method: &MethodDescriptor, name: &str) -> Cow<'static, str> {
+    match method.codec_names().iter().find(|known| **known == name) {
+        Some(known) => Cow::Borrowed(*known),
+        None if name == content_type::DEFAULT_SUBTYPE => Cow::Borrowed(content_type::DEFAULT_SUBTYPE),
+        None => Cow::Owned(name.to_owned()),
+    }
+}
+
+fn broken(text: impl Into<Cow<'static, str>>) -> Status {
+    Status::internal(text)
+        .with_reason(reason::PROTOCOL_BROKEN)
+        .with_domain(reason::DOMAIN)
+        .not_processed()
+}
+
+fn unknown_coding() -> Status {
+    Status::unimplemented("`grpc-encoding` names a compression that is not known here")
+        .with_reason(reason::COMPRESSION_UNKNOWN)
+        .with_domain(reason::DOMAIN)
+        .not_processed()
+}

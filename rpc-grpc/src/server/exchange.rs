@@ -1,0 +1,212 @@
+//! One call, from its request to its trailers.
+//!
+//! The future of this is polled once where the request was read, and most calls are done then; see
+//! [`runner`](super::runner). Whenever the call must wait it looks at three things besides what it waits for: whether the
+//! caller is gone, whether the deadline passed, and whether the server ends its streams.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Context as Poller, Poll, Waker},
+};
+
+use h2::{RecvStream, SendStream, server::SendResponse};
+use http::{HeaderMap, Response, header};
+use rpc_core::{Body, Deadline, Reply, Status, message::SendCompressed};
+
+use super::{
+    admit::{Admitted, AnswerForm},
+    conn::{Conn, Ticket},
+    refusal::Refusal,
+};
+use crate::{
+    body::{Ending, Frames, H2Source, Part, Parts, RecvMessages, SendBody, send_whole},
+    wire::{
+        frame::{Data, Encoder},
+        headers::{append_metadata, check_size},
+        names,
+        status::Perspective,
+    },
+};
+
+/// Answers one call.
+pub(super) async fn exchange(
+    conn: Ticket,
+    admitted: Admitted,
+    request: RecvStream,
+    mut respond: SendResponse<Data>,
+) {
+    let Admitted {
+        head,
+        decoder,
+        answer: form,
+    } = admitted;
+    let bounds = Bounds {
+        conn: &conn,
+        deadline: head.deadline(),
+        is_stream: head.is_stream(),
+    };
+    let source = H2Source::new(request, Perspective::Server);
+    let mut messages = RecvMessages::new(source, decoder, Perspective::Server);
+    let outcome = {
+        let mut call = head.into_call(&mut messages);
+        let mut answer = pin!(conn.dispatch.answer(&mut call));
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if respond.poll_reset(cx).is_ready() => Poll::Ready(None),
+            Poll::Pending => bounds
+                .must_end()
+                .map_or(Poll::Pending, |status| Poll::Ready(Some(Err(status)))),
+        })
+        .await
+    };
+    match outcome {
+        // The caller is gone, and what worked for it was dropped.
+        None => {}
+        Some(Err(status)) => fail(&status, &form, &mut respond),
+        Some(Ok(reply)) => {
+            if let Err(status) = send_reply(reply, &form, &bounds, &mut respond).await {
+                fail(&status, &form, &mut respond);
+            }
+        }
+    }
+}
+
+/// What bounds a call besides what its handler does.
+struct Bounds<'c> {
+    conn: &'c Conn,
+    deadline: Option<Deadline>,
+    is_stream: bool,
+}
+
+impl Bounds<'_> {
+    fn must_end(&self) -> Option<Status> {
+        self.conn.must_end(self.deadline, self.is_stream)
+    }
+}
+
+/// Sends a status, and nothing else.
+fn fail(status: &Status, form: &AnswerForm, respond: &mut SendResponse<Data>) {
+    Refusal::grpc(status, form.content_type.clone()).send(respond);
+}
+
+/// Sends a reply. An error means that nothing of it was sent.
+async fn send_reply(
+    reply: Reply,
+    form: &AnswerForm,
+    bounds: &Bounds<'_>,
+    respond: &mut SendResponse<Data>,
+) -> Result<(), Status> {
+    let (headers, mut frames) = begin(reply, form, bounds.conn)?;
+    if let Some(whole) = frames.take_whole() {
+        if let Some(mut stream) = open(headers, respond) {
+            // An error means that nobody waits for it.
+            let _ = send_whole(&mut stream, whole, Perspective::Server);
+        }
+        return Ok(());
+    }
+    // Headers commit a call: a client may retry what failed before them. So they wait for the first message, but not for
+    // longer than it takes to see that there is none yet.
+    let first = poll_fn(|cx| Poll::Ready(frames.poll_peek(cx).map_ok(is_failure))).await;
+    if let Poll::Ready(Ok(true)) = first
+        && let Poll::Ready(Ok(Part::Trailers(trailers))) =
+            frames.poll_part(&mut Poller::from_waker(Waker::noop()))
+    {
+        end_at_once(headers, trailers, respond);
+        return Ok(());
+    }
+    if let Some(stream) = open(headers, respond) {
+        finish(SendBody::new(stream, frames, Perspective::Server), bounds).await;
+    }
+    Ok(())
+}
+
+/// The headers of a reply, and what follows them.
+pub(super) fn begin(reply: Reply, form: &AnswerForm, conn: &Conn) -> Result<(HeaderMap, Frames), Status> {
+    let mut headers = HeaderMap::with_capacity(4 + reply.metadata.len());
+    headers.insert(header::CONTENT_TYPE, form.content_type.clone());
+    let switch = reply.extensions.get::<SendCompressed>().cloned();
+    // A stream's switch is thrown message by message, so the coding is named even if it is off now.
+    let streams = matches!(reply.body, Body::Outgoing(_) | Body::Incoming(_));
+    let compression = match &switch {
+        Some(switch) => form.compression.filter(|_| streams || switch.get()),
+        None => form.compression.filter(|_| conn.config.compression.is_some()),
+    };
+    if let Some(compression) = compression {
+        headers.insert(names::ENCODING, compression.value());
+    }
+    if !reply.metadata.is_empty() {
+        append_metadata(&reply.metadata, &mut headers);
+        check_size(&headers, conn.config.max_metadata_bytes as usize)?;
+    }
+    let encoder = Encoder {
+        compression,
+        limit_bytes: conn.config.max_send_message_bytes,
+    };
+    let frames = Frames::new(reply.body, encoder, Ending::Trailers, reply.trailers)?;
+    Ok((headers, frames.switched_by(switch)))
+}
+
+fn open(headers: HeaderMap, respond: &mut SendResponse<Data>) -> Option<SendStream<Data>> {
+    // An error means that the stream is over already, and nobody waits for it.
+    respond.send_response(response(headers), false).ok()
+}
+
+/// Sends the end of a call that failed before it had a message.
+fn end_at_once(headers: HeaderMap, trailers: HeaderMap, respond: &mut SendResponse<Data>) {
+    // Errors mean that the stream is over already, and nobody waits for it.
+    match in_one(headers, trailers) {
+        Ok(headers) => drop(respond.send_response(response(headers), true)),
+        Err((headers, trailers)) => {
+            if let Some(mut stream) = open(headers, respond) {
+                let _ = stream.send_trailers(trailers);
+            }
+        }
+    }
+}
+
+/// Headers and trailers of a reply without messages as one block. Metadata that the handler set keeps them apart: in one
+/// block it would arrive as what follows the messages.
+pub(super) fn in_one(
+    mut headers: HeaderMap,
+    trailers: HeaderMap,
+) -> Result<HeaderMap, (HeaderMap, HeaderMap)> {
+    let plain = 1 + usize::from(headers.contains_key(names::ENCODING));
+    if headers.len() > plain {
+        return Err((headers, trailers));
+    }
+    headers.remove(names::ENCODING);
+    headers.extend(trailers);
+    Ok(headers)
+}
+
+/// Sends what follows the headers, for as long as the call may last.
+async fn finish<P: Parts>(mut body: SendBody<P>, bounds: &Bounds<'_>) {
+    let mut told = false;
+    poll_fn(|cx| {
+        loop {
+            if body.poll_send(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match bounds.must_end() {
+                Some(status) if !told => {
+                    told = true;
+                    body.fail(status);
+                }
+                _ => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+}
+
+fn response(headers: HeaderMap) -> Response<()> {
+    let mut response = Response::new(());
+    *response.headers_mut() = headers;
+    response
+}
+
+/// True if the first thing to send is the end of a call that failed.
+pub(super) fn is_failure(part: &Part) -> bool {
+    matches!(part, Part::Trailers(trailers) if trailers.get(names::STATUS).is_none_or(|status| status != "0"))
+}

@@ -1,0 +1,89 @@
+//! One call through the layers, from its stream and back to it.
+
+use std::{
+    future::poll_fn,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    task::Poll,
+};
+
+use h2::{RecvStream, server::SendResponse};
+use http::{HeaderMap, HeaderName, Request, Response, header};
+use http_body::Body as _;
+use rpc_core::Status;
+
+use super::HttpBody;
+use crate::{
+    body::{H2Source, HttpParts, RequestBody, SendBody},
+    server::{conn::Ticket, refusal::Refusal},
+    wire::{content_type, frame::Data, status::Perspective},
+};
+
+/// Headers of HTTP/1.1 that a layer may have set, and that HTTP/2 does not allow.
+const CONNECTION_SPECIFIC: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Has a request answered by the layers, and sends what they say.
+///
+/// Deadlines are looked after inside the layers; here only a caller that is gone ends the call.
+pub(crate) async fn face_exchange(
+    conn: Ticket,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Data>,
+) {
+    let Some(face) = conn.face.clone() else { return };
+    let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server));
+    let mut request = request.map(|stream| HttpBody::new(source(stream)));
+    // For layers that ask who calls.
+    request.extensions_mut().insert(Arc::clone(&conn.caller));
+    request.extensions_mut().insert(Arc::clone(conn.conn()));
+    let mut answer = face.service.answer(request);
+    let outcome = poll_fn(|cx| {
+        // gRPC inside the layers does not panic; whether they do, nobody knows.
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        match polled.unwrap_or_else(|panic| Poll::Ready(Err(Status::from_layer_panic(&*panic).into()))) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => respond.poll_reset(cx).map(|_| None),
+        }
+    })
+    .await;
+    drop(answer);
+    match outcome {
+        None => {}
+        Some(Ok(response)) => send(response, &mut respond).await,
+        Some(Err(error)) => {
+            // A layer failed. What it wrapped was begun, or was not: nobody knows.
+            Refusal::grpc(
+                &Status::from_error(error),
+                content_type::value(content_type::DEFAULT_SUBTYPE),
+            )
+            .send(&mut respond);
+        }
+    }
+}
+
+async fn send(response: Response<HttpBody>, respond: &mut SendResponse<Data>) {
+    let (mut head, body) = response.into_parts();
+    remove_connection_specific(&mut head.headers);
+    let ends = body.is_end_stream();
+    // An error means that the stream is over already, and nobody waits for it.
+    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), ends) else {
+        return;
+    };
+    if !ends {
+        let mut body = SendBody::new(stream, HttpParts::new(body), Perspective::Server);
+        // What breaks it off has reset the stream, and the caller knows.
+        let _ = poll_fn(|cx| body.poll_send(cx)).await;
+    }
+}
+
+fn remove_connection_specific(headers: &mut HeaderMap) {
+    for name in &CONNECTION_SPECIFIC {
+        headers.remove(name);
+    }
+}

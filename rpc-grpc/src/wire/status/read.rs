@@ -1,0 +1,72 @@
+//! Trailers as a status.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use rpc_core::{Code, Metadata, Status, status::Side};
+
+use super::from_http;
+use crate::wire::{
+    headers::{self, take_metadata},
+    names, percent,
+};
+
+/// Takes the end of a call out of trailers, or out of the headers that are the trailers too.
+///
+/// `None` if they have no `grpc-status`. What is left is metadata.
+pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
+    let code = trailers.remove(names::STATUS)?;
+    let message = trailers.remove(names::MESSAGE);
+    let encoded = trailers.remove(names::STATUS_DETAILS);
+    let code = match code.as_bytes() {
+        b"0" => return Some(Ok(())),
+        digits => parse_code(digits),
+    };
+    let message = message.map_or_else(String::new, |message| percent::decode(message.as_bytes()));
+    let mut status = Status::new(code, message).at_side(Side::Server);
+    if let Some(pushback) = trailers.remove(names::RETRY_PUSHBACK) {
+        status = match parse_pushback(&pushback) {
+            Some(pushback) => status.with_pushback(pushback),
+            None => status.without_retry(),
+        };
+    }
+    if let Some(bytes) = encoded
+        .as_ref()
+        .and_then(|value| headers::binary(value.as_bytes()))
+    {
+        status = status.with_decoded_details(&bytes);
+    }
+    Some(Err(status))
+}
+
+/// The whole end of a call, for a client: its trailing metadata, or the status it failed with, which has them.
+///
+/// Without `grpc-status` the HTTP status decides.
+pub(crate) fn finish(mut trailers: HeaderMap, http: StatusCode) -> Result<Metadata, Status> {
+    let outcome = read(&mut trailers).unwrap_or_else(|| Err(from_http(http)));
+    match (outcome, take_metadata(trailers)) {
+        (Ok(()), metadata) => metadata,
+        (Err(status), Ok(metadata)) => Err(status.with_metadata(metadata)),
+        // A failure is worth more than what is wrong with its metadata.
+        (Err(status), Err(_)) => Err(status),
+    }
+}
+
+/// A code beyond gRPC's is UNKNOWN, as is one that is no number.
+fn parse_code(digits: &[u8]) -> Code {
+    let number = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
+    number.map_or(Code::Unknown, Code::from_u32)
+}
+
+/// `None` forbids to try again: a negative number says so, and so does what is no number.
+fn parse_pushback(value: &HeaderValue) -> Option<Duration> {
+    value
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_millis)
+}

@@ -1,0 +1,81 @@
+//! A status as trailers.
+
+use http::{HeaderMap, HeaderValue};
+use rpc_core::{Code, Status};
+
+use crate::wire::{
+    headers::{self, append_metadata},
+    names, percent,
+};
+
+/// The trailers that every peer takes. Some refuse more than this at random, and all refuse the double.
+const TRAILERS_BYTES: usize = 8 << 10;
+
+/// What a message may always take of that.
+const MESSAGE_BYTES: usize = 1 << 10;
+
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+
+/// The value of `grpc-status` by code.
+const CODES: [&str; 17] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+];
+
+/// Adds the end of a call that succeeded.
+pub(crate) fn write_ok(trailers: &mut HeaderMap) {
+    trailers.insert(names::STATUS, HeaderValue::from_static(CODES[0]));
+}
+
+/// Adds the end of a call that failed: code, text, details, push-back, and the metadata of the status.
+///
+/// Trailers stay below what every peer takes as long as the metadata does. If they would not, details are left out first,
+/// and then the end of the text is; the code, the push-back and the metadata always go.
+pub(crate) fn write(status: &Status, trailers: &mut HeaderMap) {
+    append_metadata(status.metadata(), trailers);
+    trailers.insert(
+        names::STATUS,
+        HeaderValue::from_static(CODES[status.code() as usize]),
+    );
+    if let Some(pushback) = pushback(status) {
+        trailers.insert(names::RETRY_PUSHBACK, pushback);
+    }
+    let mut room = TRAILERS_BYTES.saturating_sub(headers::size_of(trailers));
+    if !status.message().is_empty() {
+        let message = shortened(status.message(), room.max(MESSAGE_BYTES));
+        room = room.saturating_sub(headers::entry_size(&names::MESSAGE, &message));
+        trailers.insert(names::MESSAGE, message);
+    }
+    // Base64 makes four bytes of three.
+    let room = room.saturating_sub(headers::entry_size(&names::STATUS_DETAILS, &EMPTY)) / 4 * 3;
+    if let Some(details) = status.encode_details(room) {
+        trailers.insert(names::STATUS_DETAILS, headers::binary_value(&details));
+    }
+}
+
+/// Milliseconds to stay away, rounded up; negative forbids to try again.
+fn pushback(status: &Status) -> Option<HeaderValue> {
+    if status.forbids_retry() {
+        return Some(HeaderValue::from_static("-1"));
+    }
+    let pushback = status.pushback()?;
+    let millis = pushback.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as u32;
+    Some(millis.into())
+}
+
+/// The text, encoded, of which so much is cut off its end that it fits.
+fn shortened(message: &str, room: usize) -> HeaderValue {
+    let room = room.saturating_sub(names::MESSAGE.as_str().len() + 32);
+    // An escape is of three bytes, so a text cut at `room` is at most three times as long.
+    let mut end = message.floor_char_boundary(room.min(message.len()));
+    loop {
+        let value = percent::encode(&message[..end]);
+        if value.len() <= room || end == 0 {
+            return value;
+        }
+        let excess = (value.len() - room).div_ceil(3);
+        end = message.floor_char_boundary(end.saturating_sub(excess));
+    }
+}
+
+/// Codes are numbered as their array is.
+const _: () = assert!(Code::Unauthenticated as usize + 1 == CODES.len());

@@ -1,0 +1,227 @@
+//! Bounds: of messages, of metadata, of streams.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use rpc_core::{
+    Code,
+    status::{Side, reason},
+};
+
+use super::support::*;
+
+const OK: (&str, &str) = ("grpc-status", "0");
+
+static LARGE: &str = match std::str::from_utf8(&[b'x'; 1001]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+static LONG: &str = match std::str::from_utf8(&[b'a'; 100]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_to_receive_fails_its_call_only() {
+    let (net, link) = served(|config| config.max_message_bytes = 1000, Exchange::echo);
+    let status = unary(&link, LARGE).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.reason()),
+        (Code::ResourceExhausted, Some(reason::MESSAGE_TOO_LARGE))
+    );
+    assert_eq!(status.place().side(), Some(Side::Client));
+    assert_eq!(unary(&link, &LARGE[1..]).await.unwrap().len(), 1000);
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_to_send_is_not_sent() {
+    let (net, link) = served(|config| config.max_send_message_bytes = Some(3), Exchange::echo);
+    let status = unary(&link, "four").await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(!status.was_processed());
+    assert_eq!(status.place().side(), Some(Side::Client));
+    assert_eq!(unary(&link, "yes").await.unwrap(), "yes");
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_is_too_large_fails_its_call_only() {
+    let (net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let large = "x".repeat(60_000);
+            let sent = exchange.read().await;
+            match &sent[5..] {
+                b"head" => {
+                    let _ = exchange.respond.send_response(head(&[("x-large", &large)]), true);
+                }
+                b"trailers" => exchange.answer(&[b"x"], &[OK, ("x-large", &large)]),
+                _ => exchange.answer(&[b"fine"], &[OK]),
+            }
+        },
+    );
+    for part in ["head", "trailers"] {
+        let status = unary(&link, part).await.unwrap_err();
+        assert_eq!(
+            (status.code(), status.reason()),
+            (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE))
+        );
+        assert_eq!(unary(&link, "x").await.unwrap(), "fine");
+    }
+    let mut call = call(&UNARY, "x");
+    call.metadata.insert("x-large", &"x".repeat(20_000)).unwrap();
+    let status = link.call(&mut call).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.was_processed()),
+        (Code::ResourceExhausted, false)
+    );
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_above_the_servers_bound_take_turns() {
+    let (net, mut incoming) = Net::new();
+    let link = link(&net);
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (open, peak, seen) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&order));
+    tokio::spawn(async move {
+        let io = incoming.recv().await.unwrap();
+        let mut peer = Peer::with(io, |builder| {
+            builder.max_concurrent_streams(4);
+        })
+        .await;
+        while let Some(mut exchange) = peer.next().await {
+            let open = Arc::clone(&open);
+            peak.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
+            let number = exchange.request.headers()["x-number"]
+                .to_str()
+                .unwrap()
+                .parse::<usize>()
+                .unwrap();
+            seen.lock().unwrap().push(number);
+            tokio::spawn(async move {
+                let sent = exchange.read().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                open.fetch_sub(1, SeqCst);
+                exchange.answer(&[&sent[5..]], &[OK]);
+            });
+        }
+    });
+    // Who waits for the connection itself is woken in no order.
+    link.connect();
+    reaches(&link, "ready", rpc_core::transport::LinkState::is_ready).await;
+    let mut calls = Vec::new();
+    for number in 0..100 {
+        let link = Arc::clone(&link);
+        calls.push(tokio::spawn(async move {
+            let mut call = call(&UNARY, "x");
+            call.metadata.insert("x-number", &number.to_string()).unwrap();
+            link.call(&mut call).await
+        }));
+    }
+    for call in calls {
+        within("a call", call).await.unwrap().unwrap();
+    }
+    assert_eq!(most.load(SeqCst), 4);
+    assert_eq!(
+        *order.lock().unwrap(),
+        (0..100).collect::<Vec<_>>(),
+        "first come, first served"
+    );
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_in_the_queue_takes_nobodys_turn() {
+    let (net, mut incoming) = Net::new();
+    let link = link(&net);
+    let first = spawn_unary(&link, "first");
+    let io = incoming.recv().await.unwrap();
+    let mut peer = Peer::with(io, |builder| {
+        builder.max_concurrent_streams(1);
+    })
+    .await;
+    let running = peer.next().await.unwrap();
+    let quits = spawn_unary(&link, "quits");
+    settle().await;
+    let waits = spawn_unary(&link, "waits");
+    settle().await;
+    quits.abort();
+    let _ = quits.await;
+    let peer = tokio::spawn(async move {
+        let exchange = peer.next().await.unwrap();
+        tokio::spawn(exchange.echo());
+        peer.finish().await;
+    });
+    running.echo().await;
+    assert_eq!(first.await.unwrap().unwrap(), "first");
+    assert_eq!(within("its turn", waits).await.unwrap().unwrap(), "waits");
+    peer.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_answers_are_read_and_bombs_are_not() {
+    let bomb: Vec<u8> = {
+        use std::io::Write;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&vec![0; 10 << 20]).unwrap();
+        gzip.finish().unwrap()
+    };
+    let fine: Vec<u8> = {
+        use std::io::Write;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(b"inflated").unwrap();
+        gzip.finish().unwrap()
+    };
+    let (_net, link) = served(
+        |_| (),
+        move |mut exchange| {
+            let (bomb, fine) = (bomb.clone(), fine.clone());
+            async move {
+                let sent = exchange.read().await;
+                let message = if sent.ends_with(b"bomb") { bomb } else { fine };
+                let mut framed = framed(&message);
+                framed[0] = 1;
+                let mut stream = exchange
+                    .respond
+                    .send_response(head(&[("grpc-encoding", "gzip")]), false)
+                    .unwrap();
+                let _ = stream.send_data(framed.into(), false);
+                let _ = stream.send_trailers(headers(&[OK]));
+            }
+        },
+    );
+    assert_eq!(unary(&link, "x").await.unwrap(), "inflated");
+    assert_eq!(
+        unary(&link, "bomb").await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compression_that_the_server_cannot_undo_is_left_out_from_then_on() {
+    let (_net, link) = served(
+        |config| config.compression = Some(rpc_grpc::Compression::Gzip),
+        |mut exchange| async move {
+            let compressed = exchange.request.headers().contains_key("grpc-encoding");
+            let flag = exchange.read().await[0];
+            if compressed {
+                assert_eq!(flag, 1);
+                exchange.end(&[("grpc-status", "12"), ("grpc-accept-encoding", "identity")]);
+            } else {
+                assert_eq!(flag, 0);
+                exchange.answer(&[b"done"], &[OK]);
+            }
+        },
+    );
+    assert_eq!(unary(&link, LONG).await.unwrap_err().code(), Code::Unimplemented);
+    assert_eq!(unary(&link, LONG).await.unwrap(), "done");
+}

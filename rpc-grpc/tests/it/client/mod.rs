@@ -1,0 +1,10 @@
+//! The client against peers that follow a script, over networks in memory and on a clock that stands still.
+
+mod calls;
+mod cancel;
+mod connect;
+mod goaway;
+mod limits;
+mod streams;
+mod support;
+mod upkeep;

@@ -1,0 +1,287 @@
+//! Streams either way: order, ends, failures, and readers that are slow.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rpc_core::{Code, Status, status::Side};
+
+use super::support::*;
+
+const OK: (&str, &str) = ("grpc-status", "0");
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_answers_ends_with_its_trailers() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            exchange.answer(&[b"one", b"", b"three"], &[OK, ("x-end", "end")]);
+        },
+    );
+    let reply = link.call(&mut call(&WATCH, "x")).await.unwrap();
+    assert_eq!(reply.peer, Some(address()));
+    let mut replies = replies_of(reply);
+    for expected in ["one", "", "three"] {
+        assert_eq!(next(&mut replies).await.unwrap().unwrap(), expected);
+    }
+    assert!(next(&mut replies).await.is_none());
+    assert_eq!(replies.take_trailers().get("x-end"), Some("end"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_stream_may_be_one_block() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move { exchange.end(&[OK, ("x-end", "end")]) },
+    );
+    let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+    assert!(next(&mut replies).await.is_none());
+    assert_eq!(replies.take_trailers().get("x-end"), Some("end"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_the_servers_status() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            exchange.answer(&[b"one"], &[("grpc-status", "9"), ("grpc-message", "no more")]);
+        },
+    );
+    let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+    assert_eq!(next(&mut replies).await.unwrap().unwrap(), "one");
+    let status = next(&mut replies).await.unwrap().unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::FailedPrecondition, "no more")
+    );
+    assert_eq!(status.place().peer(), Some(&address()));
+    assert!(next(&mut replies).await.is_none(), "it stays at the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_off_is_no_end() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+            stream.send_data(framed(b"one").into(), false).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+        },
+    );
+    let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+    assert_eq!(next(&mut replies).await.unwrap().unwrap(), "one");
+    assert_eq!(
+        next(&mut replies).await.unwrap().unwrap_err().code(),
+        Code::Internal
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_and_both_ways() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            if exchange.request.uri().path() == "/t.S/Upload" {
+                return exchange.echo().await;
+            }
+            let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+            while let Some(data) = exchange.body.data().await {
+                stream.send_data(data.unwrap(), false).unwrap();
+            }
+            stream.send_trailers(headers(&[OK])).unwrap();
+        },
+    );
+    let (sender, body) = requests();
+    sender.send(Ok("one".into())).unwrap();
+    drop(sender);
+    let reply = link.call(&mut streaming_call(&UPLOAD, body)).await.unwrap();
+    assert_eq!(message_of(reply), "one");
+
+    let (sender, body) = requests();
+    let reply = within(
+        "headers come before any request",
+        link.call(&mut streaming_call(&SYNC, body)),
+    )
+    .await
+    .unwrap();
+    let mut replies = replies_of(reply);
+    for n in ["a", "b", "c"] {
+        sender.send(Ok(n.into())).unwrap();
+        assert_eq!(within("the echo", next(&mut replies)).await.unwrap().unwrap(), n);
+    }
+    drop(sender);
+    assert!(within("the end", next(&mut replies)).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_flow_while_nobody_reads_the_answers() {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&arrived);
+    let (_net, link) = served(
+        |_| (),
+        move |mut exchange| {
+            let counter = Arc::clone(&counter);
+            async move {
+                let _stream = exchange.respond.send_response(head(&[]), false).unwrap();
+                while let Some(Ok(data)) = exchange.body.data().await {
+                    counter.fetch_add(data.len(), SeqCst);
+                }
+            }
+        },
+    );
+    let (sender, body) = requests();
+    let _replies = replies_of(link.call(&mut streaming_call(&SYNC, body)).await.unwrap());
+    for _ in 0..10 {
+        sender.send(Ok("12345".into())).unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(arrived.load(SeqCst), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_stream_that_fails_ends_the_call_with_its_failure() {
+    for method in [&UPLOAD, &SYNC] {
+        for late in [false, true] {
+            let (resets, mut seen) = tokio::sync::mpsc::unbounded_channel();
+            let (_net, link) = served(
+                |_| (),
+                move |mut exchange| {
+                    let resets = resets.clone();
+                    async move {
+                        let stream = exchange.respond.send_response(head(&[]), false);
+                        while let Some(Ok(_)) = exchange.body.data().await {}
+                        resets.send(()).unwrap();
+                        drop(stream);
+                    }
+                },
+            );
+            let (sender, body) = requests();
+            let failure = || Err(Status::aborted("the disk is gone"));
+            if !late {
+                sender.send(failure()).unwrap();
+            }
+            let calling = tokio::spawn(async move {
+                let reply = link.call(&mut streaming_call(method, body)).await?;
+                let mut replies = replies_of(reply);
+                next(&mut replies).await.unwrap()
+            });
+            if late {
+                settle().await;
+                sender.send(failure()).unwrap();
+            }
+            let status = within("the failure", calling).await.unwrap().unwrap_err();
+            assert_eq!(
+                (status.code(), status.message()),
+                (Code::Aborted, "the disk is gone")
+            );
+            assert_eq!(status.place().side(), Some(Side::Client));
+            if late {
+                within("the server sees it", seen.recv()).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_answers_ends_the_requests() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            exchange.answer(&[b"one"], &[OK]);
+            exchange.read().await;
+        },
+    );
+    let (sender, body) = requests();
+    let mut replies = replies_of(link.call(&mut streaming_call(&SYNC, body)).await.unwrap());
+    assert_eq!(next(&mut replies).await.unwrap().unwrap(), "one");
+    assert!(next(&mut replies).await.is_none());
+    within("the request stream is dropped", sender.closed()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_stops_the_sender() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let (_net, link) = served(
+        |config| {
+            config.stream_window_bytes = 100_000;
+            config.connection_window_bytes = 1 << 20;
+        },
+        move |mut exchange| {
+            let counter = Arc::clone(&counter);
+            async move {
+                let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+                let message = framed(&[7; 995]);
+                loop {
+                    stream.reserve_capacity(1000);
+                    while stream.capacity() < 1000 {
+                        if std::future::poll_fn(|cx| stream.poll_capacity(cx))
+                            .await
+                            .is_none()
+                        {
+                            return;
+                        }
+                    }
+                    stream.send_data(Bytes::from(message.clone()), false).unwrap();
+                    counter.fetch_add(1000, SeqCst);
+                }
+            }
+        },
+    );
+    let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+    let mut read = 0;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let ahead = sent.load(SeqCst) - read;
+        assert!(ahead <= 200_000, "{ahead} bytes are under way");
+        for _ in 0..100 {
+            read += next(&mut replies).await.unwrap().unwrap().len() + 5;
+        }
+    }
+    assert!(read >= 2_000_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_stops_our_requests() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let _stream = exchange.respond.send_response(head(&[]), false).unwrap();
+            // It never reads.
+            std::future::poll_fn(|cx| exchange.respond.poll_reset(cx))
+                .await
+                .unwrap();
+        },
+    );
+    let taken = Arc::new(AtomicUsize::new(0));
+    let body = rpc_core::Body::Outgoing(Box::new(Endless(Arc::clone(&taken))));
+    let replies = link.call(&mut streaming_call(&SYNC, body)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let ahead = taken.load(SeqCst);
+    assert!(ahead < 1 << 20, "{ahead} bytes were taken from the stream");
+    drop(replies);
+}
+
+/// Requests without end.
+struct Endless(Arc<AtomicUsize>);
+
+impl rpc_core::message::Outgoing for Endless {
+    fn poll_encode(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+        out: &mut bytes::BytesMut,
+    ) -> std::task::Poll<Option<Result<(), Status>>> {
+        out.extend_from_slice(&[0; 10_000]);
+        self.0.fetch_add(10_000, SeqCst);
+        std::task::Poll::Ready(Some(Ok(())))
+    }
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}

@@ -1,0 +1,255 @@
+//! Floods. Memory stays bounded because h2 and the writer wait for the peer or give it up; what is checked here is that
+//! nothing panics, that one ends as it should, and that other connections go on.
+
+use h2::Reason;
+
+use super::{
+    peer::{PATIENCE, Peer, RawPeer, frame, header_block, kind, post, raw_frame, within},
+    service::TestService,
+};
+
+/// Writes again and again, while the answers are read and thrown away, until the server hangs up or all is written.
+/// Returns true if it hung up.
+async fn flood(mut peer: RawPeer, mut piece: impl FnMut(u32) -> Vec<u8>, count: u32) -> (bool, Option<u32>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut read, mut write) = tokio::io::split(peer.io);
+    let reader = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        let _ = read.read_to_end(&mut bytes).await;
+        bytes
+    });
+    let mut hung_up = false;
+    for n in 0..count {
+        if within(write.write_all(&piece(n))).await.is_err() {
+            hung_up = true;
+            break;
+        }
+    }
+    drop(write.shutdown().await);
+    let bytes = within(reader).await.expect("it does not panic");
+    within(&mut peer.served).await.expect("it does not panic");
+    (hung_up, goaway_reason(&bytes))
+}
+
+/// The reason of the first GOAWAY that has one.
+fn goaway_reason(mut bytes: &[u8]) -> Option<u32> {
+    while bytes.len() >= 9 {
+        let len = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]) as usize;
+        let payload = bytes.get(9..9 + len)?;
+        if bytes[3] == kind::GOAWAY {
+            let reason = u32::from_be_bytes(payload[4..8].try_into().expect("four"));
+            if reason != 0 {
+                return Some(reason);
+            }
+        }
+        bytes = &bytes[9 + len..];
+    }
+    None
+}
+
+const ENHANCE_YOUR_CALM: Option<u32> = Some(11);
+
+#[tokio::test]
+async fn a_thousand_calls_dropped_at_once_are_no_attack() {
+    let peer = Peer::new(TestService::new()).await;
+    let mut calls = Vec::new();
+    for _ in 0..200 {
+        let mut call = peer.begin(post("/test.Test/Upload")).await;
+        call.stream
+            .send_data(frame("x"), false)
+            .expect("the stream is open");
+        calls.push(call);
+    }
+    for call in &mut calls {
+        call.stream.send_reset(Reason::CANCEL);
+    }
+    drop(calls);
+    for _ in 0..800 {
+        let mut call = peer.begin(post("/test.Test/Upload")).await;
+        call.stream.send_reset(Reason::CANCEL);
+    }
+    peer.assert_alive().await;
+}
+
+#[tokio::test]
+async fn a_rapid_reset_ends_the_connection_or_is_borne() {
+    let peer = RawPeer::new(TestService::new(), |config| config.max_pending_resets = 20).await;
+    let block = header_block(&[]);
+    let piece = |n: u32| {
+        let mut bytes = Vec::new();
+        for k in 0..200 {
+            let stream = 2 * (200 * n + k) + 1;
+            bytes.extend(raw_frame(kind::HEADERS, 4, stream, &block));
+            bytes.extend(raw_frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]));
+        }
+        bytes
+    };
+    let (_, reason) = flood(peer, piece, 100).await;
+    assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+#[tokio::test]
+async fn pings_are_not_answered_without_end() {
+    let peer = RawPeer::new(TestService::new(), |_| {}).await;
+    let (_, reason) = flood(
+        peer,
+        |_| raw_frame(kind::PING, 0, 0, b"flooding").repeat(100),
+        1000,
+    )
+    .await;
+    assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+#[tokio::test]
+async fn settings_are_borne() {
+    let peer = RawPeer::new(TestService::new(), |_| {}).await;
+    let (hung_up, reason) = flood(peer, |_| raw_frame(kind::SETTINGS, 0, 0, &[]).repeat(100), 1000).await;
+    // h2 acknowledges each before it reads the next: a flood of them is as fast as its sender reads.
+    assert!(!hung_up || reason.is_some());
+}
+
+#[tokio::test]
+async fn a_peer_that_floods_and_does_not_read_is_not_buffered_for() {
+    use tokio::io::{AsyncWrite as _, AsyncWriteExt};
+    let mut peer = RawPeer::new(TestService::new(), |config| config.min_ping_interval = None).await;
+    let pings = raw_frame(kind::PING, 0, 0, b"flooding").repeat(1000);
+    let (mut written, mut stalled) = (0usize, false);
+    // Both pipes and the gathered answers hold a few MiB; then the server does not read any more.
+    while written < 64 << 20 {
+        let wrote = std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(match std::pin::Pin::new(&mut peer.io).poll_write(cx, &pings) {
+                std::task::Poll::Ready(wrote) => wrote.expect("it is open"),
+                std::task::Poll::Pending => 0,
+            })
+        });
+        match wrote.await {
+            0 => {
+                for _ in 0..1000 {
+                    tokio::task::yield_now().await;
+                }
+                if written == 0 || stalled {
+                    break;
+                }
+                stalled = true;
+            }
+            count => {
+                written += count;
+                stalled = false;
+            }
+        }
+    }
+    assert!(
+        written < 16 << 20,
+        "{written} bytes were taken although nobody reads the answers"
+    );
+    // Once it reads, all goes on.
+    let _ = peer.io.flush().await;
+    let pong = peer.read_kind(kind::PING).await.expect("the connection lives");
+    assert_eq!(pong.flags, 1);
+}
+
+#[tokio::test]
+async fn continuation_without_end_is_cut() {
+    let peer = RawPeer::new(TestService::new(), |_| {}).await;
+    let piece = |n: u32| match n {
+        // No END_HEADERS.
+        0 => raw_frame(kind::HEADERS, 0, 1, &header_block(&[])),
+        _ => raw_frame(kind::CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(100)),
+    };
+    let (_, reason) = flood(peer, piece, 100_000).await;
+    assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+#[tokio::test]
+async fn empty_data_without_end_is_cut() {
+    let peer = RawPeer::new(TestService::new(), |_| {}).await;
+    let piece = |n: u32| match n {
+        0 => raw_frame(kind::HEADERS, 4, 1, &header_block(&[])),
+        _ => raw_frame(kind::DATA, 0, 1, &[]).repeat(100),
+    };
+    let (_, reason) = flood(peer, piece, 10_000).await;
+    assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+#[tokio::test]
+async fn more_streams_than_allowed_are_refused() {
+    let mut peer = RawPeer::new(
+        TestService::new().unary(async |_| std::future::pending().await),
+        |config| config.max_concurrent_streams = 3,
+    )
+    .await;
+    // Our limit counts once the peer has acknowledged it; the peer's settings need none.
+    peer.read_kind(kind::SETTINGS).await.expect("it begins");
+    peer.write(&raw_frame(kind::SETTINGS, 1, 0, &[])).await;
+    for n in 0..4 {
+        let stream = 2 * n + 1;
+        peer.write(&raw_frame(kind::HEADERS, 4, stream, &header_block(&[])))
+            .await;
+        peer.write(&raw_frame(kind::DATA, 1, stream, &frame("x"))).await;
+    }
+    let reset = peer
+        .read_kind(kind::RST_STREAM)
+        .await
+        .expect("the connection lives");
+    assert_eq!(
+        (reset.stream, &reset.payload[..]),
+        (7, &[0, 0, 0, 7][..]),
+        "REFUSED_STREAM"
+    );
+}
+
+#[tokio::test]
+async fn one_peer_does_not_disturb_another() {
+    let good = Peer::new(TestService::new()).await;
+    let half_open: Vec<_> = (0..200)
+        .map(|_| RawPeer::silent(TestService::new(), |_| {}))
+        .collect();
+    let bad = RawPeer::new(TestService::new(), |_| {}).await;
+    let flooding = tokio::spawn(flood(
+        bad,
+        |_| raw_frame(kind::PING, 0, 0, b"flooding").repeat(1000),
+        1000,
+    ));
+    for _ in 0..50 {
+        tokio::time::timeout(PATIENCE, good.assert_alive())
+            .await
+            .expect("it hangs");
+    }
+    within(flooding).await.expect("it does not panic");
+    drop(half_open);
+}
+
+#[tokio::test]
+async fn window_updates_that_overflow_fail_their_stream_or_connection() {
+    let mut peer = RawPeer::new(TestService::new(), |_| {}).await;
+    peer.write(&raw_frame(
+        kind::WINDOW_UPDATE,
+        0,
+        0,
+        &0x7fff_ffffu32.to_be_bytes(),
+    ))
+    .await;
+    let goaway = peer.read_kind(kind::GOAWAY).await.expect("it says why");
+    assert_eq!(goaway.goaway().expect("it is one").1, 3, "FLOW_CONTROL_ERROR");
+    within(peer.served).await.expect("it does not panic");
+}
+
+#[tokio::test]
+async fn a_body_that_lies_about_its_length_fails_its_stream() {
+    let mut peer = RawPeer::new(TestService::new(), |_| {}).await;
+    peer.write(&raw_frame(
+        kind::HEADERS,
+        4,
+        1,
+        &header_block(&[("content-length", "3")]),
+    ))
+    .await;
+    peer.write(&raw_frame(kind::DATA, 1, 1, &frame("more than three")))
+        .await;
+    let reset = peer
+        .read_kind(kind::RST_STREAM)
+        .await
+        .expect("the connection lives");
+    assert_eq!(reset.stream, 1);
+    peer.assert_alive(3).await;
+}

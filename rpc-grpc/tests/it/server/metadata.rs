@@ -1,0 +1,106 @@
+//! Metadata in both directions, and its limits.
+
+use rpc_core::{Code, Metadata, Response, Status};
+
+use super::{
+    peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, with_header},
+    service::TestService,
+};
+
+#[tokio::test]
+async fn metadata_comes_and_goes() {
+    let service = TestService::new().unary(async |request| {
+        let mut response = Response::new("".into());
+        for (key, value) in request.metadata().iter() {
+            let into = if key.as_str().starts_with("x-early") {
+                response.metadata_mut()
+            } else {
+                response.trailers_mut()
+            };
+            into.push(key.clone(), value.clone());
+        }
+        Ok(response)
+    });
+    let peer = Peer::new(service).await;
+    let mut request = post("/test.Test/Unary");
+    for (name, value) in [
+        ("x-early", "1"),
+        ("x-early", "2"),
+        ("x-late-bin", "q6ur"),
+        ("x-late-bin", "AAE=,AQI"),
+    ] {
+        request = with_header(request, name, value);
+    }
+    let answer = peer.request(request, frame("")).await;
+    assert_eq!(
+        answer.headers.get_all("x-early").iter().collect::<Vec<_>>(),
+        ["1", "2"]
+    );
+    let trailers = answer.trailers.expect("there are some");
+    let late: Vec<_> = trailers.get_all("x-late-bin").iter().collect();
+    assert_eq!(
+        late,
+        ["q6ur", "AAE", "AQI"],
+        "joined values are apart, padding is gone"
+    );
+    assert!(!trailers.contains_key("te") && !trailers.contains_key("user-agent"));
+}
+
+#[tokio::test]
+async fn a_failure_carries_its_metadata() {
+    let service = TestService::new().unary(async |_| {
+        let mut metadata = Metadata::new();
+        metadata.insert("x-hint", "try tomorrow").expect("legal");
+        Err(Status::unavailable("closed").with_metadata(metadata))
+    });
+    let peer = Peer::new(service).await;
+    let answer = peer.call("/test.Test/Unary", "").await;
+    assert_eq!(answer.field("x-hint"), Some("try tomorrow"));
+    assert_eq!(answer.code(), Code::Unavailable as u32);
+}
+
+#[tokio::test]
+async fn too_much_metadata_fails_the_call_and_spares_the_connection() {
+    let peer = Peer::with(TestService::new(), |config| config.max_metadata_bytes = 4096).await;
+    let request = with_header(post("/test.Test/Unary"), "x-large", &"x".repeat(4096));
+    let answer = peer.request(request, frame("x")).await;
+    assert_eq!(answer.code(), Code::ResourceExhausted as u32);
+    let request = with_header(post("/test.Test/Unary"), "x-fits", &"x".repeat(3500));
+    assert_eq!(peer.request(request, frame("x")).await.code(), 0);
+    peer.assert_alive().await;
+}
+
+#[tokio::test]
+async fn far_too_much_is_431() {
+    // A client made of h2 would not send it: the server has told its limit.
+    let mut peer = RawPeer::new(TestService::new(), |config| config.max_metadata_bytes = 2048).await;
+    let value = "x".repeat(12_000);
+    peer.write(&raw_frame(
+        kind::HEADERS,
+        4,
+        1,
+        &header_block(&[("x-large", &value)]),
+    ))
+    .await;
+    let headers = peer.read_kind(kind::HEADERS).await.expect("the connection lives");
+    assert_eq!((headers.stream, headers.flags & 1), (1, 1), "it ends the stream");
+    peer.assert_alive(3).await;
+}
+
+#[tokio::test]
+async fn too_much_metadata_in_a_reply_is_a_failure_of_the_call() {
+    let service = TestService::new().unary(async |request| {
+        let mut response = Response::new(request.into_inner());
+        if response.message() != "alive" {
+            response
+                .metadata_mut()
+                .insert("x-large", &"x".repeat(20_000))
+                .expect("legal");
+        }
+        Ok(response)
+    });
+    let peer = Peer::new(service).await;
+    let answer = peer.call("/test.Test/Unary", "x").await;
+    assert_eq!(answer.code(), Code::ResourceExhausted as u32);
+    peer.assert_alive().await;
+}

@@ -1,0 +1,16 @@
+//! The server, against peers made of h2 and of raw bytes.
+
+mod abuse;
+mod bad_input;
+mod calls;
+mod compression;
+mod deadlines;
+mod drain;
+mod face;
+mod gone;
+mod http1;
+mod lifetime;
+mod metadata;
+mod peer;
+mod service;
+mod streaming;
