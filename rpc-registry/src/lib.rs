@@ -1,1 +1,38 @@
-//! rpc-registry
+//! Instances: where providers announce them, and where clients learn of them.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`instance`] | one provider as the registry knows it |
+//! | [`registry`] | announce, amend, withdraw |
+//! | [`resolver`] | watch the instances of a name |
+//! | [`target`] | the URI that says where instances come from |
+//! | [`schemes`] | which resolver answers which scheme: a value, nothing global |
+//! | [`follow`] | keeps a watch going through faults |
+//! | [`backend`] | the registries that ship with this crate |
+//!
+//! # What an adapter does, and what it leaves
+//! An adapter talks to one kind of registry and translates; it never sleeps, caches, tries again or judges. Pausing
+//! between attempts, keeping the last good list and holding back suspicious ones are the same for all of them, and are
+//! done once, around the traits: see [`follow`].
+
+pub mod backend;
+pub mod fault;
+pub mod follow;
+pub mod instance;
+pub mod registry;
+pub mod resolver;
+pub mod schemes;
+pub mod target;
+pub mod update;
+
+pub use self::{
+    backend::{FixedResolver, LocalScheme, MemoryRegistry, StaticScheme, UnixScheme},
+    fault::{Fault, FaultKind},
+    follow::Follow,
+    instance::{Instance, InstanceId, InstanceState},
+    registry::{Registration, Registry},
+    resolver::{Resolver, Watch},
+    schemes::{Scheme, Schemes},
+    target::Target,
+    update::Update,
+};

@@ -1,0 +1,56 @@
+//! Which deadline a call gets.
+
+use std::time::Duration;
+
+use rpc_core::{Call, Deadline, Shape};
+
+/// Which deadline a call gets that asks for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadlinePolicy {
+    /// What unary calls without any other deadline get. `None`: no bound. Default: 10 seconds.
+    pub unary_default: Option<Duration>,
+    /// Whether the timeouts that methods' authors gave them count. Default: true.
+    pub method_timeouts: bool,
+}
+
+impl DeadlinePolicy {
+    /// The default of [`unary_default`](Self::unary_default).
+    pub const UNARY_DEFAULT: Duration = Duration::from_secs(10);
+
+    /// No deadline but the one that is asked for or inherited.
+    pub const fn explicit_only() -> Self {
+        Self {
+            unary_default: None,
+            method_timeouts: false,
+        }
+    }
+
+    /// The same with another default for unary calls.
+    pub fn with_unary_default(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.unary_default = timeout.into();
+        self
+    }
+
+    /// The deadline of a call.
+    pub(super) fn effective(&self, call: &Call<'_>) -> Option<Deadline> {
+        let asked = call.context.deadline();
+        let method = call
+            .method
+            .default_timeout()
+            .filter(|_| self.method_timeouts)
+            .map(Deadline::after);
+        let deadline = Deadline::earlier(asked, method);
+        let unary = call.method.shape() == Shape::Unary;
+        deadline.or_else(|| self.unary_default.filter(|_| unary).map(Deadline::after))
+    }
+}
+
+impl Default for DeadlinePolicy {
+    fn default() -> Self {
+        Self {
+            unary_default: Some(Self::UNARY_DEFAULT),
+            method_timeouts: true,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Layers of a client.
+
+pub mod deadline;

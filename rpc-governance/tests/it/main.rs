@@ -1,0 +1,3 @@
+//! The layers, alone. Time stands still.
+
+mod deadline;

@@ -1,0 +1,242 @@
+//! Endpoints by instance id, with the last seen state of their links.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use rpc_core::{
+    BoxFuture, Status,
+    transport::{LinkState, Transport},
+};
+use rpc_registry::{Instance, InstanceId, InstanceState, Update};
+use tokio::sync::watch;
+
+use crate::{
+    Endpoint,
+    snapshot::{Counts, Snapshot},
+};
+
+/// What the task knows of the endpoints.
+#[derive(Default)]
+pub(super) struct Links {
+    /// By number, in the order in which they came.
+    tracked: BTreeMap<u64, Tracked>,
+    numbers: HashMap<InstanceId, u64>,
+    /// Instances without an address for our protocol.
+    foreign: HashSet<InstanceId>,
+    next: u64,
+    changes: FuturesUnordered<BoxFuture<'static, Change>>,
+    last_error: Option<Status>,
+}
+
+struct Tracked {
+    endpoint: Arc<Endpoint>,
+    state: LinkState,
+    /// The balancer's turn when the link last became ready.
+    ready_at: usize,
+    /// No instance any more: kept until the calls on it are done.
+    retired: bool,
+}
+
+/// A link has changed its state.
+pub(super) struct Change {
+    number: u64,
+    states: watch::Receiver<LinkState>,
+    gone: bool,
+}
+
+impl Links {
+    /// Brings the endpoints in line with what the resolver told.
+    pub(super) fn apply(&mut self, update: Update, transport: &dyn Transport) {
+        match update {
+            Update::Snapshot(instances) => {
+                self.retire_but(&instances);
+                for instance in instances {
+                    self.put(instance, transport);
+                }
+            }
+            Update::Delta { put, gone } => {
+                for id in &gone {
+                    self.remove(id);
+                }
+                for instance in put {
+                    self.put(instance, transport);
+                }
+            }
+            Update::Absent => self.retire_all(),
+            // Nothing is known of the endpoints.
+            _ => {}
+        }
+    }
+
+    /// Waits for the next change of a link; for ever while there is none.
+    ///
+    /// Dropping the future loses no change.
+    pub(super) async fn changed(&mut self) -> Change {
+        match self.changes.next().await {
+            Some(change) => change,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a change in. `turn` is the balancer's.
+    pub(super) fn observe(&mut self, change: Change, turn: usize) {
+        let Change {
+            number,
+            mut states,
+            gone,
+        } = change;
+        let Some(tracked) = self.tracked.get_mut(&number) else {
+            return;
+        };
+        tracked.state = if gone {
+            LinkState::Closed
+        } else {
+            states.borrow_and_update().clone()
+        };
+        tracing::debug!(endpoint = ?tracked.endpoint, state = %tracked.state, "link");
+        match &tracked.state {
+            LinkState::Ready => tracked.ready_at = turn,
+            LinkState::Failing(status) => self.last_error = Some(status.clone()),
+            // A connection that ended while calls were made is wanted again; one that nobody used is not.
+            LinkState::Idle if !tracked.retired && tracked.ready_at != turn => tracked.connect(),
+            LinkState::Closed if tracked.retired => {
+                self.tracked.remove(&number);
+                return;
+            }
+            _ => {}
+        }
+        if !gone {
+            self.watch(number, states);
+        }
+    }
+
+    /// Connects what is idle and may get calls.
+    pub(super) fn connect(&self) {
+        self.tracked
+            .values()
+            .filter(|tracked| !tracked.retired)
+            .for_each(Tracked::connect);
+    }
+
+    /// Takes all instances out.
+    pub(super) fn retire_all(&mut self) {
+        self.retire_but(&[]);
+    }
+
+    /// True once no link is left, retired ones included.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tracked.is_empty()
+    }
+
+    /// The endpoints as calls shall see them.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut counts = Counts {
+            foreign: self.foreign.len(),
+            ..Counts::default()
+        };
+        let mut ready = Vec::new();
+        for tracked in self.tracked.values().filter(|tracked| !tracked.retired) {
+            if tracked.endpoint.instance().state != InstanceState::Up {
+                counts.off += 1;
+                continue;
+            }
+            match tracked.state {
+                LinkState::Ready => ready.push(Arc::clone(&tracked.endpoint)),
+                LinkState::Idle => counts.idle += 1,
+                LinkState::Connecting => counts.connecting += 1,
+                _ => counts.failing += 1,
+            }
+        }
+        counts.ready = ready.len();
+        let last_error = self.last_error.clone().filter(|_| counts.failing > 0);
+        Snapshot {
+            ready,
+            counts,
+            last_error,
+            ..Snapshot::default()
+        }
+    }
+
+    fn retire_but(&mut self, stay: &[Instance]) {
+        let stay: HashSet<&InstanceId> = stay.iter().map(|instance| &instance.id).collect();
+        let known = self.numbers.keys().chain(&self.foreign);
+        let gone: Vec<_> = known.filter(|id| !stay.contains(id)).cloned().collect();
+        for id in &gone {
+            self.remove(id);
+        }
+    }
+
+    fn put(&mut self, instance: Instance, transport: &dyn Transport) {
+        let Some(address) = instance.address_for(transport.protocol()).cloned() else {
+            tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
+            self.remove(&instance.id);
+            self.foreign.insert(instance.id);
+            return;
+        };
+        self.foreign.remove(&instance.id);
+        if let Some(tracked) = self
+            .numbers
+            .get(&instance.id)
+            .and_then(|number| self.tracked.get(number))
+        {
+            if *tracked.endpoint.address() == address {
+                tracked.endpoint.amend(instance);
+                // It may have come up just now.
+                tracked.connect();
+                return;
+            }
+            self.remove(&instance.id);
+        }
+        let link = transport.link(&address);
+        let number = self.next;
+        self.next += 1;
+        self.numbers.insert(instance.id.clone(), number);
+        let mut states = link.state();
+        let state = states.borrow_and_update().clone();
+        let tracked = Tracked {
+            endpoint: Arc::new(Endpoint::new(instance, link)),
+            state,
+            ready_at: 0,
+            retired: false,
+        };
+        tracing::debug!(endpoint = ?tracked.endpoint, "new endpoint");
+        // Ahead of the first call that is sent there.
+        tracked.connect();
+        self.tracked.insert(number, tracked);
+        self.watch(number, states);
+    }
+
+    fn remove(&mut self, id: &InstanceId) {
+        self.foreign.remove(id);
+        let Some(number) = self.numbers.remove(id) else {
+            return;
+        };
+        let Some(tracked) = self.tracked.get_mut(&number) else {
+            return;
+        };
+        tracing::debug!(endpoint = ?tracked.endpoint, "endpoint is gone");
+        tracked.retired = true;
+        tracked.endpoint.link().close();
+        if matches!(tracked.state, LinkState::Closed) {
+            self.tracked.remove(&number);
+        }
+    }
+
+    fn watch(&self, number: u64, mut states: watch::Receiver<LinkState>) {
+        self.changes.push(Box::pin(async move {
+            let gone = states.changed().await.is_err();
+            Change { number, states, gone }
+        }));
+    }
+}
+
+impl Tracked {
+    fn connect(&self) {
+        if matches!(self.state, LinkState::Idle) && self.endpoint.instance().state == InstanceState::Up {
+            self.endpoint.link().connect();
+        }
+    }
+}

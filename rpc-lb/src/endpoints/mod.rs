@@ -1,0 +1,202 @@
+//! All endpoints of a target, and the task that keeps them.
+//!
+//! # The task
+//! One per channel. It starts when the endpoints are first needed, because only then there is certainly a runtime, and
+//! it ends with the last [`Endpoints`]. If its runtime goes away under it, the next call starts it anew in its own
+//! runtime. A task per endpoint was rejected: a thousand of them would each hold a piece of the same list, and publish a
+//! thousand snapshots where one is due.
+//!
+//! # Kept by diff
+//! An update is compared with what is there by instance id. What stays keeps its link and all that was learnt about it;
+//! a new address under an old id is another endpoint. What goes takes no new calls, and its link is kept until the calls
+//! on it are done.
+
+mod links;
+mod upkeep;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use rpc_core::{Status, status::Side, transport::Transport};
+use rpc_registry::Resolver;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+
+use self::upkeep::Upkeep;
+use crate::{RoundRobin, Snapshot};
+
+/// The endpoints of one target. Cheap to clone; clones are the same endpoints.
+///
+/// Dropping the last one ends the task that keeps them and closes their links; a runtime is not needed for that.
+#[derive(Clone)]
+pub struct Endpoints(Arc<Owner>);
+
+/// What calls hold. The task holds [`Shared`] only, or it would keep itself alive.
+struct Owner {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    target: String,
+    resolver: Arc<dyn Resolver>,
+    transport: Arc<dyn Transport>,
+    snapshot: ArcSwap<Snapshot>,
+    balancer: RoundRobin,
+    /// A snapshot was published.
+    changed: Notify,
+    /// A call waits: connect what is idle.
+    wanted: Notify,
+    phase: watch::Sender<Phase>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Open,
+    Closing,
+    Closed,
+}
+
+impl Endpoints {
+    /// The endpoints of what a resolver tells, linked by a transport. `target` is what errors call it.
+    ///
+    /// Nothing happens before they are needed, or [`start`](Self::start)ed.
+    pub fn new(
+        target: impl Into<String>,
+        resolver: Arc<dyn Resolver>,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        Self::with_balancer(target, resolver, transport, RoundRobin::new())
+    }
+
+    /// The same with a balancer that begins where the caller says.
+    pub fn with_balancer(
+        target: impl Into<String>,
+        resolver: Arc<dyn Resolver>,
+        transport: Arc<dyn Transport>,
+        balancer: RoundRobin,
+    ) -> Self {
+        let shared = Shared {
+            target: target.into(),
+            resolver,
+            transport,
+            snapshot: ArcSwap::default(),
+            balancer,
+            changed: Notify::new(),
+            wanted: Notify::new(),
+            phase: watch::Sender::new(Phase::Open),
+        };
+        Self(Arc::new(Owner {
+            shared: Arc::new(shared),
+            task: Mutex::new(None),
+        }))
+    }
+
+    /// Begins to resolve and to connect, unless that has begun.
+    ///
+    /// # Errors
+    /// INTERNAL outside of a tokio runtime.
+    pub fn start(&self) -> Result<(), Status> {
+        // Taken only while there is no endpoint to go to. Nothing panics while it is held.
+        let mut task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|task| !task.is_finished())
+            || *self.0.shared.phase.borrow() > Phase::Open
+        {
+            return Ok(());
+        }
+        let runtime = Handle::try_current().map_err(|error| {
+            Status::internal("a call must be polled inside of a tokio runtime")
+                .at_side(Side::Client)
+                .with_source(error)
+        })?;
+        *task = Some(runtime.spawn(Upkeep::new(Arc::clone(&self.0.shared)).run()));
+        Ok(())
+    }
+
+    /// Takes no more calls, and waits until those under way are done, streams included, and all links are closed.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the waiting, not the closing.
+    pub async fn close(&self) {
+        let shared = &self.0.shared;
+        {
+            let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
+            let runs = task.as_ref().is_some_and(|task| !task.is_finished());
+            shared.phase.send_if_modified(|phase| {
+                let next = if runs { Phase::Closing } else { Phase::Closed };
+                let forward = next > *phase;
+                *phase = next.max(*phase);
+                forward
+            });
+        }
+        if *shared.phase.borrow() == Phase::Closed {
+            shared.publish(Snapshot {
+                closed: true,
+                ..Snapshot::default()
+            });
+        }
+        // An error means that the sender is gone; we hold it.
+        let _ = shared
+            .phase
+            .subscribe()
+            .wait_for(|phase| *phase == Phase::Closed)
+            .await;
+    }
+
+    /// The endpoints as they are now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.shared.snapshot.load_full()
+    }
+
+    /// What errors call the target.
+    pub fn target(&self) -> &str {
+        &self.0.shared.target
+    }
+
+    /// Reads the snapshot without counting a reference.
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&Snapshot, &RoundRobin) -> R) -> R {
+        f(&self.0.shared.snapshot.load(), &self.0.shared.balancer)
+    }
+
+    /// Told at each new snapshot.
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.0.shared.changed
+    }
+
+    /// Says that a call waits for an endpoint.
+    pub(crate) fn want(&self) -> Result<(), Status> {
+        self.start()?;
+        self.0.shared.wanted.notify_one();
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.changed.notify_waiters();
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("target", &self.0.shared.target)
+            .field("counts", &self.0.shared.snapshot.load().counts)
+            .finish_non_exhaustive()
+    }
+}

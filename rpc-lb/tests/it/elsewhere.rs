@@ -1,0 +1,172 @@
+//! A call that an endpoint refused without having begun on it.
+
+use std::{sync::Arc, time::Duration};
+
+use rpc_core::{Body, Code, Stage as _, Status, status::reason, transport::LinkState};
+use tokio::time::timeout;
+
+use crate::fleet::{FakeTransport, Fleet, address, call, instance, refusal};
+
+async fn two() -> Fleet {
+    let (fleet, registrations) = Fleet::new().with(2).await;
+    // Withdrawing is not what these tests are about.
+    Box::leak(Box::new(registrations));
+    fleet.until_ready(2).await;
+    fleet
+}
+
+fn calls(fleet: &Fleet) -> [usize; 2] {
+    [0, 1].map(|n| fleet.transport.of(&address(n)).calls())
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_to_another() {
+    let fleet = two().await;
+    fleet.transport.of(&address(0)).refuse();
+    for _ in 0..10 {
+        assert_eq!(fleet.call().await.unwrap().peer.unwrap().to_string(), address(1));
+    }
+    assert_eq!(calls(&fleet)[1], 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_once() {
+    let fleet = two().await;
+    fleet.transport.of(&address(0)).refuse();
+    fleet.transport.of(&address(1)).refuse();
+    let status = fleet.call().await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::DRAINING));
+    assert_eq!(calls(&fleet), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stays_if_there_is_no_other() {
+    let (fleet, _registrations) = Fleet::new().with(1).await;
+    fleet.until_ready(1).await;
+    fleet.transport.of(&address(0)).refuse();
+    let status = fleet.call().await.unwrap_err();
+    assert_eq!(
+        status.reason(),
+        Some(reason::DRAINING),
+        "what the endpoint said, not that there is no other"
+    );
+    assert_eq!(fleet.transport.of(&address(0)).calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_or_is_overload_stays() {
+    let begun = || Status::unavailable("lost");
+    let overload = || Status::unavailable("full").not_processed().overload();
+    let pushed_back = || {
+        Status::unavailable("later")
+            .not_processed()
+            .with_pushback(Duration::from_secs(1))
+    };
+    let forbidden = || Status::unavailable("no").not_processed().without_retry();
+    let exhausted = || Status::resource_exhausted("quota").not_processed();
+    let theirs = || {
+        Status::unimplemented("not yet")
+            .not_processed()
+            .with_reason(reason::METHOD_UNKNOWN)
+    };
+    for status in [begun, overload, pushed_back, forbidden, exhausted, theirs] as [fn() -> Status; 6] {
+        let fleet = two().await;
+        for n in 0..2 {
+            fleet.transport.of(&address(n)).behave(move |_| Err(status()));
+        }
+        assert_eq!(fleet.call().await.unwrap_err().code(), status().code());
+        assert_eq!(calls(&fleet).iter().sum::<usize>(), 1, "{}", status());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_service_is_tried_elsewhere() {
+    let fleet = two().await;
+    fleet.transport.of(&address(0)).behave(|_| {
+        let status = Status::unimplemented("not offered here").with_reason(reason::SERVICE_UNKNOWN);
+        Err(status.with_domain(reason::DOMAIN).not_processed())
+    });
+    fleet.tally(10).await;
+    assert_eq!(calls(&fleet)[1], 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_gone_cannot_be_sent_again() {
+    let fleet = two().await;
+    for n in 0..2 {
+        fleet.transport.of(&address(n)).behave(|call| {
+            call.body = Body::Empty;
+            Err(refusal())
+        });
+    }
+    assert_eq!(fleet.call().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(calls(&fleet).iter().sum::<usize>(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_one_that_connects() {
+    let (fleet, _registrations) = Fleet::over(FakeTransport::by_hand()).with(2).await;
+    fleet.until(|snapshot| snapshot.counts().connecting == 2).await;
+    let [first, second] = [0, 1].map(|n| fleet.transport.of(&address(n)));
+    first.refuse();
+    first.set(LinkState::Ready);
+    fleet.until_ready(1).await;
+    let mut call = call();
+    let mut answer = std::pin::pin!(fleet.pick.call(&mut call));
+    assert!(
+        timeout(Duration::from_secs(1), &mut answer).await.is_err(),
+        "the other may still come"
+    );
+    second.set(LinkState::Ready);
+    let reply = timeout(Duration::from_secs(1), answer).await.unwrap().unwrap();
+    assert_eq!(reply.peer.unwrap().to_string(), address(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_ready_waits_out_a_restart() {
+    let (fleet, _registrations) = Fleet::over(FakeTransport::by_hand()).with(1).await;
+    fleet.until(|snapshot| snapshot.counts().connecting == 1).await;
+    let link = fleet.transport.of(&address(0));
+    link.set(LinkState::Ready);
+    link.refuse();
+    fleet.until_ready(1).await;
+    let fleet = Arc::new(fleet);
+    let waiting = tokio::spawn({
+        let fleet = Arc::clone(&fleet);
+        async move { fleet.call_waiting(true).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    link.set(LinkState::Failing(Status::unavailable("refused")));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(link.calls(), 1, "nothing is sent while nothing changes");
+    link.behave(|_| Ok(()));
+    link.set(LinkState::Ready);
+    timeout(Duration::from_secs(1), waiting)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_ready_tries_each_once_per_change() {
+    let fleet = Arc::new(two().await);
+    for n in 0..2 {
+        fleet.transport.of(&address(n)).refuse();
+    }
+    let waiting = tokio::spawn({
+        let fleet = Arc::clone(&fleet);
+        async move { fleet.call_waiting(true).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(calls(&fleet), [1, 1]);
+    // Another instance is news: those that refused are asked again.
+    let _third = fleet.announce(&instance(2)).await;
+    timeout(Duration::from_secs(1), waiting)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(calls(&fleet).iter().sum::<usize>() <= 4);
+}

@@ -1,0 +1,248 @@
+//! A registry, a transport without a network, and a pick over both.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rpc_core::{
+    Body, BoxFuture, Call, Method, MethodDescriptor, Reply, Shape, Stage, Status,
+    message::Encoded,
+    net::Address,
+    status::reason,
+    transport::{Link, LinkState, Transport},
+};
+use rpc_lb::{Endpoints, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
+use rpc_registry::{Instance, MemoryRegistry, Registration, Registry as _};
+use tokio::sync::watch;
+use tower_layer::Layer as _;
+
+pub(crate) static METHOD: MethodDescriptor = MethodDescriptor::new("/test.Service/Method", Shape::Unary);
+
+/// What a link does with a call.
+pub(crate) type Behaviour = Box<dyn Fn(&mut Call<'_>) -> Result<(), Status> + Send + Sync>;
+
+pub(crate) struct FakeLink {
+    address: Address,
+    state: watch::Sender<LinkState>,
+    connects_at_once: bool,
+    behaviour: Mutex<Behaviour>,
+    pub(crate) calls: AtomicUsize,
+    pub(crate) connects: AtomicUsize,
+    pub(crate) closes: AtomicUsize,
+}
+
+impl FakeLink {
+    pub(crate) fn set(&self, state: LinkState) {
+        self.state.send_replace(state);
+    }
+
+    pub(crate) fn behave(&self, f: impl Fn(&mut Call<'_>) -> Result<(), Status> + Send + Sync + 'static) {
+        *self.behaviour.lock().unwrap() = Box::new(f);
+    }
+
+    pub(crate) fn refuse(&self) {
+        self.behave(|_| Err(refusal()));
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+/// What a server that stops says.
+pub(crate) fn refusal() -> Status {
+    Status::unavailable("stopping")
+        .with_reason(reason::DRAINING)
+        .with_domain(reason::DOMAIN)
+        .not_processed()
+}
+
+impl Link for FakeLink {
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let result = (self.behaviour.lock().unwrap())(call);
+        let mut reply = Reply::new(Body::Empty);
+        reply.peer = Some(self.address.clone());
+        Box::pin(std::future::ready(result.map(|()| reply)))
+    }
+
+    fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.subscribe()
+    }
+
+    fn connect(&self) {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        self.set(if self.connects_at_once {
+            LinkState::Ready
+        } else {
+            LinkState::Connecting
+        });
+    }
+
+    fn close(&self) {
+        self.closes.fetch_add(1, Ordering::Relaxed);
+        if self.connects_at_once {
+            self.set(LinkState::Closed);
+        }
+    }
+}
+
+/// The links made so far, the latest one of each address.
+#[derive(Clone, Default)]
+pub(crate) struct FakeTransport {
+    links: Arc<Mutex<HashMap<Address, Arc<FakeLink>>>>,
+    made: Arc<AtomicUsize>,
+    /// If not, links connect and close when the test says so.
+    by_hand: bool,
+}
+
+impl FakeTransport {
+    pub(crate) fn by_hand() -> Self {
+        Self {
+            by_hand: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn of(&self, address: &str) -> Arc<FakeLink> {
+        self.links.lock().unwrap()[&address.parse().unwrap()].clone()
+    }
+}
+
+impl Transport for FakeTransport {
+    fn protocol(&self) -> &'static str {
+        "fake"
+    }
+
+    fn link(&self, address: &Address) -> Arc<dyn Link> {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let link = Arc::new(FakeLink {
+            address: address.clone(),
+            state: watch::Sender::new(LinkState::Idle),
+            connects_at_once: !self.by_hand,
+            behaviour: Mutex::new(Box::new(|_| Ok(()))),
+            calls: AtomicUsize::new(0),
+            connects: AtomicUsize::new(0),
+            closes: AtomicUsize::new(0),
+        });
+        self.links.lock().unwrap().insert(address.clone(), link.clone());
+        link
+    }
+}
+
+pub(crate) struct Fleet {
+    pub(crate) memory: MemoryRegistry,
+    pub(crate) transport: FakeTransport,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) pick: Pick<ToLink>,
+}
+
+/// The address of the n-th instance.
+pub(crate) fn address(n: usize) -> String {
+    format!("10.0.0.{}:{}", n / 1000, 1000 + n % 1000)
+}
+
+pub(crate) fn instance(n: usize) -> Instance {
+    Instance::new(format!("i-{n}")).with_address("fake", address(n).parse().unwrap())
+}
+
+impl Fleet {
+    pub(crate) fn new() -> Self {
+        Self::over(FakeTransport::default())
+    }
+
+    pub(crate) fn over(transport: FakeTransport) -> Self {
+        let memory = MemoryRegistry::new();
+        let endpoints = Endpoints::with_balancer(
+            "memory:///test",
+            memory.resolver_of("test"),
+            Arc::new(transport.clone()),
+            RoundRobin::starting_at(0),
+        );
+        let pick = PickLayer::new(endpoints.clone()).layer(ToLink);
+        Self {
+            memory,
+            transport,
+            endpoints,
+            pick,
+        }
+    }
+
+    pub(crate) async fn announce(&self, instance: &Instance) -> Box<dyn Registration> {
+        self.memory.announce("test", instance).await.unwrap()
+    }
+
+    /// Announces the instances 0 to `n`.
+    pub(crate) async fn with(self, n: usize) -> (Self, Vec<Box<dyn Registration>>) {
+        let mut registrations = Vec::new();
+        for n in 0..n {
+            registrations.push(self.announce(&instance(n)).await);
+        }
+        (self, registrations)
+    }
+
+    pub(crate) async fn call(&self) -> Result<Reply, Status> {
+        self.call_waiting(false).await
+    }
+
+    pub(crate) async fn call_waiting(&self, wait: bool) -> Result<Reply, Status> {
+        let mut call = call();
+        call.options.wait_for_ready = Some(wait);
+        self.pick.call(&mut call).await
+    }
+
+    /// Who answered, of so many calls, by address.
+    pub(crate) async fn tally(&self, calls: usize) -> HashMap<String, usize> {
+        let mut tally = HashMap::new();
+        for _ in 0..calls {
+            let peer = self.call().await.unwrap().peer.unwrap();
+            *tally.entry(peer.to_string()).or_default() += 1;
+        }
+        tally
+    }
+
+    /// Waits until the snapshot is as it shall be. The clock stands still; the wait only hands over.
+    pub(crate) async fn until(&self, f: impl Fn(&Snapshot) -> bool) {
+        self.endpoints.start().unwrap();
+        let reached = async {
+            while !f(&self.endpoints.snapshot()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), reached)
+            .await
+            .expect("the snapshot never got there");
+    }
+
+    pub(crate) async fn until_ready(&self, n: usize) {
+        self.until(|snapshot| snapshot.counts().ready == n).await;
+    }
+}
+
+pub(crate) fn call() -> Call<'static> {
+    Call::new(
+        Method::from(&METHOD),
+        "json",
+        Body::Encoded(Encoded {
+            bytes: bytes::Bytes::new(),
+        }),
+    )
+}
+
+/// Lets every task run that can.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}

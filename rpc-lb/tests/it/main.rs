@@ -1,0 +1,8 @@
+//! Endpoints and the choice among them, over links that do what the test says. No sockets; time stands still.
+
+mod churn;
+mod closing;
+mod elsewhere;
+mod fleet;
+mod rotation;
+mod waiting;

@@ -1,0 +1,206 @@
+//! One provider, as the registry knows it.
+
+use std::{borrow::Borrow, borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
+
+use rpc_core::{context::Lane, net::Address};
+
+/// One provider of a service.
+///
+/// ```
+/// use rpc_registry::Instance;
+///
+/// let instance = Instance::new("shop-1").with_address("grpc", "10.0.0.1:50051".parse()?).with_zone("a");
+/// assert!(instance.address_for("grpc").is_some());
+/// assert!(instance.address_for("framed").is_none());
+/// # Ok::<(), rpc_core::net::InvalidAddress>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Instance {
+    /// What it is known by. Two records with one id are the same instance, at whatever address.
+    pub id: InstanceId,
+    /// Where it listens, by protocol, the one it likes best first.
+    pub addresses: Vec<InstanceAddress>,
+    /// Its share of the calls, relative to the others'. Default: 100.
+    pub weight: u32,
+    /// The lane that it serves; `None` is the base lane.
+    pub lane: Option<Lane>,
+    /// The application group that may see it; `None` is everybody's.
+    pub group: Option<Arc<str>>,
+    /// Where it runs: calls prefer their own zone.
+    pub zone: Option<Arc<str>>,
+    /// The version of the application that it runs.
+    pub version: Option<Arc<str>>,
+    /// What else its record says, unknown fields included.
+    pub metadata: BTreeMap<String, String>,
+    /// When it started to serve; a young instance gets fewer calls. `None` is not known.
+    pub started_at: Option<SystemTime>,
+    /// Whether calls should go to it.
+    pub state: InstanceState,
+}
+
+/// An address of an instance, and what is spoken there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InstanceAddress {
+    /// `grpc`, `framed`, `local`; `None` where the target does not say, as a list of addresses does not.
+    pub protocol: Option<Cow<'static, str>>,
+    /// Where.
+    pub address: Address,
+}
+
+/// Whether calls should go to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum InstanceState {
+    /// It serves.
+    #[default]
+    Up,
+    /// It is about to stop: what runs there goes on, and nothing new is sent to it.
+    Draining,
+    /// It is announced and wants no calls yet.
+    Disabled,
+}
+
+/// What an instance is known by. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(Arc<str>);
+
+impl Instance {
+    /// An instance without an address, up, with the usual weight.
+    pub fn new(id: impl Into<InstanceId>) -> Self {
+        Self {
+            id: id.into(),
+            addresses: Vec::new(),
+            weight: Self::DEFAULT_WEIGHT,
+            lane: None,
+            group: None,
+            zone: None,
+            version: None,
+            metadata: BTreeMap::new(),
+            started_at: None,
+            state: InstanceState::Up,
+        }
+    }
+
+    /// The weight of an instance that says nothing of it.
+    pub const DEFAULT_WEIGHT: u32 = 100;
+
+    /// Adds an address where a protocol is spoken.
+    pub fn with_address(mut self, protocol: impl Into<Cow<'static, str>>, address: Address) -> Self {
+        self.addresses.push(InstanceAddress {
+            protocol: Some(protocol.into()),
+            address,
+        });
+        self
+    }
+
+    /// Adds an address where whatever the client speaks is understood.
+    pub fn with_any_address(mut self, address: Address) -> Self {
+        self.addresses.push(InstanceAddress {
+            protocol: None,
+            address,
+        });
+        self
+    }
+
+    /// Sets its share of the calls.
+    pub fn with_weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the lane that it serves.
+    pub fn with_lane(mut self, lane: impl Into<Option<Lane>>) -> Self {
+        self.lane = lane.into();
+        self
+    }
+
+    /// Sets the group that may see it.
+    pub fn with_group(mut self, group: impl Into<Arc<str>>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Sets where it runs.
+    pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
+        self.zone = Some(zone.into());
+        self
+    }
+
+    /// Sets the version that it runs.
+    pub fn with_version(mut self, version: impl Into<Arc<str>>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Adds something to its record.
+    pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Says when it started to serve.
+    pub fn with_started_at(mut self, time: SystemTime) -> Self {
+        self.started_at = Some(time);
+        self
+    }
+
+    /// Sets whether calls should go to it.
+    pub fn with_state(mut self, state: InstanceState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Where it speaks a protocol: the first address of it, else the first that does not say what is spoken there.
+    pub fn address_for(&self, protocol: &str) -> Option<&Address> {
+        let exact = self
+            .addresses
+            .iter()
+            .find(|a| a.protocol.as_deref() == Some(protocol));
+        exact
+            .or_else(|| self.addresses.iter().find(|a| a.protocol.is_none()))
+            .map(|a| &a.address)
+    }
+}
+
+impl InstanceId {
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for InstanceId {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Borrow<str> for InstanceId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        })
+    }
+}

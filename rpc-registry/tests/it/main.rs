@@ -1,0 +1,5 @@
+//! Targets, schemes and the embedded registry.
+
+mod follow;
+mod memory;
+mod target;

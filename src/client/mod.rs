@@ -1,0 +1,85 @@
+//! The client: from a target to a channel that stubs call through.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = rpc::Client::builder().target("static://10.0.0.1:50051,10.0.0.2:50051").build()?;
+//! client.ready().await?;
+//! // let stock = InventoryClient::new(&client).stock(sku).await?;
+//! # Ok(()) }
+//! ```
+
+mod blocking;
+mod builder;
+mod slot;
+mod stack;
+mod transport;
+
+use rpc_core::Result;
+use rpc_lb::Endpoints;
+
+pub use self::{blocking::BlockingClient, builder::ClientBuilder};
+pub use rpc_core::{
+    CallOptions, Channel,
+    client::{bidi, client_streaming, server_streaming, unary},
+};
+
+/// The connections to one target, and all that governs the calls over them.
+///
+/// Cheap to clone; clones share connections and all that was learnt. Stubs are made from it:
+/// `InventoryClient::new(&client)`. Many stubs can share one client.
+///
+/// Dropping the last clone, stubs included, closes the connections at once, and what is still under way on them fails;
+/// [`close`](Self::close) waits for it instead. Neither dropping nor building needs a runtime.
+#[derive(Debug, Clone)]
+pub struct Client {
+    channel: Channel,
+    endpoints: Endpoints,
+    wait_for_ready: bool,
+}
+
+impl Client {
+    /// Begins a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// What stubs call.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// The endpoints of the target, as this client sees them.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Resolves and connects, unless that has begun, and waits until a call could be sent.
+    ///
+    /// # Errors
+    /// As a call would: UNAVAILABLE with reason `NO_ENDPOINT` when nobody can be reached, unless this client
+    /// [waits for ready](ClientBuilder::wait_for_ready). It has no deadline of its own.
+    pub async fn ready(&self) -> Result<()> {
+        self.endpoints.ready(self.wait_for_ready).await
+    }
+
+    /// Takes no more calls, and waits until those under way are done, streams included. A call that is made from here on
+    /// fails with UNAVAILABLE, reason `CHANNEL_CLOSED`.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the waiting, not the closing.
+    pub async fn close(&self) {
+        self.endpoints.close().await;
+    }
+}
+
+impl From<Client> for Channel {
+    fn from(client: Client) -> Self {
+        client.channel
+    }
+}
+
+impl From<&Client> for Channel {
+    fn from(client: &Client) -> Self {
+        client.channel.clone()
+    }
+}

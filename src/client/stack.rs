@@ -1,0 +1,52 @@
+//! The order of a client's layers.
+//!
+//! This is the one place where they are put together. A call meets them from top to bottom; what is in here is composed
+//! statically and erased once, where it becomes a [`Channel`].
+
+use rpc_core::{CallOptions, Channel, stage::UserLayer};
+use rpc_governance::client::deadline::{DeadlineLayer, DeadlinePolicy};
+use rpc_lb::{Endpoints, PickLayer, ToLink};
+use tower::ServiceBuilder;
+
+use super::slot::SlotLayer;
+
+/// What the stack is made of.
+pub(super) struct Parts {
+    pub(super) options: CallOptions,
+    pub(super) layers: Vec<UserLayer>,
+    pub(super) deadline: DeadlinePolicy,
+    pub(super) attempt_layers: Vec<UserLayer>,
+    pub(super) endpoints: Endpoints,
+    pub(super) wait_for_ready: bool,
+}
+
+/// The client's pipeline of one target.
+pub(super) fn assemble(parts: Parts) -> Channel {
+    let attempt = ServiceBuilder::new()
+        // Users' layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An
+        // attempt that a layer above makes again passes here again.
+        .layer(SlotLayer::new(parts.attempt_layers))
+        // (Routers narrow the endpoints here: doing it after the choice would undo the choice.)
+        //
+        // Once per attempt, so that another attempt gets another endpoint.
+        .layer(PickLayer::new(parts.endpoints).with_wait_for_ready(parts.wait_for_ready))
+        // (Measuring the endpoint, then signing: below the choice, because both concern the endpoint that was chosen,
+        // and signing last, because a signature must cover what is really sent.)
+        .service(ToLink);
+
+    let call = ServiceBuilder::new()
+        // (Telemetry: outermost, so that a span covers refusals, all attempts and fallbacks.)
+        //
+        // Users' layers, around the logical call: they see one call and one answer, however many attempts there were.
+        .layer(SlotLayer::new(parts.layers))
+        // (Fallback: above the deadline, because a call that ran out of time may still get its answer.)
+        //
+        // THE timer of the call. Everything below waits on its behalf and only compares instants.
+        .layer(DeadlineLayer::new(parts.deadline))
+        // (Cache, throttle, limit, retry, in this order: while a breaker is open nobody queues for a permit, and one
+        // permit covers all attempts of a call.)
+        .service(attempt);
+
+    // The only erasure: one boxed future a call.
+    Channel::new(call).with_options(parts.options)
+}

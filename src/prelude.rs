@@ -1,0 +1,6 @@
+//! What most programs need: `use rpc::prelude::*;`.
+
+pub use crate::{
+    Client, Code, Context, Instance, MemoryRegistry, Metadata, Request, Response, Result, Server, Status,
+    Streaming, service,
+};

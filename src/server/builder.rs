@@ -1,0 +1,322 @@
+//! Everything that can be said of a server before it is one.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use rpc_core::{
+    BoxError, BuildError, OwnedCall, Reply,
+    net::{ListenConfig, SocketOptions},
+    server::{Router, Service},
+    stage::{CallService, UserLayer},
+    transport::ServerTransport,
+};
+use rpc_registry::{Instance, Registry};
+use tower_layer::Layer;
+
+use super::{
+    HealthReporter, Server, ServerHandle, announce::Announcement, handle::StoppedOnDrop, serve::Parts,
+    shutdown::Times, stack,
+};
+
+/// The notice where no registry asks for more: health is pushed to those who watch it.
+const NOTICE: Duration = Duration::from_millis(100);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+const STREAM_GRACE: Duration = Duration::from_secs(5);
+
+/// Makes a [`Server`]. Mistakes are found by [`build`](Self::build), which names the method that was called wrongly.
+#[must_use = "nothing is made before `build`"]
+pub struct ServerBuilder {
+    services: Vec<Arc<dyn Service>>,
+    layers: Vec<UserLayer>,
+    transports: Vec<Arc<dyn ServerTransport>>,
+    #[cfg(feature = "grpc")]
+    pub(super) grpc: super::grpc::Grpc,
+    listen: ListenConfig,
+    notice: Option<Duration>,
+    shutdown_grace: Option<Duration>,
+    stream_grace: Option<Duration>,
+    health: Option<HealthReporter>,
+    without_health: bool,
+    announcements: Vec<Announcement>,
+    instance: Option<Instance>,
+    signals: bool,
+}
+
+/// What is served.
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            services: Vec::new(),
+            layers: Vec::new(),
+            transports: Vec::new(),
+            #[cfg(feature = "grpc")]
+            grpc: super::grpc::Grpc::default(),
+            listen: ListenConfig::default(),
+            notice: None,
+            shutdown_grace: None,
+            stream_grace: None,
+            health: None,
+            without_health: false,
+            announcements: Vec::new(),
+            instance: None,
+            signals: true,
+        }
+    }
+
+    /// Adds a service: `InventoryServer::new(inventory)`.
+    pub fn add_service(self, service: impl Service) -> Self {
+        self.add_shared_service(Arc::new(service))
+    }
+
+    /// Adds a service that is shared with others, or chosen at run time.
+    pub fn add_shared_service(mut self, service: Arc<dyn Service>) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Puts a layer around every call, whatever transport it came over, health and unknown methods included. The layer
+    /// that was added first is the outermost.
+    ///
+    /// Any `tower::Layer` fits whose service takes an [`OwnedCall`], answers with a [`Reply`], and can be cloned. Without
+    /// one, calls pay nothing for this.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<CallService> + Send + Sync + 'static,
+        L::Service: tower_service::Service<OwnedCall, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as tower_service::Service<OwnedCall>>::Error: Into<BoxError> + 'static,
+        <L::Service as tower_service::Service<OwnedCall>>::Future: Send + 'static,
+    {
+        self.layers.push(UserLayer::new(layer));
+        self
+    }
+
+    /// Adds a transport beside the built-in ones; it is asked before them whether a connection is its.
+    pub fn transport(mut self, transport: impl ServerTransport) -> Self {
+        self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Uses this reporter for health, so that it can be handed out before the server is made. Default: an own one, which
+    /// [`Server::health`] gives.
+    pub fn health(mut self, reporter: HealthReporter) -> Self {
+        self.health = Some(reporter);
+        self
+    }
+
+    /// Leaves the health service out.
+    pub fn without_health(mut self) -> Self {
+        self.without_health = true;
+        self
+    }
+}
+
+/// Connections.
+impl ServerBuilder {
+    /// Speaks TLS, and nothing else, on all addresses.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: rpc_core::net::tls::ServerTls) -> Self {
+        self.listen.tls = Some(tls);
+        self
+    }
+
+    /// Sets how many connections there may be at once. Default: 65,536. Further ones are closed at once.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.listen.max_connections = connections;
+        self
+    }
+
+    /// Sets how long a connection may take until it is clear what it speaks, TLS included. Default: 10 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.listen.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets the options of the accepted TCP sockets.
+    pub fn socket(mut self, options: SocketOptions) -> Self {
+        self.listen.socket = options;
+        self
+    }
+}
+
+/// Registries, and the stop.
+impl ServerBuilder {
+    /// Announces the server in a registry under a name, as soon as it serves, and takes it out when it begins to stop.
+    /// May be called several times.
+    pub fn register(mut self, registry: impl Registry, name: impl Into<String>) -> Self {
+        self.announcements.push(Announcement {
+            registry: Arc::new(registry),
+            name: name.into(),
+        });
+        self
+    }
+
+    /// Sets what is announced. Default: an instance with a random id. Where it has no address, those that the server
+    /// listens on are filled in; where it has no start time, now.
+    pub fn instance(mut self, instance: Instance) -> Self {
+        self.instance = Some(instance);
+        self
+    }
+
+    /// Sets how long everything is served as before once the stop has begun, so that clients can go elsewhere first.
+    /// Default: as long as the slowest of the registries needs to tell them, which is 3 s where it pushes; 100 ms if there
+    /// is no registry. Behind a load balancer that asks for health every few seconds, it wants two of these periods.
+    pub fn notice(mut self, notice: Duration) -> Self {
+        self.notice = Some(notice);
+        self
+    }
+
+    /// Sets how long running calls may go on once peers were told to go elsewhere. Default: 20 s.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = Some(grace);
+        self
+    }
+
+    /// Sets how long streams may go on: a part of [`shutdown_grace`](Self::shutdown_grace). Default: 5 s, or the grace if
+    /// that is shorter.
+    pub fn stream_grace(mut self, grace: Duration) -> Self {
+        self.stream_grace = Some(grace);
+        self
+    }
+
+    /// Leaves SIGTERM and SIGINT alone.
+    pub fn without_signals(mut self) -> Self {
+        self.signals = false;
+        self
+    }
+
+    /// Checks it all and makes the server.
+    ///
+    /// # Errors
+    /// For the first mistake, with the name of the method that was called wrongly, or not called: no service, one that is
+    /// there already, a limit of zero, options that contradict each other.
+    pub fn build(self) -> Result<Server, BuildError> {
+        self.check()?;
+        let health = self.health.unwrap_or_default();
+        let mut router = Router::new();
+        for service in self.services {
+            health.add(service.descriptor().name());
+            router.add(service)?;
+        }
+        if !self.without_health {
+            add_health(&mut router, &health)?;
+        }
+        #[cfg_attr(
+            not(feature = "grpc"),
+            allow(unused_mut, reason = "nothing is added to what the user gave")
+        )]
+        let mut transports = self.transports;
+        let mut protocols: Vec<_> = transports.iter().map(|transport| transport.protocol()).collect();
+        #[cfg(feature = "grpc")]
+        self.grpc
+            .finish(self.listen.handshake_timeout, &mut transports, &mut protocols)?;
+        if transports.is_empty() {
+            return Err(BuildError::new(
+                "transport",
+                "nothing can be spoken: enable the feature `grpc`, or add one",
+            ));
+        }
+        protocols.dedup();
+        let grace = self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE);
+        let asked = self
+            .announcements
+            .iter()
+            .map(|announcement| announcement.registry.notice())
+            .max();
+        let times = Times {
+            notice: self.notice.or(asked).unwrap_or(NOTICE),
+            grace,
+            stream_grace: self.stream_grace.unwrap_or(STREAM_GRACE).min(grace),
+        };
+        let parts = Parts {
+            dispatch: stack::assemble(router, &self.layers),
+            transports,
+            protocols,
+            listen: self.listen,
+            times,
+            health,
+            announcements: self.announcements,
+            instance: self.instance,
+            signals: self.signals,
+        };
+        Ok(Server {
+            parts,
+            stopped: StoppedOnDrop(ServerHandle::new()),
+        })
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let wrong = |field, problem| Err(BuildError::new(field, problem));
+        if self.services.is_empty() {
+            return wrong(
+                "add_service",
+                "a server without a service answers nothing: add one",
+            );
+        }
+        if self.listen.max_connections == 0 {
+            return wrong(
+                "max_connections",
+                "no connection fits into 0: at least 1 is wanted",
+            );
+        }
+        if self.listen.handshake_timeout.is_zero() {
+            return wrong("handshake_timeout", "no handshake fits into zero time");
+        }
+        if self.without_health && self.health.is_some() {
+            return wrong(
+                "health",
+                "a reporter is of no use with `without_health`: leave one of both out",
+            );
+        }
+        if self.stream_grace > Some(self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE)) {
+            return wrong(
+                "stream_grace",
+                "streams cannot get more time than `shutdown_grace` gives to all calls",
+            );
+        }
+        if self.instance.is_some() && self.announcements.is_empty() {
+            return wrong(
+                "instance",
+                "there is no registry to announce it in: add one with `register`",
+            );
+        }
+        if self
+            .announcements
+            .iter()
+            .any(|announcement| announcement.name.is_empty())
+        {
+            return wrong(
+                "register",
+                "the name is empty: give the one that targets end with, `shop` in `memory:///shop`",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<_> = self
+            .services
+            .iter()
+            .map(|service| service.descriptor().name())
+            .collect();
+        f.debug_struct("ServerBuilder")
+            .field("services", &services)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "prost")]
+fn add_health(router: &mut Router, health: &HealthReporter) -> Result<(), BuildError> {
+    let service = Arc::new(super::health::HealthService::new(health.clone()));
+    router.add(service).map_err(|_| {
+        let problem = "a service named `grpc.health.v1.Health` was added, and the built-in one is on: call \
+                       `without_health` to use your own";
+        BuildError::new("add_service", problem)
+    })
+}
+
+#[cfg(not(feature = "prost"))]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
+fn add_health(_: &mut Router, _: &HealthReporter) -> Result<(), BuildError> {
+    Ok(())
+}

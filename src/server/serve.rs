@@ -1,0 +1,243 @@
+//! A server, bound and serving.
+
+use std::{fmt, pin::pin, sync::Arc};
+
+use rpc_core::{
+    net::{Address, ListenConfig, Listener},
+    server::Dispatch,
+    transport::{Drain, ServerTransport},
+};
+use rpc_registry::Instance;
+
+use super::{
+    HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle,
+    announce::{self, Announcement},
+    handle::StoppedOnDrop,
+    shutdown::{Stop, Times},
+    signals::Signals,
+};
+
+/// Services, and how they are served. Made by [`Server::builder`].
+///
+/// See the [module](super) for how it stops.
+#[must_use = "a server serves nobody before `serve`"]
+pub struct Server {
+    pub(super) parts: Parts,
+    pub(super) stopped: StoppedOnDrop,
+}
+
+/// What the builder hands over.
+pub(super) struct Parts {
+    pub(super) dispatch: Dispatch,
+    pub(super) transports: Vec<Arc<dyn ServerTransport>>,
+    /// What is spoken, as instances list it: the transports that answer calls.
+    pub(super) protocols: Vec<&'static str>,
+    pub(super) listen: ListenConfig,
+    pub(super) times: Times,
+    pub(super) health: HealthReporter,
+    pub(super) announcements: Vec<Announcement>,
+    pub(super) instance: Option<Instance>,
+    pub(super) signals: bool,
+}
+
+impl Server {
+    /// Begins a server without services.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// Listens on addresses and serves until SIGTERM or SIGINT asks it to stop, or a [handle](Self::handle) does; a
+    /// second signal stops it without grace. The signals are left alone with
+    /// [`without_signals`](ServerBuilder::without_signals).
+    ///
+    /// # Errors
+    /// If it cannot begin: an address cannot be bound, or a registry does not take it.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes everything at once, without a stop.
+    pub async fn serve(self, addresses: impl IntoAddresses) -> Result<(), ServeError> {
+        self.bind(addresses).await?.serve().await
+    }
+
+    /// The same, until a future is done. Signals are left alone.
+    ///
+    /// # Errors
+    /// If it cannot begin: an address cannot be bound, or a registry does not take it.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes everything at once, without a stop.
+    pub async fn serve_with_shutdown(
+        self,
+        addresses: impl IntoAddresses,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        self.bind(addresses).await?.serve_with_shutdown(shutdown).await
+    }
+
+    /// Listens on addresses: all of them, or none. From then on connections queue up; [`Bound::serve`] serves them.
+    ///
+    /// A host's name stands for the first of its addresses that can be bound, and port 0 for a free port:
+    /// [`Bound::local_addresses`] says which. A unix socket's file may be left over from a process that is gone.
+    ///
+    /// # Errors
+    /// If a text is no address, or an address cannot be bound.
+    pub async fn bind(self, addresses: impl IntoAddresses) -> Result<Bound, ServeError> {
+        let addresses = addresses.into_addresses()?;
+        let listener = Listener::bind(&addresses, self.parts.listen.clone()).await?;
+        let addresses = listener.local_addresses();
+        Ok(Bound {
+            server: self,
+            listener,
+            addresses,
+        })
+    }
+
+    /// The services and the layers around them, for callers in this process: what
+    /// [`LocalTransport`](rpc_core::transport::LocalTransport) calls. The server need not serve for that.
+    ///
+    /// Callers in this process are not told of a stop; they go on until they are done.
+    pub fn dispatch(&self) -> Dispatch {
+        self.parts.dispatch.clone()
+    }
+
+    /// Says how the services are. Without effect if the server was built without health.
+    pub fn health(&self) -> HealthReporter {
+        self.parts.health.clone()
+    }
+
+    /// Stops the server once it serves.
+    pub fn handle(&self) -> ServerHandle {
+        self.stopped.0.clone()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts {
+            dispatch,
+            protocols,
+            listen,
+            times,
+            ..
+        } = &self.parts;
+        f.debug_struct("Server")
+            .field("services", dispatch)
+            .field("protocols", protocols)
+            .field("listen", listen)
+            .field("times", times)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server that listens: connections queue up until it serves.
+///
+/// Dropping it closes the sockets.
+#[derive(Debug)]
+#[must_use = "connections queue up until `serve`"]
+pub struct Bound {
+    server: Server,
+    listener: Listener,
+    addresses: Vec<Address>,
+}
+
+impl Bound {
+    /// The addresses that it listens on, with their real ports, in the order in which they were given.
+    pub fn local_addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Stops the server.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Says how the services are.
+    pub fn health(&self) -> HealthReporter {
+        self.server.health()
+    }
+
+    /// Serves until SIGTERM or SIGINT asks it to stop, or a [handle](Self::handle) does. See [`Server::serve`].
+    ///
+    /// # Errors
+    /// If a registry does not take it, or signals cannot be listened for.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes everything at once, without a stop.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        if !self.server.parts.signals {
+            return self.run().await;
+        }
+        // Before the first connection is served: from here on no signal is lost.
+        let mut signals = Signals::listen().map_err(ServeError::signals)?;
+        let handle = self.handle();
+        let heed = async {
+            signals.next().await;
+            handle.shutdown();
+            signals.next().await;
+            handle.shutdown_now();
+            std::future::pending().await
+        };
+        tokio::select! {
+            result = self.run() => result,
+            never = heed => never,
+        }
+    }
+
+    /// Serves until a future is done, or a [handle](Self::handle) stops it. See [`Server::serve_with_shutdown`].
+    ///
+    /// # Errors
+    /// If a registry does not take it.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes everything at once, without a stop.
+    pub async fn serve_with_shutdown(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let handle = self.handle();
+        let heed = async {
+            shutdown.await;
+            handle.shutdown();
+            std::future::pending().await
+        };
+        tokio::select! {
+            result = self.run() => result,
+            never = heed => never,
+        }
+    }
+
+    async fn run(self) -> Result<(), ServeError> {
+        let Self {
+            server: Server { parts, stopped },
+            listener,
+            addresses,
+        } = self;
+        let handle = &stopped.0;
+        let (drain, view) = Drain::new();
+        for address in &addresses {
+            tracing::info!(%address, "listening");
+        }
+        let mut serving = pin!(listener.serve(parts.transports, parts.dispatch, view));
+        let announced = if parts.announcements.is_empty() {
+            None
+        } else {
+            let instance = announce::complete(parts.instance, &parts.protocols, &addresses)?;
+            // It serves before it is announced: the first caller comes as soon as it is.
+            tokio::select! {
+                announced = announce::announce(&parts.announcements, instance) => Some(announced?),
+                () = serving.as_mut() => return Ok(()),
+                () = handle.stop_wanted() => None,
+            }
+        };
+        tokio::select! {
+            () = serving.as_mut() => return Ok(()),
+            () = handle.stop_wanted() => {}
+        }
+        let stop = Stop {
+            times: parts.times,
+            handle,
+            health: &parts.health,
+            drain: &drain,
+            announced,
+        };
+        stop.run(serving).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Clients, from the builder to the last call.
+
+mod blocking;
+mod builder;
+mod calls;
+mod deadline;
+mod fleet;
+mod layers;
+mod support;

@@ -1,0 +1,4 @@
+//! Client and server together, over the public API.
+
+mod client;
+mod server;

@@ -1,0 +1,108 @@
+//! Health, asked over the wire as probes do.
+
+use rpc::{
+    Channel, Client, Code, MethodDescriptor, Request, Response, Result, Shape, Streaming, client,
+    codec::{MessageCodec, MethodTypes, Prost},
+    server::ServingStatus,
+};
+
+use super::support::{Gate, Running, in_time, quiet, target};
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Asked {
+    #[prost(string, tag = "1")]
+    service: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Answered {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}
+
+const SERVING: i32 = 1;
+const NOT_SERVING: i32 = 2;
+const SERVICE_UNKNOWN: i32 = 3;
+
+static CHECK_METHOD: MethodDescriptor =
+    MethodDescriptor::new("/grpc.health.v1.Health/Check", Shape::Unary).codecs(&["proto"]);
+static WATCH_METHOD: MethodDescriptor =
+    MethodDescriptor::new("/grpc.health.v1.Health/Watch", Shape::ServerStreaming).codecs(&["proto"]);
+static ASKED: [MessageCodec<Asked>; 1] = [MessageCodec::of::<Prost>()];
+static ANSWERED: [MessageCodec<Answered>; 1] = [MessageCodec::of::<Prost>()];
+static CHECK: MethodTypes<Asked, Answered> = MethodTypes::new(&CHECK_METHOD, &ASKED, &ANSWERED);
+static WATCH: MethodTypes<Asked, Answered> = MethodTypes::new(&WATCH_METHOD, &ASKED, &ANSWERED);
+
+fn channel(running: &Running) -> Channel {
+    Client::builder()
+        .target(target(&running.addresses[0]))
+        .build()
+        .unwrap()
+        .into()
+}
+
+async fn check(channel: &Channel, service: &str) -> Result<i32> {
+    let request = Request::new(Asked {
+        service: service.to_owned(),
+    });
+    in_time(client::unary(channel, &CHECK, request))
+        .await
+        .map(|response| response.into_inner().status)
+}
+
+async fn watch(channel: &Channel, service: &str) -> Result<Streaming<Answered>> {
+    let request = Request::new(Asked {
+        service: service.to_owned(),
+    });
+    in_time(client::server_streaming(channel, &WATCH, request))
+        .await
+        .map(Response::into_inner)
+}
+
+async fn next(stream: &mut Streaming<Answered>) -> i32 {
+    in_time(stream.message()).await.unwrap().unwrap().status
+}
+
+#[tokio::test]
+async fn it_is_on_by_default_and_knows_the_services() {
+    let running = Running::start(quiet(&Gate::new())).await;
+    let channel = channel(&running);
+    assert_eq!(check(&channel, "").await.unwrap(), SERVING);
+    assert_eq!(check(&channel, "test.v1.Gate").await.unwrap(), SERVING);
+    assert_eq!(
+        check(&channel, "test.v1.Nobody").await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let mut watch = watch(&channel, "later").await.unwrap();
+    assert_eq!(next(&mut watch).await, SERVICE_UNKNOWN);
+    running.health.set("later", ServingStatus::Serving);
+    assert_eq!(next(&mut watch).await, SERVING);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_is_told_to_watches_before_they_end() {
+    let running = Running::start(quiet(&Gate::new())).await;
+    // Streams do not keep the client's connections; the channel does.
+    let channel = channel(&running);
+    let mut watch = watch(&channel, "test.v1.Gate").await.unwrap();
+    assert_eq!(next(&mut watch).await, SERVING);
+    running.stop().await;
+    assert_eq!(next(&mut watch).await, NOT_SERVING);
+    let status = in_time(watch.message()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.reason()),
+        (Code::Unavailable, Some("DRAINING")),
+        "{status}"
+    );
+}
+
+#[tokio::test]
+async fn it_can_be_left_out() {
+    let running = Running::start(quiet(&Gate::new()).without_health()).await;
+    assert_eq!(
+        check(&channel(&running), "").await.unwrap_err().code(),
+        Code::Unimplemented
+    );
+    running.stop().await;
+}

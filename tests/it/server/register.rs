@@ -1,0 +1,204 @@
+//! Registries: announced once it serves, taken out before anything else.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rpc::{
+    Instance, MemoryRegistry,
+    registry::{Fault, InstanceState, Registration, Registry},
+    server::ServingStatus,
+};
+
+use super::support::{Gate, Running, in_time, quiet};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// Writes down what it is asked; one that is `stuck` never takes anything out.
+struct Book {
+    log: Log,
+    stuck: bool,
+}
+
+struct Page {
+    log: Log,
+    stuck: bool,
+}
+
+#[async_trait]
+impl Registry for Book {
+    async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        self.log
+            .lock()
+            .unwrap()
+            .push(format!("announce {} as {name}, {}", instance.id, instance.state));
+        if name == "denied" {
+            return Err(Fault::transient("no room"));
+        }
+        Ok(Box::new(Page {
+            log: Arc::clone(&self.log),
+            stuck: self.stuck,
+        }))
+    }
+
+    fn notice(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+}
+
+#[async_trait]
+impl Registration for Page {
+    async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
+        self.log
+            .lock()
+            .unwrap()
+            .push(format!("amend {}, {}", instance.id, instance.state));
+        if self.stuck {
+            std::future::pending().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn withdraw(self: Box<Self>) -> Result<(), Fault> {
+        self.log.lock().unwrap().push("withdraw".to_owned());
+        Ok(())
+    }
+}
+
+async fn announced(log: &Log) {
+    in_time(async {
+        while log.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_announced_then_marked_then_taken_out() {
+    let log = Log::default();
+    let builder = quiet(&Gate::new())
+        .register(
+            Book {
+                log: Arc::clone(&log),
+                stuck: false,
+            },
+            "shop",
+        )
+        .instance(Instance::new("one"));
+    let running = Running::start(builder).await;
+    announced(&log).await;
+    running.stop().await;
+    assert_eq!(
+        *log.lock().unwrap(),
+        ["announce one as shop, up", "amend one, draining", "withdraw"]
+    );
+}
+
+#[tokio::test]
+async fn addresses_and_start_are_filled_in() {
+    let registry = MemoryRegistry::new();
+    let running = Running::start(quiet(&Gate::new()).register(registry.clone(), "shop")).await;
+    in_time(async {
+        while registry.instances("shop").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let instance = registry.instances("shop").remove(0);
+    assert_eq!(instance.address_for("grpc"), Some(&running.addresses[0]));
+    assert_eq!(instance.state, InstanceState::Up);
+    assert!(instance.started_at.is_some());
+    assert!(!instance.id.as_str().is_empty());
+    running.stop().await;
+    assert!(registry.instances("shop").is_empty());
+}
+
+#[tokio::test]
+async fn the_record_is_gone_while_calls_are_still_served() {
+    let registry = MemoryRegistry::new();
+    let builder = quiet(&Gate::new())
+        .register(registry.clone(), "shop")
+        .notice(Duration::from_hours(1));
+    let running = Running::start(builder).await;
+    let client = running.client();
+    client.echo(1).await.unwrap();
+    running.handle.shutdown();
+    in_time(async {
+        while !registry.instances("shop").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(running.health.get(""), Some(ServingStatus::NotServing));
+    assert_eq!(client.echo(2).await.unwrap(), 2);
+    running.handle.shutdown_now();
+    running.ended().await;
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_take_it_ends_the_start() {
+    let log = Log::default();
+    let server = quiet(&Gate::new())
+        .register(Book { log, stuck: false }, "denied")
+        .build()
+        .unwrap();
+    let error = in_time(server.serve("127.0.0.1:0")).await.unwrap_err();
+    assert!(error.is_announce());
+    assert!(
+        error.to_string().contains("denied") && error.to_string().contains("no room"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_can_call_is_not_announced() {
+    let registry = MemoryRegistry::new();
+    let builder = || quiet(&Gate::new()).register(registry.clone(), "shop");
+    let error = in_time(builder().build().unwrap().serve("0.0.0.0:0"))
+        .await
+        .unwrap_err();
+    assert!(error.is_announce());
+    assert!(
+        error.to_string().contains("instance"),
+        "it says what to do: {error}"
+    );
+    // Unless the user says which one to call.
+    let instance = Instance::new("a").with_address("grpc", "127.0.0.1:1".parse().unwrap());
+    let running = Running::serve(
+        builder()
+            .instance(instance)
+            .build()
+            .unwrap()
+            .bind("0.0.0.0:0")
+            .await
+            .unwrap(),
+    );
+    in_time(async {
+        while registry.instances("shop").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_registry_that_hangs_is_left_behind_by_a_hurry() {
+    let log = Log::default();
+    let running = Running::start(quiet(&Gate::new()).register(
+        Book {
+            log: Arc::clone(&log),
+            stuck: true,
+        },
+        "shop",
+    ))
+    .await;
+    announced(&log).await;
+    running.handle.shutdown();
+    running.handle.shutdown_now();
+    running.ended().await;
+}

@@ -1,0 +1,166 @@
+//! Signals, in a process of their own: this test binary, started again.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use rpc::{Client, server::Server};
+
+use super::support::{Gate, GateClient, in_time};
+
+const CHILD: &str = "RPC_TEST_SIGNALS_CHILD";
+
+/// Not a test of its own: what the started process runs. Its call of `Wait` is let go once the listener is closed, or
+/// never.
+#[test]
+fn child() {
+    let Ok(mode) = std::env::var(CHILD) else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let gate = Gate::new();
+        let builder = Server::builder().add_service(gate.clone()).notice(Duration::ZERO);
+        let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+        let address = bound.local_addresses()[0].to_string();
+        println!("listening on {address}");
+        tokio::spawn(async move {
+            gate.arrived().await;
+            println!("arrived");
+            if mode == "released" {
+                closed(&address).await;
+                gate.open(1);
+            }
+        });
+        bound.serve().await.unwrap();
+    });
+    println!("stopped");
+}
+
+/// Waits until nobody listens on an address any more.
+async fn closed(address: &str) {
+    in_time(async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+struct Process {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Process {
+    fn start(mode: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "server::signals::child",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(CHILD, mode)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The rest of the line that contains a text.
+    fn line(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        while self.output.read_line(&mut line).unwrap() > 0 {
+            if let Some((_, rest)) = line.split_once(text) {
+                return rest.trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("the process ended before it said `{text}`");
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end: what it still said.
+    fn end(mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        rest
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn client(address: &str) -> GateClient {
+    GateClient(
+        Client::builder()
+            .target(format!("static://{address}"))
+            .build()
+            .unwrap()
+            .into(),
+    )
+}
+
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    in_time(tokio::task::spawn_blocking(f)).await.unwrap()
+}
+
+#[tokio::test]
+async fn sigterm_and_sigint_stop_it_gracefully() {
+    for signal in ["TERM", "INT"] {
+        let (mut process, address) = blocking(|| {
+            let mut process = Process::start("released");
+            let address = process.line("listening on ");
+            (process, address)
+        })
+        .await;
+        let client = client(&address);
+        let call = tokio::spawn(async move { client.wait(9).await });
+        let process = blocking(move || {
+            process.line("arrived");
+            process.signal(signal);
+            process
+        })
+        .await;
+        assert_eq!(call.await.unwrap().unwrap(), 9);
+        assert!(blocking(|| process.end()).await.contains("stopped"));
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_it_without_grace() {
+    let (mut process, address) = blocking(|| {
+        let mut process = Process::start("stuck");
+        let address = process.line("listening on ");
+        (process, address)
+    })
+    .await;
+    let client = client(&address);
+    let call = tokio::spawn(async move { client.wait(9).await });
+    let process = blocking(move || {
+        process.line("arrived");
+        process.signal("TERM");
+        process
+    })
+    .await;
+    // Signals of one kind are not counted: the second is sent once the first was seen.
+    closed(&address).await;
+    process.signal("TERM");
+    assert!(call.await.unwrap().is_err());
+    assert!(blocking(|| process.end()).await.contains("stopped"));
+}
