@@ -1,0 +1,177 @@
+//! From files to generated code, through the public API.
+
+use std::{fs, path::PathBuf};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use rpc_build::{Config, Error};
+use tempfile::TempDir;
+
+/// A folder with files in it.
+struct Files(TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn compile(&self, change: impl FnOnce(Config) -> Config, files: &[&str]) -> Result<(), Error> {
+        let config = Config::new().include(self.0.path()).out_dir(self.path("out"));
+        change(config).compile(files.iter().map(|file| self.path(file)))
+    }
+
+    fn generated(&self, name: &str) -> String {
+        fs::read_to_string(self.path("out").join(name)).expect("a generated file")
+    }
+}
+
+const SHOP: &str = r#"
+    syntax = "proto3";
+    package shop.v1;
+    import "common/unit.proto";
+
+    // What is in stock.
+    service Inventory {
+      // Units of one article.
+      rpc Stock(Sku) returns (Count) { option idempotency_level = NO_SIDE_EFFECTS; }
+      rpc Watch(Sku) returns (stream Count);
+      rpc Import(stream Count) returns (Sku);
+      rpc Sync(stream Count) returns (stream Count) { option deprecated = true; }
+    }
+    message Sku { string id = 1; }
+    message Count { uint32 units = 1; common.Unit unit = 2; }
+"#;
+
+const UNIT: &str = r#"
+    syntax = "proto3";
+    package common;
+    message Unit { string name = 1; }
+"#;
+
+fn shop() -> Files {
+    Files::new(&[("shop.proto", SHOP), ("common/unit.proto", UNIT)])
+}
+
+#[test]
+fn a_service_becomes_an_annotated_trait() {
+    let files = shop();
+    files.compile(|config| config, &["shop.proto"]).expect("compiles");
+    let code = files.generated("shop.v1.rs");
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "/// What is in stock. #[::rpc::service( package = \"shop.v1\", name = \"Inventory\", codecs = [Prost], \
+         file_descriptor_set = FILE_DESCRIPTOR_SET )] pub trait Inventory {",
+        "/// Units of one article. #[rpc(name = \"Stock\", idempotent)] async fn stock( &self, request: \
+         ::rpc::Request<Sku>, ) -> ::rpc::Result<::rpc::Response<Count>>;",
+        "#[rpc(name = \"Watch\")] async fn watch( &self, request: ::rpc::Request<Sku>, ) -> \
+         ::rpc::Result<::rpc::Response<::rpc::Streaming<Count>>>;",
+        "#[rpc(name = \"Import\")] async fn import( &self, request: ::rpc::Request<::rpc::Streaming<Count>>, ) -> \
+         ::rpc::Result<::rpc::Response<Sku>>;",
+        "#[deprecated] #[rpc(name = \"Sync\")] async fn sync(",
+    ] {
+        assert!(code.contains(expected), "{expected}\nis not in\n{code}");
+    }
+}
+
+#[test]
+fn bare_messages_and_a_renamed_crate() {
+    let files = shop();
+    files
+        .compile(
+            |config| config.bare_messages().crate_path("::my::rpc"),
+            &["shop.proto"],
+        )
+        .expect("compiles");
+    let code = files.generated("shop.v1.rs");
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        code.contains("async fn stock(&self, request: Sku) -> ::my::rpc::Result<Count>;"),
+        "{code}"
+    );
+    assert!(
+        code.contains("-> ::my::rpc::Result<::my::rpc::Streaming<Count>>"),
+        "{code}"
+    );
+    assert!(code.contains("crate = ::my::rpc"), "{code}");
+    assert!(code.contains("::my::rpc::prost::Message"), "{code}");
+}
+
+#[test]
+fn the_descriptor_set_holds_the_package_and_its_imports() {
+    let files = shop();
+    files.compile(|config| config, &["shop.proto"]).expect("compiles");
+    assert!(
+        files
+            .generated("shop.v1.rs")
+            .contains("include_bytes!(\"shop.v1.descriptors.bin\")")
+    );
+    let bytes = fs::read(files.path("out").join("shop.v1.descriptors.bin")).expect("a descriptor set");
+    let set = FileDescriptorSet::decode(bytes.as_slice()).expect("decodes");
+    let names: Vec<_> = set.file.iter().map(|file| file.name().to_owned()).collect();
+    assert_eq!(names, ["common/unit.proto", "shop.proto"]);
+    assert!(
+        !files.generated("common.rs").contains("FILE_DESCRIPTOR_SET"),
+        "no service, no descriptors"
+    );
+}
+
+#[test]
+fn a_service_whose_stub_has_the_name_of_a_message_is_refused_until_it_is_renamed() {
+    let text = "syntax = \"proto3\"; package a; message StockClient {} \
+                service Stock { rpc Get(StockClient) returns (StockClient); }";
+    let files = Files::new(&[("a.proto", text)]);
+    let error = files
+        .compile(|config| config, &["a.proto"])
+        .expect_err("is refused")
+        .to_string();
+    assert!(
+        error.contains("service `a.Stock` would generate `StockClient`"),
+        "{error}"
+    );
+    assert!(
+        error.contains(".rename_service(\"a.Stock\", \"StockService\")"),
+        "{error}"
+    );
+    files
+        .compile(
+            |config| config.rename_service("a.Stock", "StockService"),
+            &["a.proto"],
+        )
+        .expect("compiles once it is renamed");
+    let code = files.generated("a.rs");
+    assert!(
+        code.contains("pub trait StockService") && code.contains("name = \"Stock\""),
+        "{code}"
+    );
+}
+
+#[test]
+fn mistakes_name_file_and_place() {
+    let files = Files::new(&[(
+        "bad.proto",
+        "syntax = \"proto3\";\nmessage A { Missing field = 1; }\n",
+    )]);
+    let error = files
+        .compile(|config| config, &["bad.proto"])
+        .expect_err("is refused")
+        .to_string();
+    assert!(
+        error.contains("bad.proto") && error.contains("Missing") && error.contains('2'),
+        "{error}"
+    );
+    let error = files
+        .compile(|config| config, &["absent.proto"])
+        .expect_err("is refused")
+        .to_string();
+    assert!(error.contains("absent.proto"), "{error}");
+}
