@@ -1,0 +1,112 @@
+//! One window of one subject.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use tokio::{runtime::Handle, task::JoinSet};
+
+use crate::{
+    allocations,
+    cells::{Cell, Scenario},
+    subjects::Caller,
+    usage::Usage,
+};
+
+/// What a window showed. A "call" of a streaming scenario is one message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) calls_per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) cpu_us_per_call: f64,
+    pub(crate) allocs_per_call: f64,
+    /// Which part of the machine other processes used meanwhile.
+    pub(crate) others: f64,
+}
+
+/// A task is warming up, measured, or to stop.
+const WARM: u8 = 0;
+const COUNT: u8 = 1;
+const STOP: u8 = 2;
+
+/// Calls in a closed loop, `cell.concurrency` at a time, for a window.
+pub(crate) fn measure<C: Caller>(runtime: &Handle, caller: &C, cell: Cell, window: Duration) -> Sample {
+    let phase = Arc::new(AtomicU8::new(WARM));
+    let body = Bytes::from(vec![0x5a; cell.payload]);
+    let mut tasks = JoinSet::new();
+    for _ in 0..cell.concurrency {
+        let (caller, phase, body) = (caller.clone(), Arc::clone(&phase), body.clone());
+        tasks.spawn_on(drive(caller, phase, body, cell.scenario), runtime);
+    }
+    std::thread::sleep(window / 5);
+    let (usage, blocks, start) = (Usage::now(), allocations::count(), Instant::now());
+    phase.store(COUNT, Ordering::Relaxed);
+    std::thread::sleep(window);
+    phase.store(STOP, Ordering::Relaxed);
+    let (elapsed, blocks) = (start.elapsed(), allocations::count() - blocks);
+    let now = Usage::now();
+    let (mut calls, mut latencies) = (0, new_histogram());
+    runtime.block_on(async {
+        while let Some(done) = tasks.join_next().await {
+            let done = done.expect("no call fails");
+            calls += done.calls;
+            latencies.add(done.latencies).expect("the same bounds");
+        }
+    });
+    let per_call = 1.0 / calls.max(1) as f64;
+    Sample {
+        calls_per_second: calls as f64 / elapsed.as_secs_f64(),
+        p50_us: latencies.value_at_quantile(0.50) as f64 / 1e3,
+        p99_us: latencies.value_at_quantile(0.99) as f64 / 1e3,
+        cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_call,
+        allocs_per_call: blocks as f64 * per_call,
+        others: now.others_since(usage),
+    }
+}
+
+struct Done {
+    calls: u64,
+    latencies: Histogram<u64>,
+}
+
+async fn drive<C: Caller>(mut caller: C, phase: Arc<AtomicU8>, body: Bytes, scenario: Scenario) -> Done {
+    let (mut calls, mut latencies) = (0, new_histogram());
+    let mut start = Instant::now();
+    loop {
+        let done = match scenario {
+            Scenario::Unary => {
+                assert_eq!(
+                    caller.unary(body.clone()).await.len(),
+                    body.len(),
+                    "an echo is as long as the call"
+                );
+                1
+            }
+            Scenario::ServerStreaming => caller.stream(body.clone()).await as u64,
+        };
+        let end = Instant::now();
+        match phase.load(Ordering::Relaxed) {
+            WARM => {}
+            COUNT => {
+                calls += done;
+                latencies.saturating_record((end - start).as_nanos() as u64);
+            }
+            _ => return Done { calls, latencies },
+        }
+        start = end;
+        // A call that never waits, as those in process do not, would keep its worker from everybody else.
+        tokio::task::consume_budget().await;
+    }
+}
+
+/// 100 ns to a minute, to two digits.
+fn new_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(100, 60_000_000_000, 2).expect("the bounds are in order")
+}

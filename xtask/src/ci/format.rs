@@ -1,0 +1,12 @@
+//! rustfmt has nothing to change.
+
+use std::time::Duration;
+
+use crate::{cargo::cargo_unlocked, error::Result, process, report::Outcome, workspace::Workspace};
+
+pub(super) fn run(workspace: &Workspace, outcome: &mut Outcome) -> Result {
+    let mut command = cargo_unlocked(workspace, "fmt");
+    command.args(["--all", "--check", "--", "--color", "never"]);
+    outcome.check("cargo fmt", || process::run(command, Duration::from_mins(5)));
+    Ok(())
+}

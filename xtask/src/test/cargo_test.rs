@@ -1,0 +1,43 @@
+//! The tests that cargo knows: all crates, all features, counted one by one.
+
+use std::time::Duration;
+
+use crate::{cargo::cargo, error::Result, libtest::Tally, process, report::Outcome, workspace::Workspace};
+
+const BUILD: Duration = Duration::from_mins(45);
+/// A test that hangs takes the whole run with it, so this is far above what all of them need together.
+const RUN: Duration = Duration::from_mins(25);
+
+pub(super) fn unit(workspace: &Workspace, outcome: &mut Outcome) -> Result {
+    // Built first, so that the time limit of the run measures tests and not the compiler.
+    // `--tests` and not `--all-targets`: benchmarks are no tests, and examples run on their own.
+    let args = ["--workspace", "--all-features", "--tests"];
+    let mut build = cargo(workspace, "test");
+    build.args(args).arg("--no-run");
+    process::run(build, BUILD)?;
+    test(workspace, outcome, &args, RUN)
+}
+
+pub(super) fn doc(workspace: &Workspace, outcome: &mut Outcome) -> Result {
+    test(
+        workspace,
+        outcome,
+        &["--workspace", "--all-features", "--doc"],
+        BUILD,
+    )
+}
+
+fn test(workspace: &Workspace, outcome: &mut Outcome, args: &[&str], limit: Duration) -> Result {
+    let mut command = cargo(workspace, "test");
+    command.args(args).arg("--no-fail-fast");
+    process::announce(&command);
+    let mut tally = Tally::default();
+    let ended = process::watch(command, limit, |line| {
+        println!("{line}");
+        tally.line(line);
+    });
+    // What was counted before a time limit struck counts all the same.
+    tally.finish(ended.as_ref().is_ok_and(std::process::ExitStatus::success));
+    outcome.add(tally.passed, tally.failed, tally.ignored);
+    ended.map(drop)
+}
