@@ -87,11 +87,15 @@ fn run_shape(shape: Shape, options: &Options) -> Vec<Row> {
     if cells.is_empty() {
         return Vec::new();
     }
-    let subjects: [Box<dyn Measured>; 3] = [
-        Box::new(Running::<RpcGrpc>::start(shape)),
-        Box::new(Running::<RpcLocal>::start(shape)),
-        Box::new(Running::<Tonic>::start(shape)),
-    ];
+    let wanted = |name: &str| options.subject.as_ref().is_none_or(|subject| subject == name);
+    let subjects: Vec<Box<dyn Measured>> = [
+        start::<RpcGrpc>(shape, wanted),
+        start::<RpcLocal>(shape, wanted),
+        start::<Tonic>(shape, wanted),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     cells
         .into_iter()
         .flat_map(|cell| run_cell(cell, &subjects, options))
@@ -158,14 +162,15 @@ struct Running<S> {
     runtimes: Runtimes,
 }
 
-impl<S: Subject> Running<S> {
-    fn start(shape: Shape) -> Self {
-        let runtimes = shape.runtimes();
-        Self {
-            subject: S::start(&runtimes),
-            runtimes,
-        }
+fn start<S: Subject>(shape: Shape, wanted: impl Fn(&str) -> bool) -> Option<Box<dyn Measured>> {
+    if !wanted(S::NAME) {
+        return None;
     }
+    let runtimes = shape.runtimes();
+    Some(Box::new(Running {
+        subject: S::start(&runtimes),
+        runtimes,
+    }))
 }
 
 impl<S: Subject> Measured for Running<S> {

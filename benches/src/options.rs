@@ -9,7 +9,8 @@ cargo xtask bench [--quick] [--json FILE] [--rounds N] [--window-ms N] [--only T
   --json FILE    also write the rows as a JSON array
   --rounds N     rounds of each cell and subject (default 5, quick 3)
   --window-ms N  how long a round measures, after a warm-up of a fifth of it (default 1000, quick 600)
-  --only TEXT    only cells whose name contains the text: `one-cpu unary 0 B x64`";
+  --only TEXT    only cells whose name contains the text: `one-cpu unary 0 B x64`
+  --subject NAME only that subject, for profiling; ratios need `tonic` as well";
 
 pub(crate) struct Options {
     pub(crate) quick: bool,
@@ -17,11 +18,13 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) window: Duration,
     pub(crate) only: Option<String>,
+    pub(crate) subject: Option<String>,
 }
 
 impl Options {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let (mut quick, mut json, mut rounds, mut window_ms, mut only) = (false, None, None, None, None);
+        let (mut quick, mut json, mut rounds, mut window_ms) = (false, None, None, None);
+        let (mut only, mut subject) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -35,6 +38,7 @@ impl Options {
                 "--rounds" => rounds = Some(number(&argument, &value()?)?),
                 "--window-ms" => window_ms = Some(number(&argument, &value()?)?),
                 "--only" => only = Some(value()?),
+                "--subject" => subject = Some(value()?),
                 _ => return Err(format!("`{argument}` is not an option")),
             }
         }
@@ -44,6 +48,7 @@ impl Options {
             rounds: rounds.unwrap_or(if quick { 3 } else { 5 }),
             window: Duration::from_millis(window_ms.unwrap_or(if quick { 600 } else { 1000 }) as u64),
             only,
+            subject,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What flows through the pipelines: a call on its way in, a reply on its way out.
 
-use std::{any::Any, borrow::Cow, fmt, time::Duration};
+use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use crate::{Body, Context, Metadata, Method, context::Expiry, message::Tie, net::Address, server::Slot};
 
@@ -134,10 +134,10 @@ pub struct Reply {
     /// Headers of the user's, after the body. Those of a stream are its own.
     pub trailers: Metadata,
     /// Who answered; `None` in process.
-    pub peer: Option<Address>,
+    pub peer: Option<Arc<Address>>,
     /// Ends the reading of the body once the call's deadline passes. The layer that keeps the deadline hands its timer
     /// on here, so that a call has one timer from its start to the last message of its body.
-    pub expiry: Option<Expiry>,
+    pub expiry: Option<Box<Expiry>>,
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
     /// In process: the request stream, which may end the call while the reply is read.
@@ -165,7 +165,7 @@ const _: () = {
     is_send::<Reply>();
     // Both are moved from stage to stage.
     assert!(size_of::<OwnedCall>() <= 320);
-    assert!(size_of::<Reply>() <= 160);
+    assert!(size_of::<Reply>() <= 88);
 };
 
 /// Values by type, for layers and handlers of one process. Empty, it owns no memory.

@@ -41,7 +41,7 @@ impl Outcome {
                 self.passed += 1;
             }
             Err(error) => {
-                println!("  FAILED {name} ({took}): {error}");
+                println!("  {} {name} ({took}): {error}", self.label(&error));
                 self.record(&name, &error);
             }
         }
@@ -58,12 +58,19 @@ impl Outcome {
 
     /// The part itself could not go on.
     pub(crate) fn broke(&mut self, error: &Error) {
-        println!("  FAILED: {error}");
+        println!("  {}: {error}", self.label(error));
         self.record(&"the part itself", error);
     }
 
     pub(crate) fn took(&mut self, time: Duration) {
         self.took = time;
+    }
+
+    fn label(&self, error: &Error) -> &'static str {
+        match error {
+            Error::Missing(_) if !self.ci => "skipped",
+            _ => "FAILED",
+        }
     }
 
     fn record(&mut self, name: &dyn fmt::Display, error: &Error) {

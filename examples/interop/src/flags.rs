@@ -22,9 +22,15 @@ impl Flags {
             let value = if switches.contains(&name.as_str()) {
                 String::new()
             } else if known.contains(&name.as_str()) {
-                value.or_else(|| arguments.next()).ok_or_else(|| format!("`{name}` wants a value"))?
+                value
+                    .or_else(|| arguments.next())
+                    .ok_or_else(|| format!("`{name}` wants a value"))?
             } else {
-                return Err(format!("`{name}` is not a flag; there are: {} {}", known.join(" "), switches.join(" ")));
+                return Err(format!(
+                    "`{name}` is not a flag; there are: {} {}",
+                    known.join(" "),
+                    switches.join(" ")
+                ));
             };
             flags.0.entry(name).or_default().push(value);
         }

@@ -20,5 +20,8 @@ pub const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
 /// A payload of zeros.
 pub fn payload(size: usize) -> testing::Payload {
-    testing::Payload { r#type: testing::PayloadType::Compressable.into(), body: vec![0; size] }
+    testing::Payload {
+        r#type: testing::PayloadType::Compressable.into(),
+        body: vec![0; size],
+    }
 }

@@ -12,8 +12,8 @@ use crate::{
     ECHO_INITIAL, ECHO_TRAILING, payload,
     testing::{
         BoolValue, EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
-        StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
-        TestService,
+        StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
+        StreamingOutputCallResponse, TestService,
     },
 };
 
@@ -39,21 +39,36 @@ impl TestService for Implementation {
         let body = sized(message.response_size)?;
         let mut response = Response::new(SimpleResponse {
             payload: Some(body),
-            username: if message.fill_username { "interop".to_owned() } else { String::new() },
-            server_id: if message.fill_server_id { "rpc".to_owned() } else { String::new() },
+            username: if message.fill_username {
+                "interop".to_owned()
+            } else {
+                String::new()
+            },
+            server_id: if message.fill_server_id {
+                "rpc".to_owned()
+            } else {
+                String::new()
+            },
             ..Default::default()
         });
         *response.metadata_mut() = initial;
         *response.trailers_mut() = trailing;
         if let Some(compressed) = message.response_compressed {
-            response.extensions_mut().insert(SendCompressed::new(compressed.value));
+            response
+                .extensions_mut()
+                .insert(SendCompressed::new(compressed.value));
         }
         Ok(response)
     }
 
-    async fn cacheable_unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>> {
+    async fn cacheable_unary_call(
+        &self,
+        request: Request<SimpleRequest>,
+    ) -> Result<Response<SimpleResponse>> {
         let mut response = self.unary_call(request).await?;
-        let immutable = response.metadata_mut().insert("cache-control", "max-age=60, public");
+        let immutable = response
+            .metadata_mut()
+            .insert("cache-control", "max-age=60, public");
         immutable.map_err(|error| Status::internal(error.to_string()))?;
         Ok(response)
     }
@@ -81,7 +96,9 @@ impl TestService for Implementation {
             sum += message.payload.map_or(0, |payload| payload.body.len());
         }
         let aggregated_payload_size = i32::try_from(sum).unwrap_or(i32::MAX);
-        Ok(Response::new(StreamingInputCallResponse { aggregated_payload_size }))
+        Ok(Response::new(StreamingInputCallResponse {
+            aggregated_payload_size,
+        }))
     }
 
     async fn full_duplex_call(
@@ -95,7 +112,9 @@ impl TestService for Implementation {
             loop {
                 match requests.message().await {
                     Ok(Some(message)) => {
-                        let Some(()) = answer(message, sender.clone()).await else { return };
+                        let Some(()) = answer(message, sender.clone()).await else {
+                            return;
+                        };
                     }
                     Ok(None) => return,
                     Err(status) => return sender.fail(status).await,
@@ -114,14 +133,18 @@ impl TestService for Implementation {
         let mut all = Vec::new();
         while let Some(message) = requests.message().await? {
             if all.len() == MAX_HALF_DUPLEX {
-                return Err(Status::resource_exhausted(format!("more than {MAX_HALF_DUPLEX} requests")));
+                return Err(Status::resource_exhausted(format!(
+                    "more than {MAX_HALF_DUPLEX} requests"
+                )));
             }
             all.push(message);
         }
         let (sender, responses) = Streaming::channel(1);
         rpc::spawn(async move {
             for message in all {
-                let Some(()) = answer(message, sender.clone()).await else { return };
+                let Some(()) = answer(message, sender.clone()).await else {
+                    return;
+                };
             }
         });
         Ok(streamed(responses, initial, trailing))
@@ -142,7 +165,11 @@ async fn answer(
         return None;
     }
     for parameters in request.response_parameters {
-        let ResponseParameters { size, interval_us, compressed } = parameters;
+        let ResponseParameters {
+            size,
+            interval_us,
+            compressed,
+        } = parameters;
         if let Ok(interval @ 1..) = u64::try_from(interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
@@ -154,7 +181,10 @@ async fn answer(
             }
         };
         let compressed = compressed.is_some_and(|compressed| compressed.value);
-        sender.send((compressed, StreamingOutputCallResponse { payload: Some(body) })).await.ok()?;
+        sender
+            .send((compressed, StreamingOutputCallResponse { payload: Some(body) }))
+            .await
+            .ok()?;
     }
     Some(())
 }
@@ -200,7 +230,10 @@ fn fail_if_asked(status: Option<&EchoStatus>) -> Result<()> {
 }
 
 fn check_compressed<T>(request: &Request<T>, expected: Option<BoolValue>) -> Result<()> {
-    let was_compressed = request.extensions().get::<ReceivedCompressed>().is_some_and(ReceivedCompressed::get);
+    let was_compressed = request
+        .extensions()
+        .get::<ReceivedCompressed>()
+        .is_some_and(ReceivedCompressed::get);
     check_flag(was_compressed, expected)
 }
 
@@ -217,6 +250,8 @@ fn check_flag(was_compressed: bool, expected: Option<BoolValue>) -> Result<()> {
 fn sized(size: i32) -> Result<Payload> {
     match usize::try_from(size) {
         Ok(size) if size <= MAX_RESPONSE_BYTES => Ok(payload(size)),
-        _ => Err(Status::invalid_argument(format!("a response of {size} bytes: 0 to {MAX_RESPONSE_BYTES} can be had"))),
+        _ => Err(Status::invalid_argument(format!(
+            "a response of {size} bytes: 0 to {MAX_RESPONSE_BYTES} can be had"
+        ))),
     }
 }

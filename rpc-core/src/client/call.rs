@@ -194,8 +194,8 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     async fn send(&mut self, codec: &'static str, body: Body<'_>) -> Result<Reply> {
         let mut call = self.call(codec, body);
         let mut reply = self.channel.pipeline().call(&mut call).await?;
-        if reply.expiry.is_none() {
-            reply.expiry = call.context.deadline().map(Expiry::new);
+        if reply.expiry.is_none() && reply.body.is_arriving() {
+            reply.expiry = call.context.deadline().map(Expiry::new).map(Box::new);
         }
         Ok(reply)
     }

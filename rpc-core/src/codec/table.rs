@@ -162,7 +162,8 @@ impl<Req, Res> MethodTypes<Req, Res> {
             Some(name) => self
                 .request
                 .iter()
-                .position(|codec| codec.name == name)
+                // Mostly the very same static: then there is nothing to compare.
+                .position(|codec| std::ptr::eq(codec.name, name) || codec.name == name)
                 .ok_or_else(|| {
                     let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
                     Status::unimplemented(format!(

@@ -57,18 +57,19 @@ impl Expiry {
 
 /// Runs a future until a deadline, if there is one.
 ///
-/// The future is held where it is passed in, and copied nowhere: a large one is best passed in as `Pin<&mut _>`.
+/// The timer is a part of the future and is armed when the future first has to wait: a call that is bounded allocates
+/// nothing for that. The future is held where it is passed in, and copied nowhere.
 ///
 /// # Errors
-/// DEADLINE_EXCEEDED once the deadline passed; the future is dropped then, or never polled.
+/// DEADLINE_EXCEEDED once the deadline passed; the future is dropped with this one, or never polled.
 pub fn until<T, F: Future<Output = Result<T, Status>>>(deadline: Option<Deadline>, future: F) -> Until<F> {
-    let is_late = deadline.is_some_and(Deadline::has_passed);
+    let expired = deadline.is_some_and(Deadline::has_passed);
     Until {
-        bounded: Bounded {
-            future,
-            expiry: deadline.map(Expiry::new),
-        },
-        is_late,
+        future,
+        deadline,
+        timer: None,
+        is_late: expired,
+        expired,
     }
 }
 
@@ -78,8 +79,24 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Until<F> {
         #[pin]
-        bounded: Bounded<F, Option<Expiry>>,
+        future: F,
+        deadline: Option<Deadline>,
+        #[pin]
+        timer: Option<Sleep>,
         is_late: bool,
+        expired: bool,
+    }
+}
+
+impl<F> Until<F> {
+    /// True if the deadline had passed before there was anything to run.
+    pub fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// True if it was the deadline that ended it, and not the future.
+    pub fn has_expired(&self) -> bool {
+        self.expired
     }
 }
 
@@ -87,11 +104,23 @@ impl<T, F: Future<Output = Result<T, Status>>> Future for Until<F> {
     type Output = Result<T, Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         if *this.is_late {
-            Poll::Ready(Err(Expiry::status()))
-        } else {
-            this.bounded.poll(cx)
+            return Poll::Ready(Err(Expiry::status()));
+        }
+        if let Poll::Ready(result) = this.future.poll(cx) {
+            return Poll::Ready(result);
+        }
+        let Some(deadline) = *this.deadline else { return Poll::Pending };
+        if this.timer.is_none() {
+            this.timer.set(Some(tokio::time::sleep_until(deadline.instant())));
+        }
+        match this.timer.as_pin_mut().map(|timer| timer.poll(cx)) {
+            Some(Poll::Ready(())) => {
+                *this.expired = true;
+                Poll::Ready(Err(Expiry::status()))
+            }
+            _ => Poll::Pending,
         }
     }
 }
@@ -99,14 +128,14 @@ impl<T, F: Future<Output = Result<T, Status>>> Future for Until<F> {
 pin_project! {
     /// Written by hand, because an `async fn` keeps its argument twice.
     #[derive(Debug)]
-    struct Bounded<F, E> {
+    struct Bounded<'a, F> {
         #[pin]
         future: F,
-        expiry: E,
+        expiry: &'a mut Expiry,
     }
 }
 
-impl<T, F: Future<Output = Result<T, Status>>, E: PollExpired> Future for Bounded<F, E> {
+impl<T, F: Future<Output = Result<T, Status>>> Future for Bounded<'_, F> {
     type Output = Result<T, Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
@@ -115,22 +144,5 @@ impl<T, F: Future<Output = Result<T, Status>>, E: PollExpired> Future for Bounde
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => this.expiry.poll_expired(cx).map(Err),
         }
-    }
-}
-
-trait PollExpired {
-    fn poll_expired(&mut self, cx: &mut Poller<'_>) -> Poll<Status>;
-}
-
-impl PollExpired for Option<Expiry> {
-    fn poll_expired(&mut self, cx: &mut Poller<'_>) -> Poll<Status> {
-        self.as_mut()
-            .map_or(Poll::Pending, |expiry| expiry.poll_expired(cx))
-    }
-}
-
-impl PollExpired for &mut Expiry {
-    fn poll_expired(&mut self, cx: &mut Poller<'_>) -> Poll<Status> {
-        Expiry::poll_expired(self, cx)
     }
 }

@@ -35,6 +35,11 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
+    /// True if there is more to come than what is here: somebody has yet to wait for it.
+    pub fn is_arriving(&self) -> bool {
+        matches!(self, Self::Outgoing(_) | Self::Arriving(_) | Self::Incoming(_))
+    }
+
     /// Takes the body out and makes it own all that it needs, so that it may outlive the call.
     ///
     /// A lent value is moved into a box: its lender sees it gone.

@@ -13,6 +13,7 @@ mod value;
 use std::fmt;
 
 use bytes::Bytes;
+use thin_vec::ThinVec;
 
 pub use self::{
     key::{InvalidMetadata, MetadataKey},
@@ -33,13 +34,13 @@ pub use self::{
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    entries: Vec<(MetadataKey, MetadataValue)>,
+    entries: ThinVec<(MetadataKey, MetadataValue)>,
 }
 
 impl Metadata {
     /// An empty map; owns no memory.
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: ThinVec::new() }
     }
 
     /// The first value of a text key.

@@ -1,10 +1,15 @@
 //! What the lines of a generated server call: decode, run, reply.
 
+use bytes::BytesMut;
+
 use crate::{
     Body, BoxFuture, Call, Context, Reply, Request, Response, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
-    message::{Role, Typed, take_message, take_stream, take_whole},
+    message::{Encoded, Role, Typed, take_message, take_stream, take_whole},
 };
+
+/// Room for a message of unknown size, so that a small one does not grow the buffer five times.
+const GUESS_BYTES: usize = 256;
 
 /// Answers a call of a unary method.
 pub fn unary<'a, Req, Res, F, Fut>(
@@ -20,12 +25,13 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let encoded = over_wire(call);
         let message = match take_whole(&mut call.body, request_codec) {
             Some(message) => message?,
             None => take_message(&mut call.body, request_codec).await?.0,
         };
         let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
-        Ok(one(response, response_codec))
+        one(response, response_codec, encoded)
     })
 }
 
@@ -43,9 +49,10 @@ where
 {
     Box::pin(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
+        let encoded = over_wire(call);
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
-        Ok(one(response, response_codec))
+        one(response, response_codec, encoded)
     })
 }
 
@@ -102,13 +109,30 @@ fn arrived<T>(call: &mut Call<'_>, message: T) -> Request<T> {
     )
 }
 
-fn one<T: Send + 'static>(response: Response<T>, codec: MessageCodec<T>) -> Reply {
+/// True if the reply will have to be bytes: its transport lent us bytes, too.
+fn over_wire(call: &Call<'_>) -> bool {
+    matches!(call.body, Body::Arriving(_))
+}
+
+/// A reply of one message. It is encoded on the spot if it must be in any case, which saves the box around the value.
+fn one<T: Send + 'static>(
+    response: Response<T>,
+    codec: MessageCodec<T>,
+    encoded: bool,
+) -> Result<Reply, Status> {
     let (message, metadata, trailers, extensions) = response.into_parts();
-    let mut reply = Reply::new(Body::Boxed(Box::new(Typed::new(message, codec))));
+    let body = if encoded {
+        let mut out = BytesMut::with_capacity(codec.encoded_len(&message).unwrap_or(GUESS_BYTES));
+        codec.encode(&message, &mut out)?;
+        Body::Encoded(Encoded { bytes: out.freeze() })
+    } else {
+        Body::Boxed(Box::new(Typed::new(message, codec)))
+    };
+    let mut reply = Reply::new(body);
     reply.metadata = metadata;
     reply.trailers = trailers;
     reply.extensions = extensions;
-    reply
+    Ok(reply)
 }
 
 fn many<T: Send + 'static>(response: Response<Streaming<T>>, codec: MessageCodec<T>) -> Reply {

@@ -1,6 +1,8 @@
 //! The last stage of a server's pipeline: path to service and method.
 
-use std::{collections::HashMap, pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc};
+
+use rustc_hash::FxHashMap;
 
 use super::panic::caught;
 use crate::{
@@ -29,7 +31,7 @@ pub struct Slot {
 #[derive(Default)]
 pub struct Router {
     services: Vec<Arc<dyn Service>>,
-    paths: HashMap<&'static str, Slot>,
+    paths: FxHashMap<&'static str, Slot>,
 }
 
 impl Router {

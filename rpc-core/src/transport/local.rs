@@ -61,7 +61,7 @@ impl Stage for LocalTransport {
             .dispatch
             .accept(call.method.path(), call.codec.clone(), context, body);
         arrived.metadata = std::mem::take(&mut call.metadata);
-        let tie = streams(&arrived.body).then(|| Tie::new(arrived.context.cancellation()));
+        let tie = arrived.body.is_arriving().then(|| Tie::new(arrived.context.cancellation()));
         arrived.tie.clone_from(&tie);
 
         let result = {
@@ -89,7 +89,7 @@ impl Stage for LocalTransport {
         reply.extensions = Extensions::new();
         match tie {
             // The rest of the call: the reply's reader ends it.
-            Some(tie) if streams(&reply.body) => reply.tie = Some(tie),
+            Some(tie) if reply.body.is_arriving() => reply.tie = Some(tie),
             Some(tie) => tie.end(),
             None => {}
         }
@@ -118,10 +118,6 @@ impl fmt::Debug for LocalTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("LocalTransport").field(&self.dispatch).finish()
     }
-}
-
-fn streams(body: &Body<'_>) -> bool {
-    matches!(body, Body::Outgoing(_) | Body::Arriving(_) | Body::Incoming(_))
 }
 
 /// There is no connection: it is ready until it is closed, and what is under way then needs nothing of it.

@@ -11,7 +11,7 @@ use rpc_core::{
 
 use super::send::UNASKED_BYTES;
 use crate::wire::{
-    frame::{Data, Encoder, encode_next, encode_value, frame_encoded},
+    frame::{Data, Encoder, PREFIX_BYTES, encode_next, encode_value, frame_encoded},
     headers::append_metadata,
     status,
 };
@@ -251,7 +251,9 @@ impl Parts for Frames {
 }
 
 fn whole(value: &dyn Value, encoder: Encoder) -> Result<Data, Status> {
-    let mut out = BytesMut::new();
+    // As large as it will be, where that is known: then freezing it takes no second block.
+    let len = value.encoded_len().filter(|len| *len <= encoder.limit_bytes);
+    let mut out = len.map_or_else(BytesMut::new, |len| BytesMut::with_capacity(PREFIX_BYTES + len));
     encode_value(value, encoder, &mut out)?;
     Ok(out.freeze().into())
 }

@@ -73,14 +73,12 @@ impl GrpcLink {
         let shared = &*self.0;
         let (mut refused, mut closed) = (0, 0);
         loop {
-            let connection = match shared.pick() {
-                Some(connection) => connection,
-                None => {
-                    let patient = call.options.wait_for_ready == Some(true);
-                    until(call.context.deadline(), self.wait(patient))
-                        .await
-                        .map_err(|status| shared.place(status))?
-                }
+            let connection = if let Some(connection) = shared.pick() {
+                connection
+            } else {
+                let patient = call.options.wait_for_ready == Some(true);
+                let waited = until(call.context.deadline(), self.wait(patient)).await;
+                waited.map_err(|status| shared.place(status))?
             };
             let Failed { status, again } =
                 match attempt(&connection, &shared.head, &shared.config, call).await {

@@ -3,8 +3,8 @@
 //! It lives while connections are there or wanted, and is the only one that dials, so that a thousand calls that find
 //! no connection make one. After a loss it dials at once: calls wait for that. If it fails, the link is failing, and calls
 //! fail with it until the back-off is over and a connection is there again. A connection that is lost right after it was
-//! made counts as a failure from the second time on, so that a server which hangs up on everybody is not dialled in a tight
-//! loop.
+//! made, and on which no call was answered, counts as a failure from the second time on, so that a server which hangs up on
+//! everybody is not dialled in a tight loop.
 
 use std::{
     pin::Pin,
@@ -142,7 +142,7 @@ struct Supervisor {
     /// How many dials in a row have failed, and with what the last one did.
     failures: u32,
     failing: Option<Status>,
-    /// How many connections in a row were lost right after they were made.
+    /// How many connections in a row were lost right after they were made, before they answered any call.
     short_lived: u32,
     rests: bool,
 }
@@ -239,11 +239,9 @@ impl Supervisor {
                 continue;
             }
             lost = true;
-            short_lived = if member.made.elapsed() < shared.config.backoff.base {
-                short_lived + 1
-            } else {
-                0
-            };
+            let useless =
+                !member.connection.was_of_use() && member.made.elapsed() < shared.config.backoff.base;
+            short_lived = if useless { short_lived + 1 } else { 0 };
         }
         self.members
             .retain(|member| member.connection.phase() < Phase::Closed);

@@ -30,6 +30,7 @@ use super::{
     conn::{Conn, Ticket},
     exchange::exchange,
     face::face_exchange,
+    handshake::handshake,
     lifetime::{Due, Lifetime},
     police::{Activity, Observed, PingPolice, too_many_pings},
     runner::Runner,
@@ -58,8 +59,8 @@ const SLOW_STRIKES: u8 = 4;
 /// How many methods are remembered as slow.
 const SLOW_METHODS: usize = 64;
 
-type ServerIo = Observed<Box<dyn Io>>;
-type H2 = h2::server::Connection<Gather<ServerIo>, Data>;
+pub(super) type ServerIo = Observed<Box<dyn Io>>;
+pub(super) type H2 = h2::server::Connection<Gather<ServerIo>, Data>;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(io: Box<dyn Io>, conn: Arc<Conn>, mut drain: Drain) {
@@ -84,29 +85,6 @@ pub(super) async fn serve(io: Box<dyn Io>, conn: Arc<Conn>, mut drain: Drain) {
         }
     };
     Connection::new(h2, flusher, activity, conn, drain, work).await;
-}
-
-async fn handshake(io: Gather<ServerIo>, flusher: &Flusher<ServerIo>, conn: &Conn) -> Result<H2, h2::Error> {
-    let config = &conn.config;
-    let mut builder = h2::server::Builder::new();
-    builder
-        .max_concurrent_streams(config.max_concurrent_streams)
-        // Ours is checked first and answers with a status; h2's own limit answers 431, and four times that ends the
-        // connection.
-        .max_header_list_size(config.max_metadata_bytes.saturating_mul(4))
-        .max_frame_size(config.max_frame_bytes)
-        .initial_window_size(config.stream_window_bytes)
-        .initial_connection_window_size(config.connection_window_bytes)
-        .max_send_buffer_size(config.send_buffer_bytes)
-        .max_pending_accept_reset_streams(config.max_pending_resets);
-    let mut handshake = builder.handshake(io);
-    std::future::poll_fn(|cx| {
-        let polled = Pin::new(&mut handshake).poll(cx);
-        // Our settings go out before the peer's are awaited. If that fails, reading will as well.
-        let _ = flusher.poll_flush(cx);
-        polled
-    })
-    .await
 }
 
 /// What a call is run with.

@@ -154,30 +154,24 @@ fn open(headers: HeaderMap, respond: &mut SendResponse<Data>) -> Option<SendStre
 
 /// Sends the end of a call that failed before it had a message.
 fn end_at_once(headers: HeaderMap, trailers: HeaderMap, respond: &mut SendResponse<Data>) {
+    let (headers, trailers) = in_one(headers, trailers);
     // Errors mean that the stream is over already, and nobody waits for it.
-    match in_one(headers, trailers) {
-        Ok(headers) => drop(respond.send_response(response(headers), true)),
-        Err((headers, trailers)) => {
-            if let Some(mut stream) = open(headers, respond) {
-                let _ = stream.send_trailers(trailers);
-            }
-        }
+    let sent = respond.send_response(response(headers), trailers.is_none());
+    if let (Ok(mut stream), Some(trailers)) = (sent, trailers) {
+        let _ = stream.send_trailers(trailers);
     }
 }
 
-/// Headers and trailers of a reply without messages as one block. Metadata that the handler set keeps them apart: in one
-/// block it would arrive as what follows the messages.
-pub(super) fn in_one(
-    mut headers: HeaderMap,
-    trailers: HeaderMap,
-) -> Result<HeaderMap, (HeaderMap, HeaderMap)> {
+/// Headers and trailers of a reply without messages as one block, and nothing after it. Metadata that the handler set keeps
+/// them apart: in one block it would arrive as what follows the messages.
+pub(super) fn in_one(mut headers: HeaderMap, trailers: HeaderMap) -> (HeaderMap, Option<HeaderMap>) {
     let plain = 1 + usize::from(headers.contains_key(names::ENCODING));
     if headers.len() > plain {
-        return Err((headers, trailers));
+        return (headers, Some(trailers));
     }
     headers.remove(names::ENCODING);
     headers.extend(trailers);
-    Ok(headers)
+    (headers, None)
 }
 
 /// Sends what follows the headers, for as long as the call may last.

@@ -7,7 +7,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `transport.rs` | [`GrpcServer`], what a listener hands connections to |
-//! | `connection.rs` | the task of one connection |
+//! | `handshake.rs`, `connection.rs` | the task of one connection |
 //! | `alarm.rs`, `lifetime.rs`, `police.rs` | what a connection does besides calls: timers, stop, keepalive, pings |
 //! | `runner.rs`, `running.rs` | the first poll of a call on the spot; those that wait |
 //! | `admit.rs`, `refusal.rs` | from an HTTP request to a call, or why not |
@@ -24,6 +24,7 @@ mod conn;
 mod connection;
 mod exchange;
 mod face;
+mod handshake;
 mod lifetime;
 mod police;
 mod refusal;

@@ -67,7 +67,7 @@ impl Link for FakeLink {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let result = (self.behaviour.lock().unwrap())(call);
         let mut reply = Reply::new(Body::Empty);
-        reply.peer = Some(self.address.clone());
+        reply.peer = Some(self.address.clone().into());
         Box::pin(std::future::ready(result.map(|()| reply)))
     }
 

@@ -19,7 +19,10 @@
 
 #[cfg(feature = "prost")]
 mod messages;
-#[cfg_attr(not(feature = "prost"), allow(dead_code, reason = "the service asks, and there is none"))]
+#[cfg_attr(
+    not(feature = "prost"),
+    allow(dead_code, reason = "the service asks, and there is none")
+)]
 mod reporter;
 #[cfg(feature = "prost")]
 mod service;

@@ -32,7 +32,10 @@ async fn main() -> ExitCode {
 
 /// Runs what was asked for; true if all of it passed.
 async fn run() -> Result<bool, Failure> {
-    let flags = Flags::parse(&["--server", "--case", "--tls-ca", "--server-name"], &["--list-cases"])?;
+    let flags = Flags::parse(
+        &["--server", "--case", "--tls-ca", "--server-name"],
+        &["--list-cases"],
+    )?;
     if flags.has("--list-cases") {
         for (name, _) in cases::ALL {
             println!("{name}");

@@ -32,10 +32,22 @@ pub(super) async fn cancel_after_begin(peer: Peer) -> Outcome {
 /// A stream that is dropped after its first response. The connection then serves the next call.
 pub(super) async fn cancel_after_first_response(peer: Peer) -> Outcome {
     let (requests, stream) = Streaming::channel(1);
-    let mut responses = peer.test.full_duplex_call(Request::new(stream)).await?.into_inner();
-    requests.send(ask_for(RESPONSE_SIZES[0], REQUEST_SIZES[0])).await.map_err(|_| "the stream is closed")?;
+    // Before the call: a server may keep its headers for its first message.
+    requests
+        .send(ask_for(RESPONSE_SIZES[0], REQUEST_SIZES[0]))
+        .await
+        .map_err(|_| "the stream is closed")?;
+    let mut responses = peer
+        .test
+        .full_duplex_call(Request::new(stream))
+        .await?
+        .into_inner();
     let first = responses.message().await?.ok_or("the stream ended early")?;
-    expect("the payload", first.payload, Some(payload(RESPONSE_SIZES[0] as usize)))?;
+    expect(
+        "the payload",
+        first.payload,
+        Some(payload(RESPONSE_SIZES[0] as usize)),
+    )?;
     drop(responses);
     requests.closed().await;
     peer.test.empty_call(Request::new(Empty {})).await?;
@@ -45,7 +57,10 @@ pub(super) async fn cancel_after_first_response(peer: Peer) -> Outcome {
 /// A stream with a millisecond to live, to which the server says nothing.
 pub(super) async fn timeout_on_sleeping_server(peer: Peer) -> Outcome {
     let (requests, stream) = Streaming::<StreamingOutputCallRequest>::channel(1);
-    let request = StreamingOutputCallRequest { payload: Some(payload(27_182)), ..Default::default() };
+    let request = StreamingOutputCallRequest {
+        payload: Some(payload(27_182)),
+        ..Default::default()
+    };
     requests.send(request).await.map_err(|_| "the stream is closed")?;
     let found = async {
         let call = Request::new(stream).with_timeout(Duration::from_millis(1));

@@ -32,10 +32,21 @@ pub(super) async fn client_compressed_unary(peer: Peer) -> Outcome {
         request.extensions_mut().insert(SendCompressed::new(compressed));
         request
     };
-    expect_code(peer.compressing.unary_call(request(true, false)).await, Code::InvalidArgument)?;
+    expect_code(
+        peer.compressing.unary_call(request(true, false)).await,
+        Code::InvalidArgument,
+    )?;
     for compressed in [true, false] {
-        let response = peer.compressing.unary_call(request(compressed, compressed)).await?.into_inner();
-        expect("the response's payload", response.payload, Some(payload(RESPONSE_SIZE as usize)))?;
+        let response = peer
+            .compressing
+            .unary_call(request(compressed, compressed))
+            .await?
+            .into_inner();
+        expect(
+            "the response's payload",
+            response.payload,
+            Some(payload(RESPONSE_SIZE as usize)),
+        )?;
     }
     Ok(())
 }
@@ -47,7 +58,10 @@ pub(super) async fn client_compressed_streaming(peer: Peer) -> Outcome {
         payload: Some(payload(size)),
     };
     let liar = switched([(false, request(true, 27_182))]);
-    expect_code(peer.compressing.streaming_input_call(liar).await, Code::InvalidArgument)?;
+    expect_code(
+        peer.compressing.streaming_input_call(liar).await,
+        Code::InvalidArgument,
+    )?;
     let honest = switched([(true, request(true, 27_182)), (false, request(false, 45_904))]);
     let response = peer.compressing.streaming_input_call(honest).await?;
     expect("the sum", response.into_inner().aggregated_payload_size, 73_086)
@@ -63,8 +77,16 @@ pub(super) async fn server_compressed_unary(peer: Peer) -> Outcome {
             ..Default::default()
         };
         let response = peer.test.unary_call(Request::new(message)).await?;
-        expect("whether it came compressed", was_compressed(response.extensions().get()), compressed)?;
-        expect("the payload", response.into_inner().payload, Some(payload(RESPONSE_SIZE as usize)))?;
+        expect(
+            "whether it came compressed",
+            was_compressed(response.extensions().get()),
+            compressed,
+        )?;
+        expect(
+            "the payload",
+            response.into_inner().payload,
+            Some(payload(RESPONSE_SIZE as usize)),
+        )?;
     }
     Ok(())
 }
@@ -77,13 +99,20 @@ pub(super) async fn server_compressed_streaming(peer: Peer) -> Outcome {
         size,
         ..Default::default()
     });
-    let request = StreamingOutputCallRequest { response_parameters: parameters.to_vec(), ..Default::default() };
+    let request = StreamingOutputCallRequest {
+        response_parameters: parameters.to_vec(),
+        ..Default::default()
+    };
     let response = peer.test.streaming_output_call(Request::new(request)).await?;
     let seen = response.extensions().get::<ReceivedCompressed>().cloned();
     let mut responses = response.into_inner();
     for (compressed, size) in sizes {
         let message = responses.message().await?.ok_or("the stream ended early")?;
-        expect("whether it came compressed", was_compressed(seen.as_ref()), compressed)?;
+        expect(
+            "whether it came compressed",
+            was_compressed(seen.as_ref()),
+            compressed,
+        )?;
         expect("the payload", message.payload, Some(payload(size as usize)))?;
     }
     expect("what follows", responses.message().await?, None)

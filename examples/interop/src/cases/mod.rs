@@ -37,7 +37,11 @@ impl Peer {
     pub fn new(client: &Client) -> Self {
         let test = TestServiceClient::new(client);
         let compressing = test.with_options(CallOptions::new().with_compression("gzip"));
-        Self { test, compressing, unimplemented: UnimplementedServiceClient::new(client) }
+        Self {
+            test,
+            compressing,
+            unimplemented: UnimplementedServiceClient::new(client),
+        }
     }
 }
 

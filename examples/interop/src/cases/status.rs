@@ -14,9 +14,15 @@ pub(super) async fn status_code_and_message(peer: Peer) -> Outcome {
     let message = "test status message";
     expect_status(unary(&peer, message).await, Code::Unknown, message)?;
 
-    let request = StreamingOutputCallRequest { response_status: Some(echo(message)), ..Default::default() };
+    let request = StreamingOutputCallRequest {
+        response_status: Some(echo(message)),
+        ..Default::default()
+    };
     let found = async {
-        let responses = peer.test.full_duplex_call(Request::new(Streaming::from_iter([request]))).await?;
+        let responses = peer
+            .test
+            .full_duplex_call(Request::new(Streaming::from_iter([request])))
+            .await?;
         responses.into_inner().message().await
     };
     expect_status(found.await, Code::Unknown, message)
@@ -29,12 +35,20 @@ pub(super) async fn special_status_message(peer: Peer) -> Outcome {
 
 /// A method that the server's service does not have.
 pub(super) async fn unimplemented_method(peer: Peer) -> Outcome {
-    expect_code(peer.test.unimplemented_call(Request::new(Empty {})).await, Code::Unimplemented)
+    expect_code(
+        peer.test.unimplemented_call(Request::new(Empty {})).await,
+        Code::Unimplemented,
+    )
 }
 
 /// A service that the server does not have.
 pub(super) async fn unimplemented_service(peer: Peer) -> Outcome {
-    expect_code(peer.unimplemented.unimplemented_call(Request::new(Empty {})).await, Code::Unimplemented)
+    expect_code(
+        peer.unimplemented
+            .unimplemented_call(Request::new(Empty {}))
+            .await,
+        Code::Unimplemented,
+    )
 }
 
 pub(super) fn expect_code<T>(found: Result<T, Status>, code: Code) -> Outcome {
@@ -53,10 +67,16 @@ fn expect_status<T>(found: Result<T, Status>, code: Code, message: &str) -> Outc
 }
 
 async fn unary(peer: &Peer, message: &str) -> Result<(), Status> {
-    let request = SimpleRequest { response_status: Some(echo(message)), ..Default::default() };
+    let request = SimpleRequest {
+        response_status: Some(echo(message)),
+        ..Default::default()
+    };
     peer.test.unary_call(Request::new(request)).await.map(drop)
 }
 
 fn echo(message: &str) -> EchoStatus {
-    EchoStatus { code: Code::Unknown as i32, message: message.to_owned() }
+    EchoStatus {
+        code: Code::Unknown as i32,
+        message: message.to_owned(),
+    }
 }

@@ -14,7 +14,10 @@ pub(super) const RESPONSE_SIZES: [i32; 4] = [31_415, 9, 2_653, 58_979];
 /// What asks for one response of a size, and carries a payload itself.
 pub(super) fn ask_for(size: i32, carried: usize) -> StreamingOutputCallRequest {
     StreamingOutputCallRequest {
-        response_parameters: vec![ResponseParameters { size, ..Default::default() }],
+        response_parameters: vec![ResponseParameters {
+            size,
+            ..Default::default()
+        }],
         payload: Some(payload(carried)),
         ..Default::default()
     }
@@ -22,19 +25,33 @@ pub(super) fn ask_for(size: i32, carried: usize) -> StreamingOutputCallRequest {
 
 /// Four messages up, their sum down.
 pub(super) async fn client_streaming(peer: Peer) -> Outcome {
-    let requests = REQUEST_SIZES
-        .map(|size| StreamingInputCallRequest { payload: Some(payload(size)), ..Default::default() });
-    let response = peer.test.streaming_input_call(Request::new(Streaming::from_iter(requests))).await?;
+    let requests = REQUEST_SIZES.map(|size| StreamingInputCallRequest {
+        payload: Some(payload(size)),
+        ..Default::default()
+    });
+    let response = peer
+        .test
+        .streaming_input_call(Request::new(Streaming::from_iter(requests)))
+        .await?;
     expect("the sum", response.into_inner().aggregated_payload_size, 74_922)
 }
 
 /// One message up, four of given sizes down, in order.
 pub(super) async fn server_streaming(peer: Peer) -> Outcome {
     let request = StreamingOutputCallRequest {
-        response_parameters: RESPONSE_SIZES.map(|size| ResponseParameters { size, ..Default::default() }).to_vec(),
+        response_parameters: RESPONSE_SIZES
+            .map(|size| ResponseParameters {
+                size,
+                ..Default::default()
+            })
+            .to_vec(),
         ..Default::default()
     };
-    let mut responses = peer.test.streaming_output_call(Request::new(request)).await?.into_inner();
+    let mut responses = peer
+        .test
+        .streaming_output_call(Request::new(request))
+        .await?
+        .into_inner();
     for size in RESPONSE_SIZES {
         let response = responses.message().await?.ok_or("the stream ended early")?;
         expect("a payload", response.payload, Some(payload(size as usize)))?;
@@ -45,11 +62,28 @@ pub(super) async fn server_streaming(peer: Peer) -> Outcome {
 /// A message up, one down, and so on: strictly in turn.
 pub(super) async fn ping_pong(peer: Peer) -> Outcome {
     let (requests, stream) = Streaming::channel(1);
-    let mut responses = peer.test.full_duplex_call(Request::new(stream)).await?.into_inner();
-    for (ask, carried) in RESPONSE_SIZES.into_iter().zip(REQUEST_SIZES) {
-        requests.send(ask_for(ask, carried)).await.map_err(|_| "the request stream is closed")?;
+    let mut turns = RESPONSE_SIZES.into_iter().zip(REQUEST_SIZES).peekable();
+    // The first request waits in the stream when the call begins: a server may keep its headers for its first message.
+    if let Some(&(ask, carried)) = turns.peek() {
+        requests
+            .send(ask_for(ask, carried))
+            .await
+            .map_err(|_| "the request stream is closed")?;
+    }
+    let mut responses = peer
+        .test
+        .full_duplex_call(Request::new(stream))
+        .await?
+        .into_inner();
+    while let Some((expected, _)) = turns.next() {
         let response = responses.message().await?.ok_or("the stream ended early")?;
-        expect("a payload", response.payload, Some(payload(ask as usize)))?;
+        expect("a payload", response.payload, Some(payload(expected as usize)))?;
+        if let Some(&(ask, carried)) = turns.peek() {
+            requests
+                .send(ask_for(ask, carried))
+                .await
+                .map_err(|_| "the request stream is closed")?;
+        }
     }
     drop(requests);
     expect("what follows", responses.message().await?, None)
@@ -57,6 +91,10 @@ pub(super) async fn ping_pong(peer: Peer) -> Outcome {
 
 /// Two streams of nothing.
 pub(super) async fn empty_stream(peer: Peer) -> Outcome {
-    let mut responses = peer.test.full_duplex_call(Request::new(Streaming::empty())).await?.into_inner();
+    let mut responses = peer
+        .test
+        .full_duplex_call(Request::new(Streaming::empty()))
+        .await?
+        .into_inner();
     expect("what came", responses.message().await?, None)
 }

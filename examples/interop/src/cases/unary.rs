@@ -19,8 +19,15 @@ pub(super) async fn empty_unary(peer: Peer) -> Outcome {
 
 /// Large messages both ways.
 pub(super) async fn large_unary(peer: Peer) -> Outcome {
-    let request =
-        SimpleRequest { response_size: RESPONSE_SIZE, payload: Some(payload(REQUEST_SIZE)), ..Default::default() };
+    let request = SimpleRequest {
+        response_size: RESPONSE_SIZE,
+        payload: Some(payload(REQUEST_SIZE)),
+        ..Default::default()
+    };
     let response = peer.test.unary_call(Request::new(request)).await?.into_inner();
-    expect("the response's payload", response.payload, Some(payload(RESPONSE_SIZE as usize)))
+    expect(
+        "the response's payload",
+        response.payload,
+        Some(payload(RESPONSE_SIZE as usize)),
+    )
 }

@@ -25,7 +25,7 @@ enum Kind {
 pub(crate) struct Received {
     pub(crate) method: Method,
     /// The call's deadline bounds the whole stream.
-    pub(crate) expiry: Option<Expiry>,
+    pub(crate) expiry: Option<Box<Expiry>>,
     /// Gives the call up, where the caller's context came with it.
     pub(crate) given_up: Option<CancellationToken>,
     /// In process: the request stream, which may end the call.

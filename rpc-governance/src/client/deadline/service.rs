@@ -1,9 +1,12 @@
 //! The deadline as a stage, and as a tower service.
 
-use std::task::{Context, Poll};
+use std::{
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use rpc_core::{
-    BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status, context::Expiry, status::Side,
+    BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status, context::{Expiry, until}, status::Side,
 };
 use tower_service::Service;
 
@@ -22,26 +25,19 @@ impl<S> Deadlined<S> {
     }
 
     /// Settles the deadline of a call and tells the layers below.
-    fn settle(&self, call: &mut Call<'_>) -> Result<Option<Expiry>, Status> {
-        // Only one that came with the call can have passed: the others begin now.
-        if call.context.deadline().is_some_and(Deadline::has_passed) {
-            // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
-            return Err(ours(Expiry::status()).not_processed().with_retryable(false));
-        }
-        let Some(deadline) = self.policy.effective(call) else {
-            return Ok(None);
-        };
+    fn settle(&self, call: &mut Call<'_>) -> Option<Deadline> {
+        let deadline = self.policy.effective(call)?;
         call.context = std::mem::take(&mut call.context).with_deadline(deadline);
-        Ok(Some(Expiry::new(deadline)))
+        Some(deadline)
     }
 }
 
 impl<S: Stage> Stage for Deadlined<S> {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let Some(expiry) = self.settle(call)? else {
+        let Some(deadline) = self.settle(call) else {
             return self.inner.call(call).await;
         };
-        bounded(expiry, self.inner.call(call)).await
+        bounded(deadline, self.inner.call(call)).await
     }
 }
 
@@ -62,38 +58,35 @@ where
     }
 
     fn call(&mut self, mut call: OwnedCall) -> Self::Future {
-        let expiry = match self.settle(&mut call) {
-            Ok(expiry) => expiry,
-            Err(status) => return Box::pin(std::future::ready(Err(status))),
-        };
+        let deadline = self.settle(&mut call);
         // Boxed, so that the compiler can tell that it is `Send` without knowing what the call borrows.
         let answer: BoxFuture<'static, Result<Reply, S::Error>> = Box::pin(self.inner.call(call));
         let answer = async move { answer.await.map_err(|error| Status::from_error(error.into())) };
-        match expiry {
-            Some(expiry) => Box::pin(bounded(expiry, answer)),
+        match deadline {
+            Some(deadline) => Box::pin(bounded(deadline, answer)),
             None => Box::pin(answer),
         }
     }
 }
 
-/// Runs to the deadline. The reply takes the timer along.
+/// Runs to the deadline. What is left of it bounds the rest of a reply that is yet to arrive.
 async fn bounded(
-    mut expiry: Expiry,
+    deadline: Deadline,
     answer: impl Future<Output = Result<Reply, Status>>,
 ) -> Result<Reply, Status> {
-    let mut expired = true;
-    let answer = async {
-        let result = answer.await;
-        expired = false;
-        result
-    };
-    let result = expiry.run(answer).await;
-    match result {
+    let mut answer = pin!(until(Some(deadline), answer));
+    if answer.is_late() {
+        // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
+        return Err(ours(Expiry::status()).not_processed().with_retryable(false));
+    }
+    match answer.as_mut().await {
         Ok(mut reply) => {
-            reply.expiry = Some(expiry);
+            if reply.body.is_arriving() {
+                reply.expiry = Some(Box::new(Expiry::new(deadline)));
+            }
             Ok(reply)
         }
-        Err(status) if expired => Err(ours(status)),
+        Err(status) if answer.has_expired() => Err(ours(status)),
         Err(status) => Err(status),
     }
 }

@@ -99,7 +99,7 @@ async fn make(
     .await?;
     let shared = Arc::new(Connection {
         local: dialed.local,
-        peer: dialed.peer.or_else(|| Some(address.clone())),
+        peer: dialed.peer.or_else(|| Some(address.clone())).map(Arc::new),
         slots: Slots::new(requests.current_max_send_streams()),
         writes: flusher.write_counter(),
         resets: Resets::new(),

@@ -37,7 +37,7 @@ const NEARLY_FULL: usize = 16;
 /// A connection. Its calls share it, and so does its driver.
 pub(crate) struct Connection {
     pub(crate) local: Option<Address>,
-    pub(crate) peer: Option<Address>,
+    pub(crate) peer: Option<Arc<Address>>,
     pub(crate) slots: Slots,
     /// How often bytes were about to be written.
     pub(crate) writes: WriteCounter,
@@ -184,6 +184,11 @@ impl Connection {
         self.resets.answered(number);
     }
 
+    /// True if a call was answered on it.
+    pub(crate) fn was_of_use(&self) -> bool {
+        self.resets.has_answers()
+    }
+
     /// Resets the stream of a call that was not answered, as soon as that does no harm.
     pub(crate) fn give_up(&self, number: u32, call: Abandoned) {
         let (count, wake) = self.resets.give_up(number, call);
@@ -216,7 +221,7 @@ impl Connection {
             }
             _ => status,
         };
-        status.at_addresses(self.local.as_ref(), self.peer.as_ref())
+        status.at_addresses(self.local.as_ref(), self.peer.as_deref())
     }
 
     fn set_driver(&self, waker: &Waker) {

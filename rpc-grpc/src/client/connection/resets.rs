@@ -80,6 +80,11 @@ impl<C> Resets<C> {
         }
     }
 
+    /// True if any was.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.answered.load(Relaxed) > 0
+    }
+
     /// Gives up a call that was not answered: resets its stream by dropping it, now or later. Returns how many were given up
     /// so far, and whether the driver has to be woken.
     pub(crate) fn give_up(&self, number: u32, call: C) -> (u32, bool) {

@@ -45,7 +45,9 @@ impl HeadTemplate {
         compression: Option<Compression>,
         limit_bytes: usize,
     ) -> Result<Request<()>, Status> {
-        let mut headers = HeaderMap::with_capacity(OWN_HEADERS + call.metadata.len());
+        // What a user wrote wins over the context's own entries.
+        let context = call.context.injected(&call.metadata);
+        let mut headers = HeaderMap::with_capacity(OWN_HEADERS + call.metadata.len() + context.len());
         if let Some(deadline) = call.context.deadline() {
             let left = deadline.remaining();
             if left.is_zero() {
@@ -63,8 +65,9 @@ impl HeadTemplate {
         }
         headers.insert(names::ACCEPT_ENCODING, self.accept_encoding.clone());
         headers.insert(USER_AGENT, self.user_agent.clone());
-        if !call.metadata.is_empty() {
+        if !call.metadata.is_empty() || !context.is_empty() {
             headers::append_metadata(&call.metadata, &mut headers);
+            headers::append_metadata(&context, &mut headers);
             headers::check_size(&headers, limit_bytes)
                 .map_err(|status| status.at_side(Side::Client).not_processed())?;
         }

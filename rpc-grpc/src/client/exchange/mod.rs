@@ -233,7 +233,7 @@ fn gone(connection: &Connection) -> Status {
         .with_domain(reason::DOMAIN)
         .at_side(Side::Network)
         .not_processed();
-    status.at_addresses(connection.local.as_ref(), connection.peer.as_ref())
+    status.at_addresses(connection.local.as_ref(), connection.peer.as_deref())
 }
 
 impl Failed {

@@ -66,10 +66,8 @@ async fn call(conn: Arc<Conn>, admitted: Admitted, body: HttpBody) -> Response<H
     if let Poll::Ready(Ok(true)) = first
         && let Ok(Part::Trailers(trailers)) = poll_fn(|cx| frames.poll_part(cx)).await
     {
-        let (headers, body) = match in_one(headers, trailers) {
-            Ok(headers) => (headers, HttpBody::default()),
-            Err((headers, trailers)) => (headers, HttpBody::trailers(trailers)),
-        };
+        let (headers, trailers) = in_one(headers, trailers);
+        let body = trailers.map_or_else(HttpBody::default, HttpBody::trailers);
         return response(StatusCode::OK, headers, body);
     }
     response(

@@ -47,7 +47,7 @@ impl Compression {
         }
     }
 
-    /// The compression of that name, if this build knows it. `identity` is none: see [`Coding`].
+    /// The compression of that name, if this build knows it. `identity` is none.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL
             .iter()

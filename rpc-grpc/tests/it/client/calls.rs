@@ -51,7 +51,7 @@ async fn a_unary_call_carries_message_metadata_and_peer() {
         Some(&[0, 1][..])
     );
     assert_eq!(reply.trailers.len(), 2, "the protocol's own are left out");
-    assert_eq!(reply.peer, Some(address()));
+    assert_eq!(reply.peer.as_deref(), Some(&address()));
     assert_eq!(message_of(reply), "hello");
 }
 

@@ -24,7 +24,7 @@ async fn a_stream_of_answers_ends_with_its_trailers() {
         },
     );
     let reply = link.call(&mut call(&WATCH, "x")).await.unwrap();
-    assert_eq!(reply.peer, Some(address()));
+    assert_eq!(reply.peer.as_deref(), Some(&address()));
     let mut replies = replies_of(reply);
     for expected in ["one", "", "three"] {
         assert_eq!(next(&mut replies).await.unwrap().unwrap(), expected);

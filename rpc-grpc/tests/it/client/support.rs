@@ -43,6 +43,12 @@ pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
     output.unwrap_or_else(|_| panic!("hung: {what}"))
 }
 
+/// The same where time does not stand still.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    let output = tokio::time::timeout(Duration::from_mins(1), future).await;
+    output.unwrap_or_else(|_| panic!("hung: {what}"))
+}
+
 /// Lets everything that can run do so.
 pub(crate) async fn settle() {
     for _ in 0..200 {

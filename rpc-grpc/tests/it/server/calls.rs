@@ -295,16 +295,18 @@ async fn calls_go_over_tcp() {
     builder
         .initial_window_size(1 << 20)
         .initial_connection_window_size(8 << 20);
-    let (send, connection) = within(builder.handshake::<_, Bytes>(io))
+    let (client, connection) = within(builder.handshake::<_, Bytes>(io))
         .await
         .expect("it speaks HTTP/2");
     let closed = tokio::spawn(connection);
     let calls = (0..64).map(|n| {
-        let send = send.clone();
+        let client = client.clone();
         tokio::spawn(async move {
             for size in [0, 1, n, 1000, 20_000 * n % 300_000] {
                 let message = Bytes::from(vec![n as u8; size]);
-                let mut send = within(send.clone().ready()).await.expect("the connection lives");
+                let mut send = within(client.clone().ready())
+                    .await
+                    .expect("the connection lives");
                 let (response, mut stream) =
                     send.send_request(post("/test.Test/Unary"), false).expect("legal");
                 let (answer, sent) = tokio::join!(

@@ -1,0 +1,37 @@
+//! The beginning of a connection, and what is told to the peer in it.
+
+use std::pin::Pin;
+
+use super::{
+    conn::Conn,
+    connection::{H2, ServerIo},
+};
+use crate::io::{Flusher, Gather};
+
+/// Speaks first, and waits for the peer's preface. It has no bound in time.
+pub(super) async fn handshake(
+    io: Gather<ServerIo>,
+    flusher: &Flusher<ServerIo>,
+    conn: &Conn,
+) -> Result<H2, h2::Error> {
+    let config = &conn.config;
+    let mut builder = h2::server::Builder::new();
+    builder
+        .max_concurrent_streams(config.max_concurrent_streams)
+        // Ours is checked first and answers with a status; h2's own limit answers 431, and four times that ends the
+        // connection.
+        .max_header_list_size(config.max_metadata_bytes.saturating_mul(4))
+        .max_frame_size(config.max_frame_bytes)
+        .initial_window_size(config.stream_window_bytes)
+        .initial_connection_window_size(config.connection_window_bytes)
+        .max_send_buffer_size(config.send_buffer_bytes)
+        .max_pending_accept_reset_streams(config.max_pending_resets);
+    let mut handshake = builder.handshake(io);
+    std::future::poll_fn(|cx| {
+        let polled = Pin::new(&mut handshake).poll(cx);
+        // Our settings go out before the peer's are awaited. If that fails, reading will as well.
+        let _ = flusher.poll_flush(cx);
+        polled
+    })
+    .await
+}
