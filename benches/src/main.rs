@@ -13,6 +13,8 @@
 //! other processes used more than 5 % of the machine are measured again, a few times; what is left of them is marked.
 //! Absolute figures mean nothing on another machine; ratios do.
 
+#![allow(clippy::cast_precision_loss, reason = "figures are printed to three digits")]
+
 mod allocations;
 mod cells;
 mod measure;

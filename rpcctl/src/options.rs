@@ -66,8 +66,17 @@ impl Health {
             return Err(format!("`{extra}` is one argument too many"));
         }
         let is_bare = !target.contains("://") && !target.starts_with("unix:");
-        let target = if is_bare { format!("static://{target}") } else { target };
-        Ok(Self { target, service, watch, timeout: Duration::from_millis(timeout_ms) })
+        let target = if is_bare {
+            format!("static://{target}")
+        } else {
+            target
+        };
+        Ok(Self {
+            target,
+            service,
+            watch,
+            timeout: Duration::from_millis(timeout_ms),
+        })
     }
 }
 

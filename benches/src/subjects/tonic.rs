@@ -4,6 +4,7 @@
     clippy::pedantic,
     missing_docs,
     unreachable_pub,
+    unused_qualifications,
     reason = "holds generated code"
 )]
 

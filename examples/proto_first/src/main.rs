@@ -10,7 +10,11 @@ use std::time::SystemTime;
 use rpc::{Client, Request, Response, Result, Server, Streaming};
 
 /// Messages and the trait `Inventory`.
-#[allow(missing_docs, reason = "what the file does not say")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "generated: what the file does not say, and for whoever includes it"
+)]
 mod shop {
     include!(concat!(env!("OUT_DIR"), "/shop.v1.rs"));
 }
@@ -27,24 +31,38 @@ impl Inventory for Shop {
 
     async fn watch(&self, request: Request<StockRequest>) -> Result<Response<Streaming<StockReply>>> {
         let sku = request.into_inner().sku;
-        Ok(Response::new(Streaming::from_iter((0..3).map(move |sold| count(&sku, 3 - sold)))))
+        Ok(Response::new(Streaming::from_iter(
+            (0..3).map(move |sold| count(&sku, 3 - sold)),
+        )))
     }
 }
 
 fn count(sku: &str, units: u32) -> StockReply {
-    StockReply { sku: sku.to_owned(), units, counted_at: Some(SystemTime::now().into()) }
+    StockReply {
+        sku: sku.to_owned(),
+        units,
+        counted_at: Some(SystemTime::now().into()),
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().add_service(InventoryServer::new(Shop)).build()?.bind("127.0.0.1:0").await?;
+    let server = Server::builder()
+        .add_service(InventoryServer::new(Shop))
+        .build()?
+        .bind("127.0.0.1:0")
+        .await?;
     let target = format!("static://{}", server.local_addresses()[0]);
     let handle = server.handle();
     let serving = tokio::spawn(server.serve());
 
     let client = Client::builder().target(target).build()?;
     let inventory = InventoryClient::new(&client);
-    let request = || Request::new(StockRequest { sku: "4711".to_owned() });
+    let request = || {
+        Request::new(StockRequest {
+            sku: "4711".to_owned(),
+        })
+    };
     let stock = inventory.stock(request()).await?.into_inner();
     println!("in stock: {} of {}", stock.units, stock.sku);
     let mut changes = inventory.watch(request()).await?.into_inner();
@@ -52,7 +70,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("now {} of {}", change.units, change.sku);
     }
 
-    let files = InventoryClient::DESCRIPTOR.file_descriptor_set().map_or(0, <[u8]>::len);
+    let files = InventoryClient::DESCRIPTOR
+        .file_descriptor_set()
+        .map_or(0, <[u8]>::len);
     println!("the service carries its .proto files, {files} bytes encoded");
     handle.shutdown();
     serving.await??;

@@ -111,7 +111,9 @@ impl<T, F: Future<Output = Result<T, Status>>> Future for Until<F> {
         if let Poll::Ready(result) = this.future.poll(cx) {
             return Poll::Ready(result);
         }
-        let Some(deadline) = *this.deadline else { return Poll::Pending };
+        let Some(deadline) = *this.deadline else {
+            return Poll::Pending;
+        };
         if this.timer.is_none() {
             this.timer.set(Some(tokio::time::sleep_until(deadline.instant())));
         }

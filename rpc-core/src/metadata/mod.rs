@@ -40,7 +40,9 @@ pub struct Metadata {
 impl Metadata {
     /// An empty map; owns no memory.
     pub const fn new() -> Self {
-        Self { entries: ThinVec::new() }
+        Self {
+            entries: ThinVec::new(),
+        }
     }
 
     /// The first value of a text key.

@@ -61,7 +61,10 @@ impl Stage for LocalTransport {
             .dispatch
             .accept(call.method.path(), call.codec.clone(), context, body);
         arrived.metadata = std::mem::take(&mut call.metadata);
-        let tie = arrived.body.is_arriving().then(|| Tie::new(arrived.context.cancellation()));
+        let tie = arrived
+            .body
+            .is_arriving()
+            .then(|| Tie::new(arrived.context.cancellation()));
         arrived.tie.clone_from(&tie);
 
         let result = {

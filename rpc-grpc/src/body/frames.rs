@@ -250,7 +250,8 @@ impl Parts for Frames {
     }
 }
 
-fn whole(value: &dyn Value, encoder: Encoder) -> Result<Data, Status> {
+/// One message, framed, in a buffer of its own.
+pub(crate) fn whole(value: &dyn Value, encoder: Encoder) -> Result<Data, Status> {
     // As large as it will be, where that is known: then freezing it takes no second block.
     let len = value.encoded_len().filter(|len| *len <= encoder.limit_bytes);
     let mut out = len.map_or_else(BytesMut::new, |len| BytesMut::with_capacity(PREFIX_BYTES + len));

@@ -16,7 +16,7 @@ mod source;
 mod tests;
 
 pub(crate) use self::{
-    frames::{Ending, Frames, Part, Parts, Whole},
+    frames::{Ending, Frames, Part, Parts, Whole, whole},
     layered::{HttpParts, HttpSource, RequestBody},
     recv::RecvMessages,
     send::{SendBody, send_whole},

@@ -16,7 +16,7 @@ const USAGE: &str = "interop_client --server HOST:PORT --case NAME|all [--case N
                      [--tls-ca FILE [--server-name NAME]]\ninterop_client --list-cases";
 
 /// How long a case may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -22,12 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     match (flags.get("--tls-cert"), flags.get("--tls-key")) {
         (Some(cert), Some(key)) => {
-            server = server.tls(
-                ServerTls::builder()
-                    .certificate_file(cert)
-                    .key_file(key)
-                    .build()?,
-            )
+            let tls = ServerTls::builder().certificate_file(cert).key_file(key);
+            server = server.tls(tls.build()?);
         }
         (None, None) => {}
         _ => return Err(format!("`--tls-cert` and `--tls-key` go together\n{USAGE}").into()),

@@ -46,7 +46,7 @@ pub(super) async fn cancel_after_first_response(peer: Peer) -> Outcome {
     expect(
         "the payload",
         first.payload,
-        Some(payload(RESPONSE_SIZES[0] as usize)),
+        Some(payload(RESPONSE_SIZES[0].unsigned_abs() as usize)),
     )?;
     drop(responses);
     requests.closed().await;

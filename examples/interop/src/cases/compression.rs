@@ -45,7 +45,7 @@ pub(super) async fn client_compressed_unary(peer: Peer) -> Outcome {
         expect(
             "the response's payload",
             response.payload,
-            Some(payload(RESPONSE_SIZE as usize)),
+            Some(payload(RESPONSE_SIZE.unsigned_abs() as usize)),
         )?;
     }
     Ok(())
@@ -85,7 +85,7 @@ pub(super) async fn server_compressed_unary(peer: Peer) -> Outcome {
         expect(
             "the payload",
             response.into_inner().payload,
-            Some(payload(RESPONSE_SIZE as usize)),
+            Some(payload(RESPONSE_SIZE.unsigned_abs() as usize)),
         )?;
     }
     Ok(())
@@ -113,7 +113,11 @@ pub(super) async fn server_compressed_streaming(peer: Peer) -> Outcome {
             was_compressed(seen.as_ref()),
             compressed,
         )?;
-        expect("the payload", message.payload, Some(payload(size as usize)))?;
+        expect(
+            "the payload",
+            message.payload,
+            Some(payload(size.unsigned_abs() as usize)),
+        )?;
     }
     expect("what follows", responses.message().await?, None)
 }

@@ -82,6 +82,10 @@ pub fn find(name: &str) -> Option<(&'static str, Run)> {
 }
 
 /// Fails a case unless both are the same.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "mostly called with what was just made"
+)]
 fn expect<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Outcome {
     if found == expected {
         return Ok(());

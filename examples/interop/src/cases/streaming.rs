@@ -54,7 +54,11 @@ pub(super) async fn server_streaming(peer: Peer) -> Outcome {
         .into_inner();
     for size in RESPONSE_SIZES {
         let response = responses.message().await?.ok_or("the stream ended early")?;
-        expect("a payload", response.payload, Some(payload(size as usize)))?;
+        expect(
+            "a payload",
+            response.payload,
+            Some(payload(size.unsigned_abs() as usize)),
+        )?;
     }
     expect("what follows", responses.message().await?, None)
 }
@@ -77,7 +81,11 @@ pub(super) async fn ping_pong(peer: Peer) -> Outcome {
         .into_inner();
     while let Some((expected, _)) = turns.next() {
         let response = responses.message().await?.ok_or("the stream ended early")?;
-        expect("a payload", response.payload, Some(payload(expected as usize)))?;
+        expect(
+            "a payload",
+            response.payload,
+            Some(payload(expected.unsigned_abs() as usize)),
+        )?;
         if let Some(&(ask, carried)) = turns.peek() {
             requests
                 .send(ask_for(ask, carried))

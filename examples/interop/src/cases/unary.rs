@@ -28,6 +28,6 @@ pub(super) async fn large_unary(peer: Peer) -> Outcome {
     expect(
         "the response's payload",
         response.payload,
-        Some(payload(RESPONSE_SIZE as usize)),
+        Some(payload(RESPONSE_SIZE.unsigned_abs() as usize)),
     )
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use rpc_core::{
-    BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status, context::{Expiry, until}, status::Side,
+    BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status,
+    context::{Expiry, until},
+    status::Side,
 };
 use tower_service::Service;
 

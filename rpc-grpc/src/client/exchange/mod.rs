@@ -16,7 +16,7 @@ use h2::client::ResponseFuture;
 use http::Response;
 use rpc_core::{
     Body, Call, Reply, Status,
-    message::Encoded,
+    message::{Encoded, ReceivedCompressed, SendCompressed},
     status::{Side, reason},
 };
 
@@ -78,7 +78,8 @@ pub(crate) async fn attempt(
         compression,
         limit_bytes: config.send_limit_bytes(),
     };
-    let message = outbound::encode(&call.body, encoder)?;
+    let switch = call.extensions.get::<SendCompressed>().cloned();
+    let message = outbound::encode(&call.body, encoder.switched(switch.as_ref()))?;
     let Some(slot) = Slot::take(connection).await else {
         return Err(Failed::not_sent(gone(connection)));
     };
@@ -106,7 +107,7 @@ pub(crate) async fn attempt(
         loan = Some(taken);
         waiting.set_pump(Pump::new(SendBody::new(
             opened.stream,
-            frames,
+            frames.switched_by(switch),
             Perspective::Client,
         )));
     }
@@ -185,8 +186,13 @@ async fn receive(
         metadata,
         compression,
     } = response::read(head, ended, codec, config.max_metadata_bytes)?;
-    let decoder = Decoder::new(config.max_message_bytes, compression);
+    let mut decoder = Decoder::new(config.max_message_bytes, compression);
     let mut reply = Reply::new(Body::Empty);
+    if compression.is_some() {
+        let received = ReceivedCompressed::new();
+        decoder = decoder.observed_by(received.clone());
+        reply.extensions.insert(received);
+    }
     if ended {
         if !streams {
             return Err(miscounted("none").with_metadata(metadata));

@@ -10,8 +10,8 @@ use bytes::BytesMut;
 use rpc_core::{Body, Metadata, Status, message::Outgoing, status::Side};
 
 use crate::{
-    body::{Ending, Frames},
-    wire::frame::{Data, Encoder, encode_value, frame_encoded},
+    body::{Ending, Frames, whole},
+    wire::frame::{Data, Encoder, frame_encoded},
 };
 
 /// Encodes the one message that a body holds; `None` if it is a stream. The body keeps it.
@@ -20,8 +20,8 @@ use crate::{
 /// If it cannot be encoded, is too large, or is not there any more.
 pub(super) fn encode(body: &Body<'_>, encoder: Encoder) -> Result<Option<Data>, Status> {
     let data = match body {
-        Body::Value(value) => encoded(&**value, encoder),
-        Body::Boxed(value) => encoded(&**value, encoder),
+        Body::Value(value) => whole(&**value, encoder),
+        Body::Boxed(value) => whole(&**value, encoder),
         Body::Encoded(message) => frame_encoded(message.bytes.clone(), encoder),
         Body::Outgoing(_) | Body::Arriving(_) | Body::Incoming(_) => return Ok(None),
         _ => Err(Status::internal(
@@ -30,12 +30,6 @@ pub(super) fn encode(body: &Body<'_>, encoder: Encoder) -> Result<Option<Data>, 
     };
     data.map(Some)
         .map_err(|status| status.at_side(Side::Client).not_processed())
-}
-
-fn encoded(value: &dyn rpc_core::message::Value, encoder: Encoder) -> Result<Data, Status> {
-    let mut out = BytesMut::new();
-    encode_value(value, encoder, &mut out)?;
-    Ok(out.freeze().into())
 }
 
 /// A stream that was lent to an attempt. As long as nothing was taken from it, it can be had back.

@@ -309,11 +309,11 @@ async fn calls_go_over_tcp() {
                     .expect("the connection lives");
                 let (response, mut stream) =
                     send.send_request(post("/test.Test/Unary"), false).expect("legal");
-                let (answer, sent) = tokio::join!(
+                let (answer, written) = tokio::join!(
                     Answer::of(response),
                     super::peer::send_all(&mut stream, frame(&message), true)
                 );
-                sent.expect("the server reads");
+                written.expect("the server reads");
                 assert_eq!(answer.messages(), [message]);
             }
         })

@@ -11,6 +11,7 @@ mod gone;
 mod http1;
 mod lifetime;
 mod metadata;
+mod pair;
 mod peer;
 mod service;
 mod streaming;

@@ -51,7 +51,8 @@ static SERVICE: ServiceDescriptor = ServiceDescriptor::new("test.Test", &METHODS
 
 static RAW: [MessageCodec<Bytes>; 1] = [MessageCodec::of::<Raw>()];
 
-static TYPES: [MethodTypes<Bytes, Bytes>; 4] = [
+/// Unary, upload, download, chat.
+pub(crate) static TYPES: [MethodTypes<Bytes, Bytes>; 4] = [
     MethodTypes::new(&METHODS[0], &RAW, &RAW),
     MethodTypes::new(&METHODS[1], &RAW, &RAW),
     MethodTypes::new(&METHODS[2], &RAW, &RAW),
