@@ -1,8 +1,17 @@
 //! What flows through the pipelines: a call on its way in, a reply on its way out.
 
-use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::{Body, Context, Metadata, Method, context::Expiry, message::Tie, net::Address, server::Slot};
+use crate::{
+    Body, Context, Deadline, Metadata, Method, context::Expiry, message::Tie, net::Address, server::Slot,
+};
 
 /// One call, on either side of the wire.
 ///
@@ -27,6 +36,8 @@ pub struct Call<'a> {
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
     pub(crate) slot: Option<Slot>,
+    /// The deadline at which somebody above drops whatever answers this.
+    pub(crate) kept: Option<Deadline>,
     /// In process: ties the request stream to the call.
     pub(crate) tie: Option<Tie>,
 }
@@ -46,8 +57,24 @@ impl<'a> Call<'a> {
             options: CallOptions::default(),
             extensions: Extensions::new(),
             slot: None,
+            kept: None,
             tie: None,
         }
+    }
+
+    /// Gives the call a deadline that the caller of this keeps: it has not passed, and whatever answers what is returned
+    /// will be dropped there. A transport that answers in place needs no timer of its own then.
+    pub fn keep_deadline(&mut self, deadline: Deadline) -> KeptCall<'_, 'a> {
+        self.context.set_deadline(deadline);
+        self.kept = Some(deadline);
+        KeptCall(self)
+    }
+
+    /// The deadline, unless it is [kept](Self::keep_deadline) above.
+    pub(crate) fn own_deadline(&self) -> Option<Deadline> {
+        self.context
+            .deadline()
+            .filter(|own| self.kept.is_none_or(|kept| *own < kept))
     }
 
     /// Moves everything into a call that owns it. This one is left empty, but for deadline, lane, baggage and trace: whoever
@@ -63,8 +90,35 @@ impl<'a> Call<'a> {
             options: self.options.clone(),
             extensions: std::mem::take(&mut self.extensions),
             slot: self.slot,
+            // What is owned can go to another task, where nobody drops it in time.
+            kept: None,
             tie: self.tie.take(),
         }
+    }
+}
+
+/// A call whose deadline is kept: see [`Call::keep_deadline`]. Once this is dropped, nobody keeps it any more.
+#[derive(Debug)]
+#[must_use = "the deadline is kept as long as this lives"]
+pub struct KeptCall<'c, 'a>(&'c mut Call<'a>);
+
+impl<'a> Deref for KeptCall<'_, 'a> {
+    type Target = Call<'a>;
+
+    fn deref(&self) -> &Call<'a> {
+        self.0
+    }
+}
+
+impl DerefMut for KeptCall<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0
+    }
+}
+
+impl Drop for KeptCall<'_, '_> {
+    fn drop(&mut self) {
+        self.0.kept = None;
     }
 }
 
@@ -164,7 +218,7 @@ const _: () = {
     is_send::<OwnedCall>();
     is_send::<Reply>();
     // Both are moved from stage to stage.
-    assert!(size_of::<OwnedCall>() <= 320);
+    assert!(size_of::<OwnedCall>() <= 336);
     assert!(size_of::<Reply>() <= 88);
 };
 

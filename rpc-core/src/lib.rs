@@ -44,7 +44,7 @@ pub mod __private {
 }
 
 pub use self::{
-    call::{Call, CallOptions, Extensions, OwnedCall, Reply},
+    call::{Call, CallOptions, Extensions, KeptCall, OwnedCall, Reply},
     client::Channel,
     context::{Context, Deadline},
     error::{BoxError, BuildError},

@@ -5,6 +5,14 @@ use std::process::Output;
 use rpc::{Server, server::HealthReporter};
 use tokio::process::Command;
 
+/// A server needs a service.
+#[rpc::service(package = "test.v1")]
+trait Nothing {}
+
+struct Nobody;
+
+impl Nothing for Nobody {}
+
 async fn rpcctl(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rpcctl"))
         .args(arguments)
@@ -24,6 +32,7 @@ fn printed(output: &Output) -> (Option<i32>, String) {
 async fn health_says_how_it_is_and_ends_accordingly() {
     let reporter = HealthReporter::new();
     let server = Server::builder()
+        .add_service(NothingServer::new(Nobody))
         .health(reporter.clone())
         .without_signals()
         .build()

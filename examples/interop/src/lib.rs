@@ -1,4 +1,4 @@
-//! gRPC's interoperability tests: what the binaries `interop_server` and `interop_client` share.
+//! gRPC's interoperability tests: what the programs `interop_server` and `interop_client` share.
 //!
 //! The service and the cases are those that every gRPC implementation has; run against another one they show that both
 //! speak the same protocol.

@@ -145,16 +145,17 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     /// Makes a call that is answered by one message.
     async fn call_one(&mut self, body: Body<'_>, codec: MessageCodec<Res>) -> Result<Response<Res>> {
         let (given_up, types) = (self.given_up.clone(), self.types);
+        let mut call = self.call(codec.name(), body);
         let call = pin!(async {
-            let mut reply = self.send(codec.name(), body).await?;
-            let (message, trailers) = match take_whole(&mut reply.body, codec) {
-                Some(message) => (message?, reply.trailers),
+            let mut reply = send(&self.channel, &mut call).await?;
+            let message = match take_whole(&mut reply.body, codec) {
+                Some(message) => message?,
                 None => arriving(&mut reply, codec).await?,
             };
             Ok(Response::from_parts(
                 message,
                 reply.metadata,
-                trailers,
+                reply.trailers,
                 reply.extensions,
             ))
         });
@@ -170,7 +171,8 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     ) -> Result<Response<Streaming<Res>>> {
         let method = self.types.method();
         let given_up = self.given_up.clone();
-        let call = pin!(self.send(codec.name(), body));
+        let mut call = self.call(codec.name(), body);
+        let call = pin!(send(&self.channel, &mut call));
         let received = unless(given_up.clone(), call).await.and_then(|mut reply| {
             let stream = take_stream(&mut reply.body, codec)?;
             Ok((stream, reply))
@@ -190,16 +192,6 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
         ))
     }
 
-    /// Sends a call through the pipeline. The reply comes with the timer of the deadline that was in force.
-    async fn send(&mut self, codec: &'static str, body: Body<'_>) -> Result<Reply> {
-        let mut call = self.call(codec, body);
-        let mut reply = self.channel.pipeline().call(&mut call).await?;
-        if reply.expiry.is_none() && reply.body.is_arriving() {
-            reply.expiry = call.context.deadline().map(Expiry::new).map(Box::new);
-        }
-        Ok(reply)
-    }
-
     fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a> {
         let options = self.channel.options();
         let mut call = Call::new(self.types.method(), codec, body);
@@ -217,8 +209,17 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     }
 }
 
+/// Sends a call through the pipeline. The reply comes with the timer of the deadline that was in force.
+async fn send(channel: &Channel, call: &mut Call<'_>) -> Result<Reply> {
+    let mut reply = channel.pipeline().call(call).await?;
+    if reply.expiry.is_none() && reply.body.is_arriving() {
+        reply.expiry = call.context.deadline().map(Expiry::new).map(Box::new);
+    }
+    Ok(reply)
+}
+
 /// The one message of a reply that is still arriving, and what follows it.
-async fn arriving<T: Send + 'static>(reply: &mut Reply, codec: MessageCodec<T>) -> Result<(T, Metadata)> {
+async fn arriving<T: Send + 'static>(reply: &mut Reply, codec: MessageCodec<T>) -> Result<T> {
     let message = pin!(take_message(&mut reply.body, codec));
     let message = match &mut reply.expiry {
         Some(expiry) => expiry.run(message).await,
@@ -228,8 +229,10 @@ async fn arriving<T: Send + 'static>(reply: &mut Reply, codec: MessageCodec<T>) 
         tie.end();
     }
     let (message, trailers) = message.map_err(|status| status.at_side(Side::Client))?;
-    let own = std::mem::take(&mut reply.trailers);
-    Ok((message, if trailers.is_empty() { own } else { trailers }))
+    if !trailers.is_empty() {
+        reply.trailers = trailers;
+    }
+    Ok(message)
 }
 
 /// Runs a call, unless the caller gives it up.

@@ -34,6 +34,7 @@ pub use self::msgpack::MsgPack;
 pub use self::postcard::Postcard;
 #[cfg(feature = "prost")]
 pub use self::prost::Prost;
+pub(crate) use self::table::Entry;
 pub use self::{
     error::CodecError,
     table::{MessageCodec, MethodTypes},

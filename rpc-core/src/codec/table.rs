@@ -13,43 +13,40 @@ use crate::{
     status::{Side, excerpt, reason},
 };
 
-/// One codec, for one type of message.
-pub struct MessageCodec<T> {
-    name: &'static str,
-    encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
-    encoded_len: fn(&T) -> Option<usize>,
-    decode: fn(Bytes) -> Result<T, CodecError>,
+/// One codec, for one type of message. A pointer: messages carry it along.
+pub struct MessageCodec<T: 'static>(&'static Entry<T>);
+
+/// What a codec does with one type of message.
+pub(crate) struct Entry<T> {
+    pub(crate) name: &'static str,
+    pub(crate) encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
+    pub(crate) encoded_len: fn(&T) -> Option<usize>,
+    pub(crate) decode: fn(Bytes) -> Result<T, CodecError>,
 }
 
 impl<T> MessageCodec<T> {
     /// The entry of codec `C`.
     pub const fn of<C: Encode<T> + Decode<T>>() -> Self {
-        Self {
-            name: <C as Codec>::NAME,
-            encode: <C as Encode<T>>::encode,
-            encoded_len: <C as Encode<T>>::encoded_len,
-            decode: <C as Decode<T>>::decode,
-        }
+        Self(
+            const {
+                &Entry {
+                    name: <C as Codec>::NAME,
+                    encode: <C as Encode<T>>::encode,
+                    encoded_len: <C as Encode<T>>::encoded_len,
+                    decode: <C as Decode<T>>::decode,
+                }
+            },
+        )
     }
 
-    /// An entry made of its parts.
-    pub(crate) const fn from_parts(
-        name: &'static str,
-        encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
-        encoded_len: fn(&T) -> Option<usize>,
-        decode: fn(Bytes) -> Result<T, CodecError>,
-    ) -> Self {
-        Self {
-            name,
-            encode,
-            encoded_len,
-            decode,
-        }
+    /// Of an entry made elsewhere.
+    pub(crate) const fn of_entry(entry: &'static Entry<T>) -> Self {
+        Self(entry)
     }
 
     /// The content-subtype.
     pub const fn name(&self) -> &'static str {
-        self.name
+        self.0.name
     }
 
     /// Appends the encoded message to the buffer.
@@ -59,14 +56,14 @@ impl<T> MessageCodec<T> {
     /// would end other calls too. The buffer is then as it was.
     pub fn encode(&self, value: &T, out: &mut BytesMut) -> Result<(), Status> {
         let before = out.len();
-        let encoded = panic::catch_unwind(AssertUnwindSafe(|| (self.encode)(value, out)))
+        let encoded = panic::catch_unwind(AssertUnwindSafe(|| (self.0.encode)(value, out)))
             .unwrap_or_else(|_| Err(CodecError::new("the message panicked")));
         encoded.map_err(|error| {
             out.truncate(before);
             let text = error.to_string();
             Status::internal(format!(
                 "cannot encode the message as {}: {}",
-                self.name,
+                self.0.name,
                 excerpt(&text)
             ))
             .with_reason(reason::MESSAGE_UNENCODABLE)
@@ -77,7 +74,7 @@ impl<T> MessageCodec<T> {
 
     /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
     pub fn encoded_len(&self, value: &T) -> Option<usize> {
-        (self.encoded_len)(value)
+        (self.0.encoded_len)(value)
     }
 
     /// Reads a message.
@@ -85,11 +82,11 @@ impl<T> MessageCodec<T> {
     /// # Errors
     /// INTERNAL with reason `MESSAGE_MALFORMED`.
     pub fn decode(&self, bytes: Bytes) -> Result<T, Status> {
-        (self.decode)(bytes).map_err(|error| {
+        (self.0.decode)(bytes).map_err(|error| {
             let text = error.to_string();
             Status::internal(format!(
                 "cannot decode the message as {}: {}",
-                self.name,
+                self.0.name,
                 excerpt(&text)
             ))
             .with_reason(reason::MESSAGE_MALFORMED)
@@ -109,7 +106,7 @@ impl<T> Copy for MessageCodec<T> {}
 
 impl<T> fmt::Debug for MessageCodec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MessageCodec").field(&self.name).finish()
+        f.debug_tuple("MessageCodec").field(&self.0.name).finish()
     }
 }
 
@@ -163,7 +160,7 @@ impl<Req, Res> MethodTypes<Req, Res> {
                 .request
                 .iter()
                 // Mostly the very same static: then there is nothing to compare.
-                .position(|codec| std::ptr::eq(codec.name, name) || codec.name == name)
+                .position(|codec| std::ptr::eq(codec.name(), name) || codec.name() == name)
                 .ok_or_else(|| {
                     let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
                     Status::unimplemented(format!(

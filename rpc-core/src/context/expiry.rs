@@ -73,6 +73,17 @@ pub fn until<T, F: Future<Output = Result<T, Status>>>(deadline: Option<Deadline
     }
 }
 
+/// The same as [`until`] for who has looked at the clock already, and found that the deadline is ahead.
+pub fn until_ahead<T, F: Future<Output = Result<T, Status>>>(deadline: Deadline, future: F) -> Until<F> {
+    Until {
+        future,
+        deadline: Some(deadline),
+        timer: None,
+        is_late: false,
+        expired: false,
+    }
+}
+
 pin_project! {
     /// A future that a deadline bounds: see [`until`].
     #[derive(Debug)]

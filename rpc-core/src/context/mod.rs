@@ -25,7 +25,7 @@ pub use self::{
     caller::Caller,
     cancel::Cancellation,
     deadline::Deadline,
-    expiry::{Expiry, Until, until},
+    expiry::{Expiry, Until, until, until_ahead},
     lane::{InvalidLane, Lane},
     scope::{Scoped, spawn},
     trace::TraceContext,
@@ -82,6 +82,10 @@ impl Context {
     pub fn with_deadline(mut self, deadline: impl Into<Option<Deadline>>) -> Self {
         self.deadline = deadline.into();
         self
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
     }
 
     /// Brings the deadline forward, if `deadline` is earlier.

@@ -3,7 +3,7 @@
 use super::Carries;
 #[cfg(any(feature = "json", feature = "msgpack"))]
 use super::DEFAULT_CODECS;
-use crate::codec::MessageCodec;
+use crate::codec::{Entry, MessageCodec};
 
 /// The request of a method without arguments: a message without fields in every codec.
 ///
@@ -43,11 +43,15 @@ impl prost::Message for Empty {
 
 /// The table's entry for `()`, which goes over the wire as [`Empty`] does.
 pub const fn unit_codec<C: Carries<Empty>>() -> MessageCodec<()> {
-    MessageCodec::from_parts(
-        C::NAME,
-        |(), out| C::encode(&Empty {}, out),
-        |()| C::encoded_len(&Empty {}),
-        |bytes| C::decode(bytes).map(|Empty {}| ()),
+    MessageCodec::of_entry(
+        const {
+            &Entry {
+                name: C::NAME,
+                encode: |(), out| C::encode(&Empty {}, out),
+                encoded_len: |()| C::encoded_len(&Empty {}),
+                decode: |bytes| C::decode(bytes).map(|Empty {}| ()),
+            }
+        },
     )
 }
 

@@ -61,6 +61,17 @@ impl Dispatch {
         }
     }
 
+    /// The same as [`resolve`](Self::resolve) for a caller in this process.
+    pub(crate) fn resolve_method(&self, method: &Method) -> Resolved {
+        match self.router.slot_of(method) {
+            Some(slot) => Resolved {
+                method: method.clone(),
+                slot: Some(slot),
+            },
+            None => self.resolve(method.path()),
+        }
+    }
+
     /// Answers a call. Its failure is as the caller shall see it.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub struct Slot {
 pub struct Router {
     services: Vec<Arc<dyn Service>>,
     paths: FxHashMap<&'static str, Slot>,
+    /// By the address of the descriptor: a caller in this process mostly has the very same one.
+    descriptors: FxHashMap<usize, Slot>,
 }
 
 impl Router {
@@ -55,13 +57,12 @@ impl Router {
         }
         let index = self.services.len() as u32;
         for (method, number) in descriptor.methods().iter().zip(0..) {
-            self.paths.insert(
-                method.path(),
-                Slot {
-                    service: index,
-                    method: number,
-                },
-            );
+            let slot = Slot {
+                service: index,
+                method: number,
+            };
+            self.paths.insert(method.path(), slot);
+            self.descriptors.insert(std::ptr::from_ref(method).addr(), slot);
         }
         self.services.push(service);
         Ok(())
@@ -77,6 +78,14 @@ impl Router {
         let slot = *self.paths.get(path)?;
         let methods = self.services[slot.service as usize].descriptor().methods();
         Some((Method::Static(&methods[slot.method as usize]), slot))
+    }
+
+    /// The slot of a method whose descriptor is ours.
+    pub(super) fn slot_of(&self, method: &Method) -> Option<Slot> {
+        match method {
+            Method::Static(method) => self.descriptors.get(&std::ptr::from_ref(*method).addr()).copied(),
+            Method::Shared(_) => None,
+        }
     }
 
     /// True if the slot was found here, and not by another router that the call came through.

@@ -49,7 +49,7 @@ impl LocalTransport {
 impl Stage for LocalTransport {
     /// What the server does not take of the call, because it refuses it, stays there for another attempt.
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let deadline = call.context.deadline();
+        let deadline = call.own_deadline();
         // What a user writes into the metadata wins, as it does where the context travels as metadata.
         let context = call
             .context
@@ -59,7 +59,8 @@ impl Stage for LocalTransport {
         let body = std::mem::replace(&mut call.body, Body::Empty);
         let mut arrived = self
             .dispatch
-            .accept(call.method.path(), call.codec.clone(), context, body);
+            .resolve_method(&call.method)
+            .call(call.codec.clone(), context, body);
         arrived.metadata = std::mem::take(&mut call.metadata);
         let tie = arrived
             .body
@@ -73,7 +74,9 @@ impl Stage for LocalTransport {
             let answer = async { answer.await.map_err(|status| status.at_side(Side::Server)) };
             match &tie {
                 Some(tie) => until(deadline, Box::pin(tie.run(answer))).await,
-                None => until(deadline, answer).await,
+                None if deadline.is_none() => answer.await,
+                // Boxed, as the rare case: a client's pipeline keeps the deadline itself.
+                None => Box::pin(until(deadline, answer)).await,
             }
         };
         call.metadata = arrived.metadata;

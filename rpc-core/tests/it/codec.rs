@@ -47,7 +47,7 @@ fn article() -> impl Strategy<Value = Article> {
         })
 }
 
-fn encoded<C: Encode<T> + Decode<T>, T>(value: &T) -> Bytes {
+fn encoded<C: Encode<T> + Decode<T>, T: 'static>(value: &T) -> Bytes {
     let mut out = BytesMut::new();
     MessageCodec::of::<C>()
         .encode(value, &mut out)
@@ -55,7 +55,7 @@ fn encoded<C: Encode<T> + Decode<T>, T>(value: &T) -> Bytes {
     out.freeze()
 }
 
-fn decoded<C: Encode<T> + Decode<T>, T>(bytes: impl Into<Bytes>) -> Result<T> {
+fn decoded<C: Encode<T> + Decode<T>, T: 'static>(bytes: impl Into<Bytes>) -> Result<T> {
     MessageCodec::of::<C>().decode(bytes.into())
 }
 

@@ -3,9 +3,13 @@
 use std::{future::pending, time::Duration};
 
 use rpc_core::{
-    Channel, Code, Context, Deadline, Request, Response, Result, Status, Streaming, client,
+    Body, Call, Channel, Code, Context, Deadline, Request, Response, Result, Stage, Status, Streaming,
+    client,
+    codec::{MessageCodec, MsgPack},
     context::{Expiry, until},
+    message::Typed,
     status::reason,
+    transport::LocalTransport,
 };
 use tokio::time::Instant;
 
@@ -116,6 +120,17 @@ async fn one_that_passed_already_is_not_sent() {
     let request = Request::new(1).with_timeout(Duration::ZERO);
     let status = client::unary(&channel, &ONE, request).await.expect_err("late");
     assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_nobody_keeps_any_more_is_kept_in_process() {
+    let transport = LocalTransport::new(Numbers::new().on_one(|_| pending()).dispatch());
+    let mut message = Typed::new(1_u32, MessageCodec::of::<MsgPack>());
+    let mut call = Call::new(ONE.method(), "msgpack", Body::Value(&mut message));
+    drop(call.keep_deadline(Deadline::after(SECOND)));
+    let start = Instant::now();
+    let status = transport.call(&mut call).await.expect_err("late");
+    assert_passed(&status, start);
 }
 
 #[tokio::test(start_paused = true)]

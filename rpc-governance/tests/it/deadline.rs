@@ -41,7 +41,7 @@ struct Seen(Arc<Mutex<Option<Duration>>>);
 impl Stage for Seen {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
         *self.0.lock().unwrap() = call.context.deadline().map(Deadline::remaining);
-        Ok(Reply::new(Body::Empty))
+        Ok(Reply::new(Body::Incoming(Box::new(Flood))))
     }
 }
 

@@ -34,13 +34,13 @@ fn build(workspace: &Workspace) -> Result {
 }
 
 fn our_server(workspace: &Workspace) -> Command {
-    let mut command = Command::new(workspace.program("interop_server"));
+    let mut command = Command::new(workspace.program("examples/interop_server"));
     command.args(["--listen", "127.0.0.1:0"]);
     command
 }
 
 fn our_client(workspace: &Workspace, server: &Server, case: &str) -> Command {
-    let mut command = Command::new(workspace.program("interop_client"));
+    let mut command = Command::new(workspace.program("examples/interop_client"));
     command.args(["--server", server.address(), "--case", case]);
     command
 }

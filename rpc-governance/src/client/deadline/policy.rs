@@ -32,17 +32,22 @@ impl DeadlinePolicy {
         self
     }
 
-    /// The deadline of a call.
-    pub(super) fn effective(&self, call: &Call<'_>) -> Option<Deadline> {
+    /// The deadline of a call, and whether it has passed already.
+    pub(super) fn effective(&self, call: &Call<'_>) -> Option<(Deadline, bool)> {
         let asked = call.context.deadline();
         let method = call
             .method
             .default_timeout()
             .filter(|_| self.method_timeouts)
             .map(Deadline::after);
-        let deadline = Deadline::earlier(asked, method);
-        let unary = call.method.shape() == Shape::Unary;
-        deadline.or_else(|| self.unary_default.filter(|_| unary).map(Deadline::after))
+        if let Some(deadline) = Deadline::earlier(asked, method) {
+            return Some((deadline, deadline.has_passed()));
+        }
+        // What was just made needs no second look at the clock.
+        let timeout = self
+            .unary_default
+            .filter(|_| call.method.shape() == Shape::Unary)?;
+        Some((Deadline::after(timeout), timeout.is_zero()))
     }
 }
 

@@ -1,13 +1,13 @@
 //! The deadline as a stage, and as a tower service.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
 use rpc_core::{
     BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status,
-    context::{Expiry, until},
+    context::{Expiry, Until, until_ahead},
     status::Side,
 };
 use tower_service::Service;
@@ -26,20 +26,30 @@ impl<S> Deadlined<S> {
         Self { inner, policy }
     }
 
-    /// Settles the deadline of a call and tells the layers below.
-    fn settle(&self, call: &mut Call<'_>) -> Option<Deadline> {
-        let deadline = self.policy.effective(call)?;
-        call.context = std::mem::take(&mut call.context).with_deadline(deadline);
-        Some(deadline)
+    /// Settles the deadline of a call.
+    ///
+    /// # Errors
+    /// If it has passed.
+    fn settle(&self, call: &Call<'_>) -> Result<Option<Deadline>, Status> {
+        let Some((deadline, is_late)) = self.policy.effective(call) else {
+            return Ok(None);
+        };
+        if is_late {
+            // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
+            return Err(ours(Expiry::status()).not_processed().with_retryable(false));
+        }
+        Ok(Some(deadline))
     }
 }
 
 impl<S: Stage> Stage for Deadlined<S> {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let Some(deadline) = self.settle(call) else {
+        let Some(deadline) = self.settle(call)? else {
             return self.inner.call(call).await;
         };
-        bounded(deadline, self.inner.call(call)).await
+        let mut call = call.keep_deadline(deadline);
+        let answer = pin!(until_ahead(deadline, self.inner.call(&mut call)));
+        bounded(deadline, answer).await
     }
 }
 
@@ -60,27 +70,33 @@ where
     }
 
     fn call(&mut self, mut call: OwnedCall) -> Self::Future {
-        let deadline = self.settle(&mut call);
+        let deadline = match self.settle(&call) {
+            Ok(deadline) => deadline,
+            Err(status) => return Box::pin(std::future::ready(Err(status))),
+        };
+        if let Some(deadline) = deadline {
+            call.context = std::mem::take(&mut call.context).with_deadline(deadline);
+        }
         // Boxed, so that the compiler can tell that it is `Send` without knowing what the call borrows.
         let answer: BoxFuture<'static, Result<Reply, S::Error>> = Box::pin(self.inner.call(call));
         let answer = async move { answer.await.map_err(|error| Status::from_error(error.into())) };
         match deadline {
-            Some(deadline) => Box::pin(bounded(deadline, answer)),
+            Some(deadline) => Box::pin(async move {
+                let answer = pin!(until_ahead(deadline, answer));
+                bounded(deadline, answer).await
+            }),
             None => Box::pin(answer),
         }
     }
 }
 
 /// Runs to the deadline. What is left of it bounds the rest of a reply that is yet to arrive.
+///
+/// The future is lent, because an `async fn` that moves its argument on holds it twice.
 async fn bounded(
     deadline: Deadline,
-    answer: impl Future<Output = Result<Reply, Status>>,
+    mut answer: Pin<&mut Until<impl Future<Output = Result<Reply, Status>>>>,
 ) -> Result<Reply, Status> {
-    let mut answer = pin!(until(Some(deadline), answer));
-    if answer.is_late() {
-        // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
-        return Err(ours(Expiry::status()).not_processed().with_retryable(false));
-    }
     match answer.as_mut().await {
         Ok(mut reply) => {
             if reply.body.is_arriving() {

@@ -4,6 +4,7 @@
 //! message, so a few bytes that stand for gigabytes cost what the limit allows and no more.
 
 #[cfg(any(feature = "gzip", feature = "zstd"))]
+#[cfg(feature = "gzip")]
 mod bounded;
 #[cfg(feature = "gzip")]
 mod gzip;

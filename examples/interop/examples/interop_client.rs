@@ -1,7 +1,7 @@
 //! Runs cases against a server.
 //!
 //! ```text
-//! cargo run -p interop --bin interop_client -- --server 127.0.0.1:10000 --case all
+//! cargo run --example interop_client -- --server 127.0.0.1:10000 --case all
 //! ```
 
 use std::{process::ExitCode, time::Duration};

@@ -1,7 +1,7 @@
 //! The test service on a port, until SIGTERM.
 //!
 //! ```text
-//! cargo run -p interop --bin interop_server -- --listen 127.0.0.1:10000
+//! cargo run --example interop_server -- --listen 127.0.0.1:10000
 //! ```
 
 use interop::{flags::Flags, service::Implementation, testing::TestServiceServer};
