@@ -24,7 +24,7 @@ pub(crate) use self::head::HeadTemplate;
 use self::{
     outbound::Loan,
     pump::Pump,
-    reply::{NoMessages, ReplySource, ReplyStream, blamed, collect, miscounted},
+    reply::{NoMessages, ReplySource, ReplyStream, blamed, collect, miscounted, overdue},
     response::Answer,
 };
 use super::{
@@ -121,7 +121,8 @@ pub(crate) async fn attempt(
         Ok(response) => response,
         Err(error) => {
             let left = connection.writes.get() != writes;
-            let failed = failed(&error, left, pump, connection);
+            let mut failed = failed(&error, left, pump, connection);
+            failed.status = overdue(failed.status, call.context.deadline());
             let replayable = match loan {
                 _ if failed.again == Again::No => false,
                 None => true,
@@ -137,7 +138,8 @@ pub(crate) async fn attempt(
         }
     };
     let streams = call.method.shape().streams_responses();
-    let reply = receive(response, &call.codec, streams, config, compression, slot, pump).await;
+    let source = |stream| ReplySource::new(stream, config.max_metadata_bytes, call.context.deadline(), slot);
+    let reply = receive(response, &call.codec, streams, config, compression, source, pump).await;
     reply.map_err(|status| Failed::from(connection.explain(blamed(status))))
 }
 
@@ -171,12 +173,12 @@ async fn receive(
     streams: bool,
     config: &ClientConfig,
     sent: Option<Compression>,
-    slot: Slot,
+    source: impl FnOnce(h2::RecvStream) -> ReplySource,
     pump: Pump,
 ) -> Result<Reply, Status> {
     let (parts, stream) = response.into_parts();
     let ended = stream.is_end_stream();
-    let source = ReplySource::new(stream, config.max_metadata_bytes, slot);
+    let source = source(stream);
     let connection = Arc::clone(source.connection());
     let head = Response::from_parts(parts, ());
     if let Some(sent) = sent.filter(|sent| response::refuses(&head, *sent)) {

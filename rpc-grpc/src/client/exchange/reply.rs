@@ -8,7 +8,8 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use rpc_core::{
-    Metadata, Status,
+    Code, Deadline, Metadata, Status,
+    context::Expiry,
     message::Incoming,
     status::{Side, reason},
 };
@@ -29,15 +30,22 @@ pub(crate) struct ReplySource {
     source: H2Source,
     pump: Option<RunningPump>,
     metadata_limit_bytes: usize,
+    deadline: Option<Deadline>,
     slot: Slot,
 }
 
 impl ReplySource {
-    pub(crate) fn new(stream: h2::RecvStream, metadata_limit_bytes: usize, slot: Slot) -> Self {
+    pub(crate) fn new(
+        stream: h2::RecvStream,
+        metadata_limit_bytes: usize,
+        deadline: Option<Deadline>,
+        slot: Slot,
+    ) -> Self {
         Self {
             source: H2Source::new(stream, Perspective::Client),
             pump: None,
             metadata_limit_bytes,
+            deadline,
             slot,
         }
     }
@@ -51,7 +59,7 @@ impl ReplySource {
         let ours = status.reason() == Some(reason::CALLER_GONE);
         match &self.pump {
             Some(pump) if ours => pump.take_failure().unwrap_or(status),
-            _ => status,
+            _ => overdue(status, self.deadline),
         }
     }
 }
@@ -163,6 +171,16 @@ impl Incoming for NoMessages {
     fn detach(&mut self) -> Box<dyn Incoming> {
         Box::new(Self(std::mem::take(&mut self.0)))
     }
+}
+
+/// A server that keeps the deadline, too, may reset the stream before our own timer fires, which is never early and can be
+/// late. That is the deadline, and no cancellation.
+pub(super) fn overdue(status: Status, deadline: Option<Deadline>) -> Status {
+    let cancelled = status.code() == Code::Cancelled && status.reason() == Some(reason::STREAM_RESET);
+    if cancelled && deadline.is_some_and(Deadline::has_passed) {
+        return Expiry::status().at_side(Side::Server).with_source(status);
+    }
+    status
 }
 
 /// Says whose side it was that an answer could not be read: ours for what is beyond our limits, else the server's.

@@ -278,6 +278,46 @@ async fn resets_are_told_apart() {
     }
 }
 
+/// A server keeps the deadline, too, and may be quicker to say so than our timer, which is never early.
+#[tokio::test(start_paused = true)]
+async fn a_cancelling_reset_after_the_deadline_is_the_deadline() {
+    const TIMEOUT: Duration = Duration::from_millis(100);
+    for (after, code) in [(TIMEOUT, Code::DeadlineExceeded), (TIMEOUT / 2, Code::Cancelled)] {
+        let (_net, link) = served(
+            |_| (),
+            move |mut exchange| async move {
+                tokio::time::sleep(after).await;
+                exchange.respond.send_reset(h2::Reason::CANCEL);
+            },
+        );
+        let mut call = call(&UNARY, "x");
+        call.context = call.context.with_deadline(Deadline::after(TIMEOUT));
+        let status = link.call(&mut call).await.unwrap_err();
+        assert_eq!(status.code(), code, "{after:?}");
+        assert_eq!(status.place().side(), Some(Side::Server));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_in_the_middle_of_an_answer() {
+    const TIMEOUT: Duration = Duration::from_millis(100);
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+            stream.send_data(framed(b"one").into(), false).unwrap();
+            tokio::time::sleep(TIMEOUT).await;
+            stream.send_reset(h2::Reason::CANCEL);
+        },
+    );
+    let mut call = call(&WATCH, "x");
+    call.context = call.context.with_deadline(Deadline::after(TIMEOUT));
+    let mut replies = replies_of(link.call(&mut call).await.unwrap());
+    assert_eq!(next(&mut replies).await.unwrap().unwrap(), "one");
+    let status = next(&mut replies).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
 #[tokio::test(start_paused = true)]
 async fn informational_heads_are_skipped() {
     let (_net, link) = served(
