@@ -85,10 +85,10 @@ pub mod server;
 
 pub use rpc_codegen::{ServiceError, service};
 pub use rpc_core::{
-    BoxError, BoxFuture, BuildError, Call, CallOptions, Channel, Code, Context, Deadline, Extensions,
-    Metadata, Method, MethodDescriptor, OwnedCall, Reply, Request, Response, Result, ServiceDescriptor,
-    Shape, Stage, Status, Streaming, blocking, call, codec, context, error, executor, message, metadata,
-    method, net, stage, status, transport,
+    BoxError, BoxFuture, BuildError, Call, CallFuture, CallOptions, Channel, Code, Context, Deadline,
+    Extensions, Metadata, Method, MethodDescriptor, OwnedCall, Reply, Request, Response, Result,
+    ServiceDescriptor, Shape, Stage, Status, Streaming, blocking, call, codec, context, error, executor,
+    message, metadata, method, net, stage, status, transport,
 };
 pub use rpc_governance as governance;
 #[cfg(feature = "grpc")]

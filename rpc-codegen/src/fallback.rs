@@ -144,7 +144,7 @@ fn types(service: &Service, item: &ItemTrait) -> TokenStream {
                 &'a self,
                 _: usize,
                 _: &'a mut #krate::Call<'_>,
-            ) -> #krate::BoxFuture<'a, ::core::result::Result<#krate::Reply, #krate::Status>> {
+            ) -> #krate::CallFuture<'a> {
                 ::core::unimplemented!()
             }
         }

@@ -10,7 +10,11 @@ use std::{
 };
 
 use crate::{
-    Body, Context, Deadline, Metadata, Method, context::Expiry, message::Tie, net::Address, server::Slot,
+    Body, Context, Deadline, Metadata, Method,
+    context::Expiry,
+    message::{Place, Tie},
+    net::Address,
+    server::Slot,
 };
 
 /// One call, on either side of the wire.
@@ -36,6 +40,8 @@ pub struct Call<'a> {
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
     pub(crate) slot: Option<Slot>,
+    /// In process: where the caller wants its answer.
+    pub(crate) place: Option<Place<'a>>,
     /// The deadline at which somebody above drops whatever answers this.
     pub(crate) kept: Option<Deadline>,
     /// In process: ties the request stream to the call.
@@ -57,6 +63,7 @@ impl<'a> Call<'a> {
             options: CallOptions::default(),
             extensions: Extensions::new(),
             slot: None,
+            place: None,
             kept: None,
             tie: None,
         }
@@ -90,6 +97,8 @@ impl<'a> Call<'a> {
             options: self.options.clone(),
             extensions: std::mem::take(&mut self.extensions),
             slot: self.slot,
+            // It belongs to the caller's future, which what is owned may outlive.
+            place: None,
             // What is owned can go to another task, where nobody drops it in time.
             kept: None,
             tie: self.tie.take(),
@@ -218,7 +227,7 @@ const _: () = {
     is_send::<OwnedCall>();
     is_send::<Reply>();
     // Both are moved from stage to stage.
-    assert!(size_of::<OwnedCall>() <= 336);
+    assert!(size_of::<OwnedCall>() <= 352);
     assert!(size_of::<Reply>() <= 88);
 };
 

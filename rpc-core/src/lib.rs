@@ -27,6 +27,7 @@ pub mod codec;
 pub mod context;
 pub mod error;
 pub mod executor;
+mod future;
 pub mod message;
 pub mod metadata;
 pub mod method;
@@ -48,6 +49,7 @@ pub use self::{
     client::Channel,
     context::{Context, Deadline},
     error::{BoxError, BuildError},
+    future::{Awaited, CallFuture},
     message::{Body, Request, Response, Streaming},
     metadata::Metadata,
     method::{Method, MethodDescriptor, ServiceDescriptor, Shape},

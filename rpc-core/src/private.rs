@@ -42,13 +42,13 @@ pub use self::{
     parameter::{Field, text_field},
     signature::{Signature, signature},
 };
-use crate::{BoxFuture, Call, Reply, Status, status::reason};
+use crate::{Call, CallFuture, Status, status::reason};
 
 /// What a server answers to a method index that its descriptor does not have.
-pub fn no_such_method<'a>(call: &Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+pub fn no_such_method<'a>(call: &Call<'_>) -> CallFuture<'a> {
     let text = format!("the service has no method `{}`", call.method.name());
     let status = Status::unimplemented(text)
         .with_reason(reason::METHOD_UNKNOWN)
         .with_domain(reason::DOMAIN);
-    Box::pin(std::future::ready(Err(status.not_processed())))
+    CallFuture::ready(Err(status.not_processed()))
 }

@@ -1,5 +1,6 @@
 //! The places where users put their own layers.
 
+use futures_util::future::Either;
 use rpc_core::{
     Call, Reply, Result, Stage,
     stage::{SharedStage, UserLayer},
@@ -41,10 +42,10 @@ pub(super) enum Slot<S> {
 }
 
 impl<S: Stage> Stage for Slot<S> {
-    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+    fn call(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply>> + Send {
         match self {
-            Self::Empty(inner) => inner.call(call).await,
-            Self::Filled(stage) => stage.call(call).await,
+            Self::Empty(inner) => Either::Left(inner.call(call)),
+            Self::Filled(stage) => Either::Right(stage.call(call)),
         }
     }
 }

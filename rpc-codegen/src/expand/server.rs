@@ -73,7 +73,7 @@ pub(super) fn impls(service: &Service) -> TokenStream {
                 &'a self,
                 method: usize,
                 call: &'a mut #krate::Call<'_>,
-            ) -> #krate::BoxFuture<'a, ::core::result::Result<#krate::Reply, #krate::Status>> {
+            ) -> #krate::CallFuture<'a> {
                 match method {
                     #(#arms)*
                     _ => #krate::__private::no_such_method(call),

@@ -1,18 +1,15 @@
 //! The four shapes of a call, from the caller's side.
 
-use std::{
-    pin::{Pin, pin},
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Body, BoxFuture, Call, Channel, Context, Deadline, Extensions, Metadata, Method, Reply, Request,
-    Response, Result, Stage, Status, Streaming,
+    Response, Result, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
     context::{Expiry, child_of_current, given_up},
-    message::{Received, Role, Typed, take_message, take_stream, take_whole},
+    message::{Place, Received, Role, Typed, take_message, take_stream, take_whole},
     status::Side,
 };
 
@@ -21,7 +18,7 @@ pub fn unary<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
     request: Request<Req>,
-) -> impl Future<Output = Result<Response<Res>>> + Send + use<Req, Res>
+) -> impl Future<Output = Result<Response<Res>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -30,7 +27,10 @@ where
     async move {
         let (request, response) = start.codecs()?;
         let mut value = Typed::new(message, request);
-        start.call_one(Body::Value(&mut value), response).await
+        let mut place = None::<Res>;
+        let mut call = start.call(response.name(), Body::Value(&mut value));
+        call.place = Some(Place::new(&mut place));
+        call_one(channel, &mut call, response, start.given_up).await
     }
 }
 
@@ -39,7 +39,7 @@ pub fn client_streaming<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
     request: Request<Streaming<Req>>,
-) -> impl Future<Output = Result<Response<Res>>> + Send + use<Req, Res>
+) -> impl Future<Output = Result<Response<Res>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -47,9 +47,10 @@ where
     let (stream, mut start) = Start::streaming(channel, types, request);
     async move {
         let (request, response) = start.codecs()?;
-        start
-            .call_one(Body::Outgoing(stream.into_outgoing(request)), response)
-            .await
+        let mut place = None::<Res>;
+        let mut call = start.call(response.name(), Body::Outgoing(stream.into_outgoing(request)));
+        call.place = Some(Place::new(&mut place));
+        call_one(channel, &mut call, response, start.given_up).await
     }
 }
 
@@ -58,7 +59,7 @@ pub fn server_streaming<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
     request: Request<Req>,
-) -> impl Future<Output = Result<Response<Streaming<Res>>>> + Send + use<Req, Res>
+) -> impl Future<Output = Result<Response<Streaming<Res>>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -76,7 +77,7 @@ pub fn bidi<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
     request: Request<Streaming<Req>>,
-) -> impl Future<Output = Result<Response<Streaming<Res>>>> + Send + use<Req, Res>
+) -> impl Future<Output = Result<Response<Streaming<Res>>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -91,8 +92,8 @@ where
 }
 
 /// What is settled when a stub is called, before anything is polled.
-struct Start<Req: 'static, Res: 'static> {
-    channel: Channel,
+struct Start<'c, Req: 'static, Res: 'static> {
+    channel: &'c Channel,
     types: &'static MethodTypes<Req, Res>,
     context: Context,
     /// Gives the call up, if the caller gave it a context that somebody else holds as well. The current context needs no
@@ -104,15 +105,15 @@ struct Start<Req: 'static, Res: 'static> {
     wait_for_ready: Option<bool>,
 }
 
-impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
-    fn new<M>(channel: &Channel, types: &'static MethodTypes<Req, Res>, request: Request<M>) -> (M, Self) {
+impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
+    fn new<M>(channel: &'c Channel, types: &'static MethodTypes<Req, Res>, request: Request<M>) -> (M, Self) {
         let (message, parts) = request.into_parts();
         let (context, given_up) = match parts.context {
             Some(context) => (context.child(), context.cancellation().token_if_made().cloned()),
             None => (child_of_current(), None),
         };
         let start = Self {
-            channel: channel.clone(),
+            channel,
             types,
             context,
             given_up,
@@ -125,7 +126,7 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     }
 
     fn streaming(
-        channel: &Channel,
+        channel: &'c Channel,
         types: &'static MethodTypes<Req, Res>,
         request: Request<Streaming<Req>>,
     ) -> (Streaming<Req>, Self) {
@@ -142,27 +143,6 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
         codecs.map_err(Status::received)
     }
 
-    /// Makes a call that is answered by one message.
-    async fn call_one(&mut self, body: Body<'_>, codec: MessageCodec<Res>) -> Result<Response<Res>> {
-        let (given_up, types) = (self.given_up.clone(), self.types);
-        let mut call = self.call(codec.name(), body);
-        let call = pin!(async {
-            let mut reply = send(&self.channel, &mut call).await?;
-            let message = match take_whole(&mut reply.body, codec) {
-                Some(message) => message?,
-                None => arriving(&mut reply, codec).await?,
-            };
-            Ok(Response::from_parts(
-                message,
-                reply.metadata,
-                reply.trailers,
-                reply.extensions,
-            ))
-        });
-        let result = unless(given_up, call).await;
-        result.map_err(|status| failed(status, &types.method()))
-    }
-
     /// Makes a call that is answered by a stream.
     async fn call_many(
         &mut self,
@@ -170,10 +150,13 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
         codec: MessageCodec<Res>,
     ) -> Result<Response<Streaming<Res>>> {
         let method = self.types.method();
-        let given_up = self.given_up.clone();
+        let (given_up, channel) = (self.given_up.take(), self.channel);
         let mut call = self.call(codec.name(), body);
-        let call = pin!(send(&self.channel, &mut call));
-        let received = unless(given_up.clone(), call).await.and_then(|mut reply| {
+        let reply = match given_up.clone() {
+            None => send(channel, &mut call).await,
+            Some(token) => unless(token, send(channel, &mut call)).await,
+        };
+        let received = reply.and_then(|mut reply| {
             let stream = take_stream(&mut reply.body, codec)?;
             Ok((stream, reply))
         });
@@ -209,13 +192,58 @@ impl<Req: Send + 'static, Res: Send + 'static> Start<Req, Res> {
     }
 }
 
-/// Sends a call through the pipeline. The reply comes with the timer of the deadline that was in force.
+/// Sends a call that is answered by a stream, which is bounded as the call was.
 async fn send(channel: &Channel, call: &mut Call<'_>) -> Result<Reply> {
-    let mut reply = channel.pipeline().call(call).await?;
-    if reply.expiry.is_none() && reply.body.is_arriving() {
-        reply.expiry = call.context.deadline().map(Expiry::new).map(Box::new);
+    let mut reply = channel.pipeline().call_boxed(call).await?;
+    if reply.body.is_arriving() {
+        expire(&mut reply, call);
     }
     Ok(reply)
+}
+
+/// A reply that is still arriving comes with the timer of the deadline that was in force.
+fn expire(reply: &mut Reply, call: &Call<'_>) {
+    if reply.expiry.is_none() {
+        reply.expiry = call.context.deadline().map(Expiry::new).map(Box::new);
+    }
+}
+
+/// Makes a call that is answered by one message.
+async fn call_one<T: Send + 'static>(
+    channel: &Channel,
+    call: &mut Call<'_>,
+    codec: MessageCodec<T>,
+    given_up: Option<CancellationToken>,
+) -> Result<Response<T>> {
+    let result = match given_up {
+        None => receive(channel, call, codec).await,
+        Some(token) => unless(token, receive(channel, call, codec)).await,
+    };
+    result.map_err(|status| failed(status, &call.method))
+}
+
+/// Sends a call, and reads the one message that answers it.
+async fn receive<T: Send + 'static>(
+    channel: &Channel,
+    call: &mut Call<'_>,
+    codec: MessageCodec<T>,
+) -> Result<Response<T>> {
+    let mut reply = channel.pipeline().call_boxed(call).await?;
+    let message = if matches!(reply.body, Body::Placed) {
+        let placed = call.place.take().and_then(Place::take);
+        placed.ok_or_else(|| Status::internal("the message is not where the reply says that it is"))?
+    } else if let Some(message) = take_whole(&mut reply.body, codec) {
+        message?
+    } else {
+        expire(&mut reply, call);
+        arriving(&mut reply, codec).await?
+    };
+    Ok(Response::from_parts(
+        message,
+        reply.metadata,
+        reply.trailers,
+        reply.extensions,
+    ))
 }
 
 /// The one message of a reply that is still arriving, and what follows it.
@@ -235,14 +263,8 @@ async fn arriving<T: Send + 'static>(reply: &mut Reply, codec: MessageCodec<T>) 
     Ok(message)
 }
 
-/// Runs a call, unless the caller gives it up.
-async fn unless<T>(
-    token: Option<CancellationToken>,
-    call: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
-) -> Result<T> {
-    let Some(token) = token else {
-        return call.await;
-    };
+/// Runs a call, unless the caller gives it up. Boxed, as the rare case: the way of other calls does not carry it along.
+async fn unless<T>(token: CancellationToken, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
     let answer: BoxFuture<'_, Option<Result<T>>> = Box::pin(token.run_until_cancelled(call));
     answer.await.unwrap_or_else(|| Err(given_up()))
 }

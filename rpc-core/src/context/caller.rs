@@ -1,5 +1,7 @@
 //! Who calls, as far as the connection says.
 
+use std::{ops::Deref, sync::Arc};
+
 use crate::net::Address;
 
 /// The two ends of the connection that a call came over, and the protocol spoken on it.
@@ -40,5 +42,23 @@ impl Caller {
     /// `grpc`, `framed` or `local`.
     pub fn protocol(&self) -> &'static str {
         self.protocol
+    }
+}
+
+/// A caller that many contexts share.
+#[derive(Debug, Clone)]
+pub(super) enum SharedCaller {
+    Counted(Arc<Caller>),
+    Static(&'static Caller),
+}
+
+impl Deref for SharedCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        match self {
+            Self::Counted(caller) => caller,
+            Self::Static(caller) => caller,
+        }
     }
 }

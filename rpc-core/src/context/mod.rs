@@ -20,6 +20,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use self::caller::SharedCaller;
 pub use self::{
     baggage::{Baggage, InvalidBaggage},
     caller::Caller,
@@ -50,7 +51,7 @@ pub(crate) use self::{
 pub struct Context {
     deadline: Option<Deadline>,
     carried: Option<Arc<Carried>>,
-    caller: Option<Arc<Caller>>,
+    caller: Option<SharedCaller>,
     cancellation: Cancellation,
 }
 
@@ -144,7 +145,13 @@ impl Context {
 
     /// Sets who calls. Transports share one per connection.
     pub fn with_caller(mut self, caller: impl Into<Option<Arc<Caller>>>) -> Self {
-        self.caller = caller.into();
+        self.caller = caller.into().map(SharedCaller::Counted);
+        self
+    }
+
+    /// The same for a caller that is there as long as the program: it needs no counting.
+    pub(crate) fn with_static_caller(mut self, caller: &'static Caller) -> Self {
+        self.caller = Some(SharedCaller::Static(caller));
         self
     }
 

@@ -24,6 +24,8 @@ pub enum Body<'a> {
     Value(&'a mut dyn Value),
     /// One message, owned.
     Boxed(Box<dyn Value>),
+    /// One message, in the place that the caller lent for it: in process, and only in a reply.
+    Placed,
     /// One message, encoded already.
     Encoded(Encoded),
     /// Messages to send.
@@ -46,6 +48,7 @@ impl Body<'_> {
     pub fn take_owned(&mut self) -> Body<'static> {
         match std::mem::replace(self, Body::Empty) {
             Body::Empty => Body::Empty,
+            Body::Placed => Body::Placed,
             Body::Value(value) => value.take().map_or(Body::Empty, Body::Boxed),
             Body::Boxed(value) => Body::Boxed(value),
             Body::Encoded(encoded) => Body::Encoded(encoded),
@@ -62,6 +65,7 @@ impl fmt::Debug for Body<'_> {
             Self::Empty => "Empty",
             Self::Value(_) => "Value",
             Self::Boxed(_) => "Boxed",
+            Self::Placed => "Placed",
             Self::Encoded(_) => "Encoded",
             Self::Outgoing(_) => "Outgoing",
             Self::Arriving(_) => "Arriving",

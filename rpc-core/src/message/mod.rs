@@ -2,6 +2,7 @@
 
 mod body;
 mod compression;
+mod place;
 mod receive;
 mod request;
 mod response;
@@ -18,6 +19,7 @@ pub use self::{
     typed::Typed,
 };
 pub(crate) use self::{
+    place::Place,
     receive::{take_message, take_stream, take_whole},
     streaming::{Received, Role},
     tie::Tie,

@@ -54,7 +54,7 @@ pub(crate) fn take_stream<T: Send + 'static>(
     codec: MessageCodec<T>,
 ) -> Result<Streaming<T>, Status> {
     match std::mem::replace(body, Body::Empty) {
-        Body::Empty => Ok(Streaming::empty()),
+        Body::Empty | Body::Placed => Ok(Streaming::empty()),
         Body::Value(value) => Ok(Streaming::from_iter([take_value(value, codec)?])),
         Body::Boxed(mut value) => Ok(Streaming::from_iter([take_value(&mut *value, codec)?])),
         Body::Encoded(encoded) => Ok(Streaming::from_iter([codec.decode(encoded.bytes)?])),

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, pin::pin, sync::Arc};
 
-use super::{Router, Slot, panic::caught};
+use futures_util::future::Either;
+
+use super::{Lent, Router, Slot, panic::caught};
 use crate::{Body, Call, Context, Method, Reply, Stage, Status, stage::SharedStage};
 
 /// A server's pipeline. Clones share it.
@@ -61,33 +63,33 @@ impl Dispatch {
         }
     }
 
-    /// The same as [`resolve`](Self::resolve) for a caller in this process.
-    pub(crate) fn resolve_method(&self, method: &Method) -> Resolved {
-        match self.router.slot_of(method) {
-            Some(slot) => Resolved {
-                method: method.clone(),
-                slot: Some(slot),
-            },
-            None => self.resolve(method.path()),
+    /// The same as [`accept`](Self::accept) for a caller in this process, whose call it is made of for that long.
+    pub(crate) fn lend<'c, 'a>(&self, call: &'c mut Call<'a>, context: Context) -> Lent<'c, 'a> {
+        if let Some(slot) = self.router.slot_of(&call.method) {
+            return Lent::new(call, None, Some(slot), context);
         }
+        let Resolved { method, slot } = self.resolve(call.method.path());
+        Lent::new(call, Some(method), slot, context)
     }
 
     /// Answers a call. Its failure is as the caller shall see it.
     ///
     /// # Errors
     /// What the pipeline refused, or what the handler returned. A panic of either is INTERNAL: the future never panics.
-    pub async fn answer(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
+    pub fn answer(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply, Status>> + Send {
         match &self.pipeline {
-            Some(pipeline) => {
-                let answer = pin!(pipeline.call(call));
-                caught(answer)
-                    .await
-                    .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
-            }
+            Some(pipeline) => Either::Left(through(pipeline, call)),
             // It catches panics itself, below the pipeline: there a panic is a failure like others.
-            None => self.router.call(call).await,
+            None => Either::Right(self.router.call(call)),
         }
     }
+}
+
+async fn through(pipeline: &SharedStage, call: &mut Call<'_>) -> Result<Reply, Status> {
+    let answer = pin!(pipeline.call(call));
+    caught(answer)
+        .await
+        .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
 }
 
 /// A path that was looked up.

@@ -3,9 +3,9 @@
 use bytes::BytesMut;
 
 use crate::{
-    Body, BoxFuture, Call, Context, Reply, Request, Response, Status, Streaming,
+    Body, Call, CallFuture, Context, Reply, Request, Response, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
-    message::{Encoded, Role, Typed, take_message, take_stream, take_whole},
+    message::{Encoded, Place, Role, Typed, take_message, take_stream, take_whole},
 };
 
 /// Room for a message of unknown size, so that a small one does not grow the buffer five times.
@@ -16,14 +16,14 @@ pub fn unary<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
-) -> BoxFuture<'a, Result<Reply, Status>>
+) -> CallFuture<'a>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
-    Box::pin(async move {
+    CallFuture::new(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
         let message = match take_whole(&mut call.body, request_codec) {
@@ -31,7 +31,7 @@ where
             None => take_message(&mut call.body, request_codec).await?.0,
         };
         let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
-        one(response, response_codec, encoded)
+        one(response, response_codec, encoded, &mut call.place)
     })
 }
 
@@ -40,19 +40,19 @@ pub fn client_streaming<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
-) -> BoxFuture<'a, Result<Reply, Status>>
+) -> CallFuture<'a>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
-    Box::pin(async move {
+    CallFuture::new(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
-        one(response, response_codec, encoded)
+        one(response, response_codec, encoded, &mut call.place)
     })
 }
 
@@ -61,14 +61,14 @@ pub fn server_streaming<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
-) -> BoxFuture<'a, Result<Reply, Status>>
+) -> CallFuture<'a>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
-    Box::pin(async move {
+    CallFuture::new(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let message = match take_whole(&mut call.body, request_codec) {
             Some(message) => message?,
@@ -84,14 +84,14 @@ pub fn bidi<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
-) -> BoxFuture<'a, Result<Reply, Status>>
+) -> CallFuture<'a>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
-    Box::pin(async move {
+    CallFuture::new(async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
@@ -114,11 +114,13 @@ fn over_wire(call: &Call<'_>) -> bool {
     matches!(call.body, Body::Arriving(_))
 }
 
-/// A reply of one message. It is encoded on the spot if it must be in any case, which saves the box around the value.
+/// A reply of one message. It is encoded on the spot if it must be in any case, or put where its caller waits for it:
+/// either saves the box around the value.
 fn one<T: Send + 'static>(
     response: Response<T>,
     codec: MessageCodec<T>,
     encoded: bool,
+    place: &mut Option<Place<'_>>,
 ) -> Result<Reply, Status> {
     let (message, metadata, trailers, extensions) = response.into_parts();
     let body = if encoded {
@@ -126,7 +128,13 @@ fn one<T: Send + 'static>(
         codec.encode(&message, &mut out)?;
         Body::Encoded(Encoded { bytes: out.freeze() })
     } else {
-        Body::Boxed(Box::new(Typed::new(message, codec)))
+        match place.as_mut() {
+            Some(place) => match place.put(message) {
+                Ok(()) => Body::Placed,
+                Err(message) => Body::Boxed(Box::new(Typed::new(message, codec))),
+            },
+            None => Body::Boxed(Box::new(Typed::new(message, codec))),
+        }
     };
     let mut reply = Reply::new(body);
     reply.metadata = metadata;

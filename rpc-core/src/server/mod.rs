@@ -7,9 +7,11 @@
 
 mod dispatch;
 mod handler;
+mod lent;
 mod panic;
 mod router;
 
+pub(crate) use self::lent::Lent;
 pub use self::{
     dispatch::{Dispatch, Resolved},
     handler::{bidi, client_streaming, server_streaming, unary},

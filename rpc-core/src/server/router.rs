@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::panic::caught;
 use crate::{
-    BoxFuture, BuildError, Call, Context, Method, Reply, ServiceDescriptor, Stage, Status,
+    BuildError, Call, CallFuture, Context, Method, Reply, ServiceDescriptor, Stage, Status,
     context::scope,
     status::{excerpt, reason},
 };
@@ -17,7 +17,7 @@ pub trait Service: Send + Sync + 'static {
     fn descriptor(&self) -> &'static ServiceDescriptor;
 
     /// Answers a call of the method with that index in the descriptor.
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a>;
 }
 
 /// Which service and method of a [`Router`] a call is for.

@@ -26,6 +26,11 @@ impl SharedStage {
     pub fn new(stage: impl Stage + 'static) -> Self {
         Self(Arc::new(stage))
     }
+
+    /// The same as [`Stage::call`], without a future of its own around the box.
+    pub(crate) fn call_boxed<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+        self.0.call_erased(call)
+    }
 }
 
 impl Stage for SharedStage {

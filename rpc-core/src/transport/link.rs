@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::watch;
 
-use crate::{BoxFuture, Call, Reply, Status, net::Address};
+use super::LocalTransport;
+use crate::{Call, CallFuture, Status, net::Address};
 
 /// Makes links to addresses.
 pub trait Transport: Send + Sync + 'static {
@@ -26,10 +27,16 @@ pub trait Link: Send + Sync + 'static {
     ///
     /// A call that fails as not processed is left as it was: context, metadata and, unless part of it was sent, the body.
     /// It can be sent over another link then. A body that is gone is [`Body::Empty`](crate::Body::Empty).
-    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a>;
 
     /// Where it leads.
     fn address(&self) -> &Address;
+
+    /// The in-process transport, where the link leads into this very process. Its future is then a part of the caller's
+    /// and needs no box of its own. The link still says by its state, and by [`call`](Self::call), when it is closed.
+    fn in_process(&self) -> Option<&LocalTransport> {
+        None
+    }
 
     /// The state, and how it changes.
     fn state(&self) -> watch::Receiver<LinkState>;

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::{Link, LinkState, Transport};
 use crate::{
-    Body, BoxFuture, Call, Extensions, Reply, Stage, Status,
+    Call, CallFuture, Extensions, Reply, Stage, Status,
     context::{Caller, until},
     message::Tie,
     net::Address,
@@ -29,20 +29,19 @@ use crate::{
     status::{Side, reason},
 };
 
+/// Who calls, as all handlers in this process see it.
+static CALLER: Caller = Caller::new("local");
+
 /// Calls a server in this process.
 #[derive(Clone)]
 pub struct LocalTransport {
     dispatch: Dispatch,
-    caller: Arc<Caller>,
 }
 
 impl LocalTransport {
     /// To the services behind a dispatch.
     pub fn new(dispatch: Dispatch) -> Self {
-        Self {
-            dispatch,
-            caller: Arc::new(Caller::new("local")),
-        }
+        Self { dispatch }
     }
 }
 
@@ -55,13 +54,9 @@ impl Stage for LocalTransport {
             .context
             .child()
             .extract(&call.metadata)
-            .with_caller(Arc::clone(&self.caller));
-        let body = std::mem::replace(&mut call.body, Body::Empty);
-        let mut arrived = self
-            .dispatch
-            .resolve_method(&call.method)
-            .call(call.codec.clone(), context, body);
-        arrived.metadata = std::mem::take(&mut call.metadata);
+            .with_static_caller(&CALLER);
+        let mut lent = self.dispatch.lend(call, context);
+        let arrived = lent.call();
         let tie = arrived
             .body
             .is_arriving()
@@ -70,7 +65,7 @@ impl Stage for LocalTransport {
 
         let result = {
             // Where it is: it is large, and would be copied wherever it is passed on to.
-            let answer = pin!(self.dispatch.answer(&mut arrived));
+            let answer = pin!(self.dispatch.answer(arrived));
             let answer = async { answer.await.map_err(|status| status.at_side(Side::Server)) };
             match &tie {
                 Some(tie) => until(deadline, Box::pin(tie.run(answer))).await,
@@ -79,8 +74,7 @@ impl Stage for LocalTransport {
                 None => Box::pin(until(deadline, answer)).await,
             }
         };
-        call.metadata = arrived.metadata;
-        call.body = arrived.body;
+        drop(lent);
 
         let mut reply = match result {
             Ok(reply) => reply,
@@ -136,20 +130,24 @@ struct LocalLink {
 }
 
 impl Link for LocalLink {
-    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
         if self.is_closed.load(Ordering::Relaxed) {
             let status = Status::unavailable("the link was closed")
                 .with_reason(reason::CHANNEL_CLOSED)
                 .with_domain(reason::DOMAIN)
                 .at_side(Side::Client)
                 .not_processed();
-            return Box::pin(std::future::ready(Err(status)));
+            return CallFuture::ready(Err(status));
         }
-        Box::pin(self.transport.call(call))
+        CallFuture::new(self.transport.call(call))
     }
 
     fn address(&self) -> &Address {
         &self.address
+    }
+
+    fn in_process(&self) -> Option<&LocalTransport> {
+        (!self.is_closed.load(Ordering::Relaxed)).then_some(&self.transport)
     }
 
     fn state(&self) -> watch::Receiver<LinkState> {

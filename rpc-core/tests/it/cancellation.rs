@@ -106,11 +106,11 @@ async fn spawned_work_outlives_a_call_that_ended_well() -> Result<()> {
 async fn a_context_that_is_given_up_ends_its_calls() -> Result<()> {
     let (channel, mut told) = stuck();
     let context = Context::new();
-    let call = tokio::spawn(client::unary(
-        &channel,
-        &ONE,
-        Request::new(1).with_context(context.clone()),
-    ));
+    let call = tokio::spawn({
+        let request = Request::new(1).with_context(context.clone());
+        let channel = channel.clone();
+        async move { client::unary(&channel, &ONE, request).await }
+    });
     let given_up = soon(told.recv()).await.expect("the handler ran");
     context.cancellation().cancel();
     let status = soon(call).await.expect("no panic").expect_err("given up");

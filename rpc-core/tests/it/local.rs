@@ -1,16 +1,21 @@
 //! The in-process transport: all shapes, typed hand-over, refusals, metadata.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
 };
 
 use bytes::{Bytes, BytesMut};
 use rpc_core::{
-    Body, BoxFuture, Call, CallOptions, Channel, Code, Method, MethodDescriptor, Reply, Request, Response,
-    Result, ServiceDescriptor, Shape, Stage, Streaming, client,
+    Body, Call, CallFuture, CallOptions, Channel, Code, Context, Method, MethodDescriptor, Reply, Request,
+    Response, Result, ServiceDescriptor, Shape, Stage, Streaming, client,
     codec::{Codec, CodecError, Decode, Encode, Json, MessageCodec, MethodTypes, MsgPack},
-    message::Typed,
+    context::Lane,
+    message::{Encoded, Typed},
     net::Address,
     server::{self, Dispatch, Service},
     status::{Side, reason},
@@ -178,6 +183,39 @@ async fn a_refused_call_can_be_sent_again() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_call_that_is_dropped_at_the_server_is_the_callers_again() {
+    let stuck = router(Numbers::new().on_one(|_| std::future::pending()));
+    let transport = LocalTransport::new(Dispatch::new(stuck));
+    let lane = Lane::new("blue").expect("a lane");
+    let mut call = Call::new(
+        Method::Shared(Arc::new(
+            MethodDescriptor::shared("test.v1.Numbers", "One", Shape::Unary).expect("names"),
+        )),
+        "json",
+        Body::Encoded(Encoded {
+            bytes: Bytes::from_static(b"1"),
+        }),
+    );
+    call.context = Context::new().with_lane(lane.clone());
+    call.options.wait_for_ready = Some(true);
+    call.extensions.insert("the caller's");
+
+    let caller = {
+        let mut answer = pin!(transport.call(&mut call));
+        std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx).is_pending())).await
+    };
+    assert!(caller, "the handler waits for ever");
+    assert!(matches!(call.method, Method::Shared(_)));
+    assert_eq!(call.context.lane(), Some(&lane));
+    assert!(
+        call.context.caller().is_none(),
+        "who calls is known at the server only"
+    );
+    assert_eq!(call.options.wait_for_ready, Some(true));
+    assert_eq!(call.extensions.get(), Some(&"the caller's"));
+}
+
 #[test]
 fn a_value_is_taken_once() {
     use rpc_core::message::Value;
@@ -196,7 +234,7 @@ async fn encoded_and_miscounted_messages() -> Result<()> {
     let transport = LocalTransport::new(dispatch);
     let mut bytes = BytesMut::new();
     MessageCodec::of::<MsgPack>().encode(&4_u32, &mut bytes)?;
-    let encoded = rpc_core::message::Encoded {
+    let encoded = Encoded {
         bytes: bytes.freeze(),
     };
 
@@ -239,8 +277,8 @@ async fn encoded_and_miscounted_messages() -> Result<()> {
 struct Script(std::collections::VecDeque<Bytes>);
 
 impl rpc_core::message::Incoming for Script {
-    fn poll_message(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Result<Bytes>>> {
-        std::task::Poll::Ready(self.0.pop_front().map(Ok))
+    fn poll_message(&mut self, _: &mut std::task::Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
     }
 
     fn detach(&mut self) -> Box<dyn rpc_core::message::Incoming> {
@@ -287,7 +325,7 @@ impl Service for Handles {
         &HANDLE_SERVICE
     }
 
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply>> {
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => server::unary(&PASS, call, |request| async {
                 Ok(Response::new(request.into_inner()))
@@ -372,7 +410,7 @@ async fn methods_made_at_run_time_are_found() -> Result<()> {
     let method = MethodDescriptor::shared("test.v1.Numbers", "One", Shape::Unary).expect("legal names");
     let mut bytes = BytesMut::new();
     MessageCodec::of::<Json>().encode(&4_u32, &mut bytes)?;
-    let encoded = rpc_core::message::Encoded {
+    let encoded = Encoded {
         bytes: bytes.freeze(),
     };
     let mut call = Call::new(Method::from(method), "json", Body::Encoded(encoded));

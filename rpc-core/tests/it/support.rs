@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use rpc_core::{
-    BoxFuture, Call, Channel, Context, MethodDescriptor, Reply, Request, Response, Result, ServiceDescriptor,
-    Shape, Streaming, client,
+    BoxFuture, Call, CallFuture, Channel, Context, MethodDescriptor, Request, Response, Result,
+    ServiceDescriptor, Shape, Streaming, client,
     codec::{Json, MessageCodec, MethodTypes, MsgPack},
     server::{self, Dispatch, Router, Service},
     transport::LocalTransport,
@@ -110,7 +110,7 @@ impl Service for Numbers {
         &DESCRIPTOR
     }
 
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply>> {
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => server::unary(&ONE, call, |request| (self.one)(request)),
             1 => server::client_streaming(&SUM, call, |request| (self.sum)(request)),

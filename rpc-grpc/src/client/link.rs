@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rpc_core::{
-    BoxFuture, Call, Reply, Status,
+    Call, CallFuture, Reply, Status,
     context::until,
     net::Address,
     status::{Side, reason},
@@ -167,8 +167,8 @@ impl Shared {
 }
 
 impl Link for GrpcLink {
-    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
-        Box::pin(self.call(call))
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
+        CallFuture::new(self.call(call))
     }
 
     fn address(&self) -> &Address {

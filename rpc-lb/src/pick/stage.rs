@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpc_core::{Call, Reply, Status};
+use rpc_core::{Call, Reply, Stage, Status};
 
 use crate::Endpoint;
 
@@ -25,6 +25,9 @@ pub struct ToLink;
 
 impl EndpointStage for ToLink {
     async fn call(&self, endpoint: &Arc<Endpoint>, call: &mut Call<'_>) -> Result<Reply, Status> {
-        endpoint.link().call(call).await
+        match endpoint.link().in_process() {
+            Some(local) => local.call(call).await,
+            None => endpoint.link().call(call).await,
+        }
     }
 }

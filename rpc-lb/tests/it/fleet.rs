@@ -10,7 +10,7 @@ use std::{
 };
 
 use rpc_core::{
-    Body, BoxFuture, Call, Method, MethodDescriptor, Reply, Shape, Stage, Status,
+    Body, Call, CallFuture, Method, MethodDescriptor, Reply, Shape, Stage, Status,
     message::Encoded,
     net::Address,
     status::reason,
@@ -63,12 +63,12 @@ pub(crate) fn refusal() -> Status {
 }
 
 impl Link for FakeLink {
-    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let result = (self.behaviour.lock().unwrap())(call);
         let mut reply = Reply::new(Body::Empty);
         reply.peer = Some(self.address.clone().into());
-        Box::pin(std::future::ready(result.map(|()| reply)))
+        CallFuture::ready(result.map(|()| reply))
     }
 
     fn address(&self) -> &Address {

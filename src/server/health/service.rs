@@ -10,7 +10,7 @@ use std::{
 
 use futures_core::Stream;
 use rpc_core::{
-    BoxFuture, Call, MethodDescriptor, Reply, Response, ServiceDescriptor, Shape, Status, Streaming,
+    BoxFuture, Call, CallFuture, MethodDescriptor, Response, ServiceDescriptor, Shape, Status, Streaming,
     codec::{Codec, MessageCodec, MethodTypes, Prost},
     server::{Service, server_streaming, unary},
     status::reason,
@@ -97,7 +97,7 @@ impl Service for HealthService {
         &SERVICE
     }
 
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => unary(&CHECK, call, async move |request| {
                 self.check(&request.into_inner().service)

@@ -5,7 +5,7 @@ use std::{
     task::{Context as Poller, Poll},
 };
 
-use rpc::{BoxError, BoxFuture, OwnedCall, Reply, net::Address, prelude::*, transport};
+use rpc::{BoxError, BoxFuture, CallFuture, OwnedCall, Reply, net::Address, prelude::*, transport};
 use tower_layer::{Layer, layer_fn};
 use tower_service::Service;
 
@@ -179,11 +179,9 @@ async fn a_call_that_went_elsewhere_is_one_attempt() {
         refuses: bool,
     }
     impl transport::Link for MayRefuse {
-        fn call<'a>(&'a self, call: &'a mut rpc::Call<'_>) -> BoxFuture<'a, Result<Reply>> {
+        fn call<'a>(&'a self, call: &'a mut rpc::Call<'_>) -> CallFuture<'a> {
             if self.refuses {
-                return Box::pin(std::future::ready(Err(
-                    Status::unavailable("stopping").not_processed()
-                )));
+                return CallFuture::ready(Err(Status::unavailable("stopping").not_processed()));
             }
             self.inner.call(call)
         }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use rpc::{
-    BoxFuture, Call, Channel, Client, MethodDescriptor, Reply, Request, Response, Result, ServiceDescriptor,
-    Shape, Streaming, client,
+    Call, CallFuture, Channel, Client, MethodDescriptor, Request, Response, Result, ServiceDescriptor, Shape,
+    Streaming, client,
     codec::{MessageCodec, MethodTypes, MsgPack},
     net::Address,
     server::{self, Bound, HealthReporter, ServeError, Server, ServerBuilder, ServerHandle, Service},
@@ -61,7 +61,7 @@ impl Service for Gate {
         &SERVICE
     }
 
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply>> {
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => server::unary(&ECHO, call, async |request| {
                 Ok(Response::new(request.into_inner()))
@@ -93,7 +93,7 @@ impl Service for Other {
         &OTHER
     }
 
-    fn call<'a>(&'a self, _: usize, _: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply>> {
+    fn call<'a>(&'a self, _: usize, _: &'a mut Call<'_>) -> CallFuture<'a> {
         unreachable!("there is no method")
     }
 }

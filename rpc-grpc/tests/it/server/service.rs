@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::{Bytes, BytesMut};
 use rpc_core::{
-    BoxFuture, Call, MethodDescriptor, Reply, Request, Response, Result, ServiceDescriptor, Shape, Status,
+    BoxFuture, Call, CallFuture, MethodDescriptor, Request, Response, Result, ServiceDescriptor, Shape,
     Streaming,
     codec::{Codec, CodecError, Decode, Encode, MessageCodec, MethodTypes},
     server::{self, Dispatch, Router, Service},
@@ -124,7 +124,7 @@ impl Service for TestService {
         &SERVICE
     }
 
-    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => server::unary(&TYPES[0], call, &self.unary),
             1 => server::client_streaming(&TYPES[1], call, &self.upload),
