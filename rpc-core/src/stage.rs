@@ -8,16 +8,19 @@
 //!
 //! Users' layers are plain tower ones. [`UserLayer`] makes a stage of one: it owns the call before it passes it in, and
 //! drives its clone to ready inside `call`, so that a layer which reserves in `poll_ready` keeps its contract. The price,
-//! a box and an owned call, is paid only where one is installed.
+//! a box and an owned call, is paid only where one is installed. What never waits can be a [`Hook`] and costs neither.
 
 mod erased;
+mod hook;
 mod owned;
 mod user;
 
+pub(crate) use self::hook::hooked;
 use crate::{Call, Reply, Status};
 
 pub use self::{
     erased::{ErasedStage, SharedStage},
+    hook::{Hook, HookList, Hooks, HooksLayer, Outcome},
     owned::Owned,
     user::{CallService, UserLayer},
 };

@@ -3,7 +3,12 @@
 //! This is the one place where they are put together. A call meets them from top to bottom; what is in here is composed
 //! statically and erased once, where it becomes a [`Channel`].
 
-use rpc_core::{CallOptions, Channel, stage::UserLayer};
+use std::sync::Arc;
+
+use rpc_core::{
+    CallOptions, Channel,
+    stage::{Hook, HooksLayer, UserLayer},
+};
 use rpc_governance::client::deadline::{DeadlineLayer, DeadlinePolicy};
 use rpc_lb::{Endpoints, PickLayer, ToLink};
 use tower::ServiceBuilder;
@@ -13,8 +18,10 @@ use super::slot::SlotLayer;
 /// What the stack is made of.
 pub(super) struct Parts {
     pub(super) options: CallOptions,
+    pub(super) hooks: Vec<Arc<dyn Hook>>,
     pub(super) layers: Vec<UserLayer>,
     pub(super) deadline: DeadlinePolicy,
+    pub(super) attempt_hooks: Vec<Arc<dyn Hook>>,
     pub(super) attempt_layers: Vec<UserLayer>,
     pub(super) endpoints: Endpoints,
     pub(super) wait_for_ready: bool,
@@ -23,8 +30,9 @@ pub(super) struct Parts {
 /// The client's pipeline of one target.
 pub(super) fn assemble(parts: Parts) -> Channel {
     let attempt = ServiceBuilder::new()
-        // Users' layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An
+        // Users' hooks and layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An
         // attempt that a layer above makes again passes here again.
+        .layer(HooksLayer::new(parts.attempt_hooks))
         .layer(SlotLayer::new(parts.attempt_layers))
         // (Routers narrow the endpoints here: doing it after the choice would undo the choice.)
         //
@@ -37,7 +45,9 @@ pub(super) fn assemble(parts: Parts) -> Channel {
     let call = ServiceBuilder::new()
         // (Telemetry: outermost, so that a span covers refusals, all attempts and fallbacks.)
         //
-        // Users' layers, around the logical call: they see one call and one answer, however many attempts there were.
+        // Users' hooks and layers, around the logical call: they see one call and one answer, however many attempts there
+        // were.
+        .layer(HooksLayer::new(parts.hooks))
         .layer(SlotLayer::new(parts.layers))
         // (Fallback: above the deadline, because a call that ran out of time may still get its answer.)
         //

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rpc_core::{
     server::{Dispatch, Router},
-    stage::{SharedStage, UserLayer},
+    stage::{Hook, SharedStage, UserLayer},
 };
 
 /// The pipeline of a server. A call meets the layers from top to bottom; what a transport does before stands here as
 /// well, since its place is part of the order.
-pub(super) fn assemble(router: Router, user: &[UserLayer]) -> Dispatch {
+pub(super) fn assemble(router: Router, hooks: Vec<Arc<dyn Hook>>, user: &[UserLayer]) -> Dispatch {
     let router = Arc::new(router);
     // listener   Connection limits, TLS, which transport. First, so that nothing is spent on a connection too many.
     // http       The user's HTTP-level layers, inside the gRPC transport. They see requests that are no calls, and
@@ -22,18 +22,19 @@ pub(super) fn assemble(router: Router, user: &[UserLayer]) -> Dispatch {
     // admission  The last that may keep a call waiting. Below it, every call holds a place.
     // isolation  Which executor runs what is below.
     //
-    // user       The user's layers, in the order in which they were added: all that is known of a call is there, and
+    // user       The user's hooks, then the user's layers, in the order in which they were added: all that is known of a call is there, and
     //            whatever they do runs where the handler runs. They see every call, those of health and of methods
     //            that nobody offers too: a layer that checks credentials must not have a way around it.
     //
     // router     Last: path to handler. Decodes, runs the handler in its context, turns a panic into INTERNAL.
     if user.is_empty() {
         // Nothing between transport and router: no box a call.
-        return Dispatch::new(router);
+        return Dispatch::new(router).with_hooks(hooks);
     }
     Dispatch::with_pipeline(router, |router| {
         user.iter()
             .rev()
             .fold(SharedStage::new(router), |inner, layer| layer.wrap(inner))
     })
+    .with_hooks(hooks)
 }

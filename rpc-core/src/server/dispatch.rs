@@ -5,12 +5,16 @@ use std::{borrow::Cow, pin::pin, sync::Arc};
 use futures_util::future::Either;
 
 use super::{Lent, Router, Slot, panic::caught};
-use crate::{Body, Call, Context, Method, Reply, Stage, Status, stage::SharedStage};
+use crate::{
+    Body, Call, Context, Method, Reply, Stage, Status,
+    stage::{Hook, HookList, SharedStage, hooked},
+};
 
 /// A server's pipeline. Clones share it.
 #[derive(Clone)]
 pub struct Dispatch {
     router: Arc<Router>,
+    hooks: HookList,
     pipeline: Option<SharedStage>,
 }
 
@@ -19,6 +23,7 @@ impl Dispatch {
     pub fn new(router: Arc<Router>) -> Self {
         Self {
             router,
+            hooks: HookList::default(),
             pipeline: None,
         }
     }
@@ -28,8 +33,15 @@ impl Dispatch {
         let pipeline = wrap(Arc::clone(&router));
         Self {
             router,
+            hooks: HookList::default(),
             pipeline: Some(pipeline),
         }
+    }
+
+    /// Puts hooks in front of everything. Unlike stages they cost no box a call.
+    pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = Arc<dyn Hook>>) -> Self {
+        self.hooks = hooks.into_iter().collect();
+        self
     }
 
     /// The services behind it.
@@ -77,19 +89,33 @@ impl Dispatch {
     /// # Errors
     /// What the pipeline refused, or what the handler returned. A panic of either is INTERNAL: the future never panics.
     pub fn answer(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply, Status>> + Send {
-        match &self.pipeline {
-            Some(pipeline) => Either::Left(through(pipeline, call)),
+        if self.pipeline.is_none() && self.hooks.is_empty() {
             // It catches panics itself, below the pipeline: there a panic is a failure like others.
-            None => Either::Right(self.router.call(call)),
+            Either::Left(self.router.call(call))
+        } else {
+            Either::Right(self.through(call))
         }
+    }
+
+    async fn through(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
+        let below = BelowHooks(self);
+        let answer = pin!(hooked(&self.hooks, &below, call));
+        caught(answer)
+            .await
+            .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
     }
 }
 
-async fn through(pipeline: &SharedStage, call: &mut Call<'_>) -> Result<Reply, Status> {
-    let answer = pin!(pipeline.call(call));
-    caught(answer)
-        .await
-        .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
+/// What is below the hooks of a dispatch.
+struct BelowHooks<'a>(&'a Dispatch);
+
+impl Stage for BelowHooks<'_> {
+    fn call(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply, Status>> + Send {
+        match &self.0.pipeline {
+            Some(pipeline) => Either::Left(pipeline.call(call)),
+            None => Either::Right(self.0.router.call(call)),
+        }
+    }
 }
 
 /// A path that was looked up.

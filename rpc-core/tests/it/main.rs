@@ -8,6 +8,7 @@ mod context;
 mod deadline;
 mod details;
 mod facts;
+mod hooks;
 mod layers;
 mod local;
 mod metadata;
