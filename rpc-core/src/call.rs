@@ -36,7 +36,7 @@ pub struct Call<'a> {
     /// The request.
     pub body: Body<'a>,
     /// What was asked for besides.
-    pub options: CallOptions,
+    pub options: Options<'a>,
     /// Values that layers pass on inside the process.
     pub extensions: Extensions,
     pub(crate) slot: Option<Slot>,
@@ -60,7 +60,7 @@ impl<'a> Call<'a> {
             metadata: Metadata::new(),
             codec: codec.into(),
             body,
-            options: CallOptions::default(),
+            options: Options::default(),
             extensions: Extensions::new(),
             slot: None,
             place: None,
@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
             metadata: std::mem::take(&mut self.metadata),
             codec: self.codec.clone(),
             body: self.body.take_owned(),
-            options: self.options.clone(),
+            options: self.options.to_owned(),
             extensions: std::mem::take(&mut self.extensions),
             slot: self.slot,
             // It belongs to the caller's future, which what is owned may outlive.
@@ -186,6 +186,64 @@ impl CallOptions {
     }
 }
 
+/// The options of a call: its channel's, lent, until somebody changes them.
+#[derive(Debug)]
+pub struct Options<'a>(Choice<'a>);
+
+#[derive(Debug)]
+enum Choice<'a> {
+    Lent(&'a CallOptions),
+    Own(Box<CallOptions>),
+}
+
+impl<'a> Options<'a> {
+    /// Those of somebody who lives longer than the call.
+    pub fn lent(options: &'a CallOptions) -> Self {
+        Self(Choice::Lent(options))
+    }
+
+    /// The same options, owned.
+    pub fn to_owned(&self) -> Options<'static> {
+        Options(Choice::Own(Box::new(CallOptions::clone(self))))
+    }
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        static NONE: CallOptions = CallOptions {
+            codec: None,
+            timeout: None,
+            wait_for_ready: None,
+            compression: None,
+        };
+        Self(Choice::Lent(&NONE))
+    }
+}
+
+impl Deref for Options<'_> {
+    type Target = CallOptions;
+
+    fn deref(&self) -> &CallOptions {
+        match &self.0 {
+            Choice::Lent(options) => options,
+            Choice::Own(options) => options,
+        }
+    }
+}
+
+impl DerefMut for Options<'_> {
+    fn deref_mut(&mut self) -> &mut CallOptions {
+        if let Choice::Lent(options) = self.0 {
+            self.0 = Choice::Own(Box::new(options.clone()));
+        }
+        match &mut self.0 {
+            Choice::Own(options) => options,
+            // Just changed.
+            Choice::Lent(_) => unreachable!("lent options were copied"),
+        }
+    }
+}
+
 /// The answer to a call, if it succeeded.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -227,7 +285,7 @@ const _: () = {
     is_send::<OwnedCall>();
     is_send::<Reply>();
     // Both are moved from stage to stage.
-    assert!(size_of::<OwnedCall>() <= 352);
+    assert!(size_of::<OwnedCall>() <= 288);
     assert!(size_of::<Reply>() <= 88);
 };
 

@@ -45,7 +45,7 @@ pub mod __private {
 }
 
 pub use self::{
-    call::{Call, CallOptions, Extensions, KeptCall, OwnedCall, Reply},
+    call::{Call, CallOptions, Extensions, KeptCall, Options, OwnedCall, Reply},
     client::Channel,
     context::{Context, Deadline},
     error::{BoxError, BuildError},

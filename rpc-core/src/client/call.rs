@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Body, BoxFuture, Call, Channel, Context, Deadline, Extensions, Metadata, Method, Reply, Request,
+    Body, BoxFuture, Call, Channel, Context, Deadline, Extensions, Metadata, Method, Options, Reply, Request,
     Response, Result, Status, Streaming,
     codec::{MessageCodec, MethodTypes},
     context::{Expiry, child_of_current, given_up},
@@ -144,11 +144,14 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
     }
 
     /// Makes a call that is answered by a stream.
-    async fn call_many(
+    async fn call_many<'b>(
         &mut self,
-        body: Body<'_>,
+        body: Body<'b>,
         codec: MessageCodec<Res>,
-    ) -> Result<Response<Streaming<Res>>> {
+    ) -> Result<Response<Streaming<Res>>>
+    where
+        'c: 'b,
+    {
         let method = self.types.method();
         let (given_up, channel) = (self.given_up.take(), self.channel);
         let mut call = self.call(codec.name(), body);
@@ -175,17 +178,21 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
         ))
     }
 
-    fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a> {
+    fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a>
+    where
+        'c: 'a,
+    {
         let options = self.channel.options();
         let mut call = Call::new(self.types.method(), codec, body);
         call.metadata = std::mem::take(&mut self.metadata);
         call.extensions = std::mem::take(&mut self.extensions);
-        call.options.wait_for_ready = self.wait_for_ready.or(options.wait_for_ready);
-        call.options.compression.clone_from(&options.compression);
-        call.options.timeout = match (self.timeout, options.timeout) {
-            (Some(own), Some(usual)) => Some(own.min(usual)),
-            (own, usual) => own.or(usual),
-        };
+        call.options = Options::lent(options);
+        if let Some(wait) = self.wait_for_ready {
+            call.options.wait_for_ready = Some(wait);
+        }
+        if let Some(own) = self.timeout {
+            call.options.timeout = Some(options.timeout.map_or(own, |usual| own.min(usual)));
+        }
         let context = std::mem::take(&mut self.context);
         call.context = context.bounded_by(call.options.timeout.map(Deadline::after));
         call

@@ -1,6 +1,6 @@
 //! A caller's call, lent to the server in the same process.
 
-use crate::{Call, CallOptions, Context, Extensions, Method};
+use crate::{Call, Context, Extensions, Method, call::Options};
 
 use super::Slot;
 
@@ -13,7 +13,7 @@ pub(crate) struct Lent<'c, 'a> {
     call: &'c mut Call<'a>,
     method: Option<Method>,
     context: Context,
-    options: CallOptions,
+    options: Options<'a>,
     extensions: Extensions,
     slot: Option<Slot>,
 }
