@@ -35,13 +35,15 @@ impl HeadTemplate {
         }
     }
 
-    /// The head of a call's request, with the time that is left of its deadline now.
+    /// The head of a call's request, with the time that is left of its deadline now. `remembered` lets both ends enter what
+    /// differs from call to call into their header tables, for the sake of its name.
     ///
     /// # Errors
     /// DEADLINE_EXCEEDED if nothing is left; RESOURCE_EXHAUSTED if the metadata is too large.
     pub(crate) fn request(
         &self,
         call: &Call<'_>,
+        remembered: bool,
         compression: Option<Compression>,
         limit_bytes: usize,
     ) -> Result<Request<()>, Status> {
@@ -55,7 +57,7 @@ impl HeadTemplate {
             }
             let mut value = timeout::encode(left);
             // It differs from call to call: this keeps it out of the compression tables of both ends, which it would churn.
-            value.set_sensitive(true);
+            value.set_sensitive(!remembered);
             headers.insert(names::TIMEOUT, value);
         }
         headers.insert(TE, HeaderValue::from_static("trailers"));
