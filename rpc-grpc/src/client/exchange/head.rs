@@ -13,25 +13,30 @@ use crate::{
     wire::{compress, content_type, headers, names, timeout},
 };
 
-/// How many headers are of the protocol.
-const OWN_HEADERS: usize = 6;
+/// How many headers of the protocol all requests have.
+const OWN_HEADERS: usize = 5;
 
 /// What all requests of a link have in common.
 pub(crate) struct HeadTemplate {
     scheme: Scheme,
     authority: Authority,
-    user_agent: HeaderValue,
-    accept_encoding: HeaderValue,
+    /// Headers of the protocol, as most calls have them; what one has otherwise is put over them. Cloning a map is half of the
+    /// work of filling one.
+    headers: HeaderMap,
 }
 
 impl HeadTemplate {
     pub(crate) fn new(scheme: Scheme, authority: Authority, user_agent: HeaderValue) -> Self {
-        // Shared from here on: a clone of what was parsed from a text of its own would copy it.
+        let mut headers = HeaderMap::with_capacity(OWN_HEADERS);
+        headers.insert(names::TIMEOUT, HeaderValue::from_static("0n"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, content_type::value(content_type::DEFAULT_SUBTYPE));
+        headers.insert(names::ACCEPT_ENCODING, compress::accepted());
+        headers.insert(USER_AGENT, user_agent);
         Self {
             scheme,
             authority,
-            user_agent,
-            accept_encoding: compress::accepted(),
+            headers,
         }
     }
 
@@ -49,7 +54,7 @@ impl HeadTemplate {
     ) -> Result<Request<()>, Status> {
         // What a user wrote wins over the context's own entries.
         let context = call.context.injected(&call.metadata);
-        let mut headers = HeaderMap::with_capacity(OWN_HEADERS + call.metadata.len() + context.len());
+        let mut headers = self.headers.clone();
         if let Some(deadline) = call.context.deadline() {
             let left = deadline.remaining();
             if left.is_zero() {
@@ -59,15 +64,17 @@ impl HeadTemplate {
             // It differs from call to call: this keeps it out of the compression tables of both ends, which it would churn.
             value.set_sensitive(!remembered);
             headers.insert(names::TIMEOUT, value);
+        } else {
+            headers.remove(names::TIMEOUT);
         }
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
+        if call.codec != content_type::DEFAULT_SUBTYPE {
+            headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
+        }
         if let Some(compression) = compression {
             headers.insert(names::ENCODING, compression.value());
         }
-        headers.insert(names::ACCEPT_ENCODING, self.accept_encoding.clone());
-        headers.insert(USER_AGENT, self.user_agent.clone());
         if !call.metadata.is_empty() || !context.is_empty() {
+            headers.reserve(call.metadata.len() + context.len());
             headers::append_metadata(&call.metadata, &mut headers);
             headers::append_metadata(&context, &mut headers);
             headers::check_size(&headers, limit_bytes)
