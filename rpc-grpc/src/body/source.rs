@@ -13,7 +13,8 @@ pub(crate) trait ByteSource: Send + 'static {
     /// The next DATA; `None` at its end, after which trailers may be asked for. It is read, so the peer may send more.
     fn poll_data(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>>;
 
-    /// The trailers, if any; once, after the end of DATA.
+    /// The trailers, if any; once, after the end of DATA. A stream of h2's may be asked before: it is pending while there is
+    /// DATA to read.
     fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>>;
 }
 

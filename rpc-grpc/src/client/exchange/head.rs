@@ -109,3 +109,66 @@ fn no_path(call: &Call<'_>) -> Status {
     .at_side(Side::Client)
     .not_processed()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rpc_core::{Body, Context, Deadline, Method, MethodDescriptor, Shape};
+
+    use super::*;
+
+    static METHOD: MethodDescriptor = MethodDescriptor::new("/test.S/M", Shape::Unary);
+
+    fn template() -> HeadTemplate {
+        HeadTemplate::new(
+            Scheme::HTTP,
+            Authority::from_static("test:1"),
+            HeaderValue::from_static("tester"),
+        )
+    }
+
+    fn call(codec: &'static str) -> Call<'static> {
+        Call::new(Method::Static(&METHOD), codec, Body::Empty)
+    }
+
+    fn headers(call: &Call<'_>, remembered: bool) -> HeaderMap {
+        let request = template().request(call, remembered, None, 1 << 20);
+        request.expect("it can be sent").into_parts().0.headers
+    }
+
+    #[test]
+    fn what_a_call_has_not_is_not_sent() {
+        let headers = headers(&call("json"), false);
+        assert_eq!(headers.get(names::TIMEOUT), None);
+        assert_eq!(headers[CONTENT_TYPE], "application/grpc+json");
+        assert_eq!(
+            (&headers[TE], &headers[USER_AGENT]),
+            (
+                &HeaderValue::from_static("trailers"),
+                &HeaderValue::from_static("tester")
+            )
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_timeout_is_what_is_left_and_stays_out_of_the_tables_unless_told() {
+        let mut call = call("proto");
+        call.context = Context::new().with_deadline(Deadline::after(Duration::from_millis(5)));
+        for remembered in [true, false] {
+            let headers = headers(&call, remembered);
+            assert_eq!(headers[CONTENT_TYPE], "application/grpc+proto");
+            assert_eq!(headers[names::TIMEOUT], "5000000n");
+            assert_eq!(headers[names::TIMEOUT].is_sensitive(), !remembered);
+        }
+    }
+
+    #[test]
+    fn metadata_goes_along() {
+        let mut call = call("proto");
+        call.metadata.append("x-a", "1").expect("legal");
+        call.metadata.append("x-a", "2").expect("legal");
+        let headers = headers(&call, false);
+        assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
+}

@@ -100,15 +100,27 @@ impl Collect {
                     return Poll::Ready(Err(miscounted("several")));
                 }
             }
+            // Nothing but the end is due after the message, and mostly it is there: asking for it at once saves a question,
+            // which takes the connection's lock.
+            if self.message.is_some()
+                && let Poll::Ready(trailers) = self.source.poll_trailers(cx)
+            {
+                return Poll::Ready(self.end(trailers?));
+            }
             match ready!(self.source.poll_data(cx)) {
                 Some(data) => self.decoder.push(data?),
                 None => self.data_ended = true,
             }
         }
         let trailers = ready!(self.source.poll_trailers(cx))?;
+        Poll::Ready(self.end(trailers))
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<Metadata, Status> {
         let metadata = status::finish(trailers.unwrap_or_default(), http::StatusCode::OK)?;
+        // In this order: a failure explains a message that was cut off, a success contradicts it.
         self.decoder.finish()?;
-        Poll::Ready(Ok(metadata))
+        Ok(metadata)
     }
 }
 
