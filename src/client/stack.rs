@@ -51,7 +51,7 @@ pub(super) fn assemble(parts: Parts) -> Channel {
         .layer(SlotLayer::new(parts.layers))
         // (Fallback: above the deadline, because a call that ran out of time may still get its answer.)
         //
-        // THE timer of the call. Everything below waits on its behalf and only compares instants.
+        // THE deadline of the call. Everything below waits on its behalf and only compares instants.
         .layer(DeadlineLayer::new(parts.deadline))
         // (Cache, throttle, limit, retry, in this order: while a breaker is open nobody queues for a permit, and one
         // permit covers all attempts of a call.)

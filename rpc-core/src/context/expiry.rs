@@ -8,30 +8,50 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
+use super::{DeadlineQueue, queue::Wait};
 use crate::{Deadline, Status, status::reason};
 
-/// Polls to ready once a deadline passed. The timer is armed at the first poll: what is done at once arms none.
+/// Polls to ready once a deadline passed. Its timer is armed at the first poll: what is done at once arms none.
 #[derive(Debug)]
 pub struct Expiry {
     deadline: Deadline,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
+}
+
+#[derive(Debug)]
+enum Timer {
+    /// Of its own.
+    Own(Option<Pin<Box<Sleep>>>),
+    Shared(DeadlineQueue, Wait),
 }
 
 impl Expiry {
-    /// Of a deadline.
+    /// Of a deadline, with a timer of its own.
     pub fn new(deadline: Deadline) -> Self {
         Self {
             deadline,
-            timer: None,
+            timer: Timer::Own(None),
+        }
+    }
+
+    /// Of a deadline, with the timer of a queue.
+    pub fn queued(deadline: Deadline, queue: &DeadlineQueue) -> Self {
+        Self {
+            deadline,
+            timer: Timer::Shared(queue.clone(), Wait::default()),
         }
     }
 
     /// Ready with the status of a call whose deadline passed.
     pub fn poll_expired(&mut self, cx: &mut Poller<'_>) -> Poll<Status> {
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline.instant())));
-        timer.as_mut().poll(cx).map(|()| Self::status())
+        let polled = match &mut self.timer {
+            Timer::Own(timer) => timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline.instant())))
+                .as_mut()
+                .poll(cx),
+            Timer::Shared(queue, wait) => wait.poll(queue, self.deadline, cx),
+        };
+        polled.map(|()| Self::status())
     }
 
     /// The deadline.
@@ -55,10 +75,18 @@ impl Expiry {
     }
 }
 
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        if let Timer::Shared(queue, wait) = &mut self.timer {
+            wait.leave(queue);
+        }
+    }
+}
+
 /// Runs a future until a deadline, if there is one.
 ///
-/// The timer is a part of the future and is armed when the future first has to wait: a call that is bounded allocates
-/// nothing for that. The future is held where it is passed in, and copied nowhere.
+/// The timer is a part of the future and is armed when the future first has to wait. The future is held where it is passed
+/// in, and copied nowhere. For what many calls do, a [`DeadlineQueue`] is cheaper.
 ///
 /// # Errors
 /// DEADLINE_EXCEEDED once the deadline passed; the future is dropped with this one, or never polled.
@@ -70,17 +98,6 @@ pub fn until<T, F: Future<Output = Result<T, Status>>>(deadline: Option<Deadline
         timer: None,
         is_late: expired,
         expired,
-    }
-}
-
-/// The same as [`until`] for who has looked at the clock already, and found that the deadline is ahead.
-pub fn until_ahead<T, F: Future<Output = Result<T, Status>>>(deadline: Deadline, future: F) -> Until<F> {
-    Until {
-        future,
-        deadline: Some(deadline),
-        timer: None,
-        is_late: false,
-        expired: false,
     }
 }
 

@@ -14,6 +14,7 @@ mod cancel;
 mod deadline;
 mod expiry;
 mod lane;
+mod queue;
 mod scope;
 mod trace;
 mod wire;
@@ -26,8 +27,9 @@ pub use self::{
     caller::Caller,
     cancel::Cancellation,
     deadline::Deadline,
-    expiry::{Expiry, Until, until, until_ahead},
+    expiry::{Expiry, Until, until},
     lane::{InvalidLane, Lane},
+    queue::{DeadlineQueue, Within},
     scope::{Scoped, spawn},
     trace::TraceContext,
     wire::{BAGGAGE_KEY, LANE_KEY, TRACEPARENT_KEY, TRACESTATE_KEY},

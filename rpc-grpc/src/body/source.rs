@@ -13,13 +13,14 @@ pub(crate) trait ByteSource: Send + 'static {
     /// The next DATA; `None` at its end, after which trailers may be asked for. It is read, so the peer may send more.
     fn poll_data(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>>;
 
-    /// The trailers, if any; once, after the end of DATA.
+    /// The trailers, if any; once, after the end of DATA. A stream of h2's may be asked before: it is pending while there is
+    /// DATA to read.
     fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>>;
 }
 
 /// How much flow control may be owed to the peer. Below that it is not worth the connection's lock, and the end of the
 /// stream pays it; it is far too little for a peer, or for many streams together, to stall on.
-const OWED_BYTES: usize = 256;
+const OWED_BYTES: u32 = 256;
 
 /// A stream of h2's.
 ///
@@ -28,7 +29,7 @@ const OWED_BYTES: usize = 256;
 pub(crate) struct H2Source {
     stream: h2::RecvStream,
     perspective: Perspective,
-    owed: usize,
+    owed: u32,
 }
 
 impl H2Source {
@@ -41,13 +42,14 @@ impl H2Source {
     }
 
     fn take(&mut self, data: &Bytes) {
-        self.owed += data.len();
+        // A piece of DATA is no longer than a frame.
+        self.owed += data.len() as u32;
         if self.owed > OWED_BYTES {
             // It fails only for more than was received, and what is owed was.
             let _ = self
                 .stream
                 .flow_control()
-                .release_capacity(std::mem::take(&mut self.owed));
+                .release_capacity(std::mem::take(&mut self.owed) as usize);
         }
     }
 }

@@ -169,7 +169,10 @@ const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
 /// The compression of a reply: the preferred one if the client can inflate it, else any that it can.
 fn compression(headers: &HeaderMap, preferred: Option<Compression>) -> Option<Compression> {
     let accepted = headers.get(names::ACCEPT_ENCODING);
-    accepted?;
+    if *accepted? == compress::accepted() {
+        // A peer like us.
+        return preferred.or(Compression::ALL.first().copied());
+    }
     preferred
         .into_iter()
         .chain(Compression::ALL.iter().copied())

@@ -26,9 +26,9 @@ use rpc_core::{
 use tokio::time::{Instant, Sleep};
 
 use super::{
-    admit::{Admitted, admit},
+    admit::admit,
     conn::{Conn, Ticket},
-    exchange::exchange,
+    exchange::Exchange,
     face::face_exchange,
     handshake::handshake,
     lifetime::{Due, Lifetime},
@@ -89,9 +89,10 @@ pub(super) async fn serve(io: Box<dyn Io>, conn: Arc<Conn>, mut drain: Drain) {
 
 /// What a call is run with.
 pub(super) struct Work {
-    ticket: Ticket,
     respond: SendResponse<Data>,
     request: WorkRequest,
+    /// Last, so that the call counts until all else is dropped.
+    ticket: Ticket,
 }
 
 #[allow(
@@ -99,20 +100,28 @@ pub(super) struct Work {
     reason = "the large one is the usual one, and a box is what it must not cost"
 )]
 enum WorkRequest {
-    Call(Admitted, RecvStream),
+    Call(Exchange),
     /// It passes the HTTP layers first.
-    Face(Box<Request<RecvStream>>),
+    Face(Option<Box<Request<RecvStream>>>),
 }
 
-async fn work(work: Work) {
-    let Work {
-        ticket,
-        respond,
-        request,
-    } = work;
-    match request {
-        WorkRequest::Call(admitted, body) => exchange(ticket, admitted, body, respond).await,
-        WorkRequest::Face(request) => Box::pin(face_exchange(ticket, *request, respond)).await,
+/// Answers a call. What it takes out of `work`, it takes by reference: there would be room for both otherwise.
+#[allow(clippy::manual_async_fn, reason = "that one has room for its arguments twice")]
+fn work(mut work: Work) -> impl Future<Output = ()> + Send {
+    async move {
+        let Work {
+            respond,
+            request,
+            ticket,
+        } = &mut work;
+        match request {
+            WorkRequest::Call(exchange) => exchange.run(ticket, respond).await,
+            WorkRequest::Face(request) => {
+                if let Some(request) = request.take() {
+                    Box::pin(face_exchange(ticket, *request, respond)).await;
+                }
+            }
+        }
     }
 }
 
@@ -219,11 +228,10 @@ where
         }
         if self.conn.face.is_some() {
             // The deadline is the inner side's: the HTTP layers come before gRPC is looked at.
-            let request = WorkRequest::Face(Box::new(request));
             let work = Work {
-                ticket: Ticket::new(&self.conn),
                 respond,
-                request,
+                request: WorkRequest::Face(Some(Box::new(request))),
+                ticket: Ticket::new(&self.conn),
             };
             self.run(work, None, None, true);
             return;
@@ -234,11 +242,10 @@ where
             Ok(admitted) => {
                 let method = admitted.head.method().clone();
                 let (deadline, is_stream) = (admitted.head.deadline(), admitted.head.is_stream());
-                let request = WorkRequest::Call(admitted, body);
                 let work = Work {
-                    ticket: Ticket::new(&self.conn),
                     respond,
-                    request,
+                    request: WorkRequest::Call(Exchange::new(admitted, body)),
+                    ticket: Ticket::new(&self.conn),
                 };
                 self.run(work, Some((method, now)), deadline, is_stream);
             }

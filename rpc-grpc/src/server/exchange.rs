@@ -15,8 +15,8 @@ use http::{HeaderMap, Response, header};
 use rpc_core::{Body, Deadline, Reply, Status, message::SendCompressed};
 
 use super::{
-    admit::{Admitted, AnswerForm},
-    conn::{Conn, Ticket},
+    admit::{Admitted, AnswerForm, CallHead},
+    conn::Conn,
     refusal::Refusal,
 };
 use crate::{
@@ -29,46 +29,61 @@ use crate::{
     },
 };
 
-/// Answers one call.
-pub(super) async fn exchange(
-    conn: Ticket,
-    admitted: Admitted,
-    request: RecvStream,
-    mut respond: SendResponse<Data>,
-) {
-    let Admitted {
-        head,
-        decoder,
-        answer: form,
-    } = admitted;
-    let bounds = Bounds {
-        conn: &conn,
-        deadline: head.deadline(),
-        is_stream: head.is_stream(),
-    };
-    let source = H2Source::new(request, Perspective::Server);
-    let mut messages = RecvMessages::new(source, decoder, Perspective::Server);
-    let outcome = {
-        let mut call = head.into_call(&mut messages);
-        let mut answer = pin!(conn.dispatch.answer(&mut call));
-        poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if respond.poll_reset(cx).is_ready() => Poll::Ready(None),
-            Poll::Pending => bounds
-                .must_end()
-                .map_or(Poll::Pending, |status| Poll::Ready(Some(Err(status)))),
-        })
-        .await
-    };
-    match outcome {
-        // The caller is gone, and what worked for it was dropped.
-        None => {}
-        Some(Err(status)) => fail(&status, &form, &mut respond),
-        Some(Ok(reply)) => {
-            if let Err(status) = send_reply(reply, &form, &bounds, &mut respond).await {
-                fail(&status, &form, &mut respond);
-            }
+/// One call, before it is answered.
+pub(super) struct Exchange {
+    /// Until the call is made of it.
+    head: Option<CallHead>,
+    messages: RecvMessages,
+    form: AnswerForm,
+}
+
+impl Exchange {
+    pub(super) fn new(admitted: Admitted, request: RecvStream) -> Self {
+        let Admitted {
+            head,
+            decoder,
+            answer: form,
+        } = admitted;
+        let source = H2Source::new(request, Perspective::Server);
+        Self {
+            head: Some(head),
+            messages: RecvMessages::new(source, decoder, Perspective::Server),
+            form,
         }
+    }
+
+    /// Answers the call; once.
+    pub(super) async fn run(&mut self, conn: &Conn, respond: &mut SendResponse<Data>) {
+        let Some(bounds) = self.head.as_ref().map(|head| Bounds::new(conn, head)) else {
+            return;
+        };
+        let form = &self.form;
+        let outcome = {
+            let Some(mut call) = self.head.take().map(|head| head.into_call(&mut self.messages)) else {
+                return;
+            };
+            let mut answer = pin!(conn.dispatch.answer(&mut call));
+            poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if respond.poll_reset(cx).is_ready() => Poll::Ready(None),
+                Poll::Pending => bounds
+                    .must_end()
+                    .map_or(Poll::Pending, |status| Poll::Ready(Some(Err(status)))),
+            })
+            .await
+        };
+        let rest = match outcome {
+            // The caller is gone, and what worked for it was dropped.
+            None => return,
+            Some(Err(status)) => return fail(&status, form, respond),
+            Some(Ok(reply)) => match send_reply(reply, form, conn, respond) {
+                Ok(None) => return,
+                Ok(Some((headers, frames))) => Box::new((headers, frames)),
+                Err(status) => return fail(&status, form, respond),
+            },
+        };
+        // Boxed: the room for it would be twice that of a call which has nothing to wait for.
+        Box::pin(send_parts(rest, &bounds, respond)).await;
     }
 }
 
@@ -79,7 +94,15 @@ struct Bounds<'c> {
     is_stream: bool,
 }
 
-impl Bounds<'_> {
+impl<'c> Bounds<'c> {
+    fn new(conn: &'c Conn, head: &CallHead) -> Self {
+        Self {
+            conn,
+            deadline: head.deadline(),
+            is_stream: head.is_stream(),
+        }
+    }
+
     fn must_end(&self) -> Option<Status> {
         self.conn.must_end(self.deadline, self.is_stream)
     }
@@ -90,21 +113,28 @@ fn fail(status: &Status, form: &AnswerForm, respond: &mut SendResponse<Data>) {
     Refusal::grpc(status, form.content_type.clone()).send(respond);
 }
 
-/// Sends a reply. An error means that nothing of it was sent.
-async fn send_reply(
+/// Sends a reply, if nothing of it has to be waited for; else gives back what is to be sent. An error means that nothing
+/// was sent.
+fn send_reply(
     reply: Reply,
     form: &AnswerForm,
-    bounds: &Bounds<'_>,
+    conn: &Conn,
     respond: &mut SendResponse<Data>,
-) -> Result<(), Status> {
-    let (headers, mut frames) = begin(reply, form, bounds.conn)?;
-    if let Some(whole) = frames.take_whole() {
-        if let Some(mut stream) = open(headers, respond) {
-            // An error means that nobody waits for it.
-            let _ = send_whole(&mut stream, whole, Perspective::Server);
-        }
-        return Ok(());
+) -> Result<Option<(HeaderMap, Frames)>, Status> {
+    let (headers, mut frames) = begin(reply, form, conn)?;
+    let Some(whole) = frames.take_whole() else {
+        return Ok(Some((headers, frames)));
+    };
+    if let Some(mut stream) = open(headers, respond) {
+        // An error means that nobody waits for it.
+        let _ = send_whole(&mut stream, whole, Perspective::Server);
     }
+    Ok(None)
+}
+
+/// Sends a reply as it comes.
+async fn send_parts(reply: Box<(HeaderMap, Frames)>, bounds: &Bounds<'_>, respond: &mut SendResponse<Data>) {
+    let (headers, mut frames) = *reply;
     // Headers commit a call: a client may retry what failed before them. So they wait for the first message, but not for
     // longer than it takes to see that there is none yet.
     let first = poll_fn(|cx| Poll::Ready(frames.poll_peek(cx).map_ok(is_failure))).await;
@@ -113,12 +143,11 @@ async fn send_reply(
             frames.poll_part(&mut Poller::from_waker(Waker::noop()))
     {
         end_at_once(headers, trailers, respond);
-        return Ok(());
+        return;
     }
     if let Some(stream) = open(headers, respond) {
         finish(SendBody::new(stream, frames, Perspective::Server), bounds).await;
     }
-    Ok(())
 }
 
 /// The headers of a reply, and what follows them.

@@ -31,6 +31,13 @@ pub(crate) struct Unsupported;
 ///
 /// `application/grpc-web` is another protocol, with other framing: it is not a match.
 pub(crate) fn parse(value: &HeaderValue) -> Result<Subtype<'_>, Unsupported> {
+    // What nearly all peers send.
+    if value == "application/grpc+proto" {
+        return Ok(Subtype(Some(DEFAULT_SUBTYPE)));
+    }
+    if value == BASE {
+        return Ok(Subtype(None));
+    }
     let value = value.to_str().map_err(|_| Unsupported)?;
     let head = value.get(..BASE.len()).ok_or(Unsupported)?;
     if !head.eq_ignore_ascii_case(BASE) {

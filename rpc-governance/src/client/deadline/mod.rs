@@ -21,8 +21,9 @@
 //! compare instants and the transport tells the peer.
 //!
 //! # Cost
-//! One timer a call, armed when the call is first pending: a call that is answered at once has none. The timer goes on with
-//! the reply, and bounds the reading of its body.
+//! One timer for all calls of a client, in a [`DeadlineQueue`](rpc_core::context::DeadlineQueue): a call that must wait takes
+//! a slot there, one that is answered at once takes none. The deadline goes on with the reply, and bounds the reading of its
+//! body.
 //!
 //! Dropping what is below at the deadline cancels the call on the wire.
 

@@ -7,7 +7,7 @@ use std::{
 
 use rpc_core::{
     BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status,
-    context::{Expiry, Until, until_ahead},
+    context::{DeadlineQueue, Expiry, Within},
     status::Side,
 };
 use tower_service::Service;
@@ -19,11 +19,16 @@ use super::DeadlinePolicy;
 pub struct Deadlined<S> {
     inner: S,
     policy: DeadlinePolicy,
+    queue: DeadlineQueue,
 }
 
 impl<S> Deadlined<S> {
     pub(super) fn new(inner: S, policy: DeadlinePolicy) -> Self {
-        Self { inner, policy }
+        Self {
+            inner,
+            policy,
+            queue: DeadlineQueue::new(),
+        }
     }
 
     /// Settles the deadline of a call.
@@ -48,8 +53,8 @@ impl<S: Stage> Stage for Deadlined<S> {
             return self.inner.call(call).await;
         };
         let mut call = call.keep_deadline(deadline);
-        let answer = pin!(until_ahead(deadline, self.inner.call(&mut call)));
-        bounded(deadline, answer).await
+        let answer = pin!(self.queue.within(deadline, self.inner.call(&mut call)));
+        bounded(deadline, &self.queue, answer).await
     }
 }
 
@@ -81,10 +86,13 @@ where
         let answer: BoxFuture<'static, Result<Reply, S::Error>> = Box::pin(self.inner.call(call));
         let answer = async move { answer.await.map_err(|error| Status::from_error(error.into())) };
         match deadline {
-            Some(deadline) => Box::pin(async move {
-                let answer = pin!(until_ahead(deadline, answer));
-                bounded(deadline, answer).await
-            }),
+            Some(deadline) => {
+                let queue = self.queue.clone();
+                Box::pin(async move {
+                    let answer = pin!(queue.within(deadline, answer));
+                    bounded(deadline, &queue, answer).await
+                })
+            }
             None => Box::pin(answer),
         }
     }
@@ -95,12 +103,13 @@ where
 /// The future is lent, because an `async fn` that moves its argument on holds it twice.
 async fn bounded(
     deadline: Deadline,
-    mut answer: Pin<&mut Until<impl Future<Output = Result<Reply, Status>>>>,
+    queue: &DeadlineQueue,
+    mut answer: Pin<&mut Within<'_, impl Future<Output = Result<Reply, Status>>>>,
 ) -> Result<Reply, Status> {
     match answer.as_mut().await {
         Ok(mut reply) => {
             if reply.body.is_arriving() {
-                reply.expiry = Some(Box::new(Expiry::new(deadline)));
+                reply.expiry = Some(Box::new(Expiry::queued(deadline, queue)));
             }
             Ok(reply)
         }

@@ -31,6 +31,11 @@ use crate::{Compression, io::WriteCounter, wire::frame::Data};
 /// Streams have numbers of 31 bits, of which a client uses half. A connection is replaced well before it runs out.
 const MAX_STREAMS: u32 = (1 << 30) - (1 << 20);
 
+/// The first request of a connection, and every so manyeth, enters `grpc-timeout` into the header table of both ends. Its value
+/// differs from call to call, so all others keep it out; but its name is then an index of one byte, in place of twelve that
+/// are coded, decoded and checked each time. Other headers may push the entry out of the table, hence not the first one alone.
+const REMIND_EVERY: u32 = 1024;
+
 /// How near to the peer's limit h2 may think it is, which also counts streams that it has yet to reset.
 const NEARLY_FULL: usize = 16;
 
@@ -132,12 +137,14 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// Opens a stream. `request` makes its head, and may be asked twice.
+    /// Opens a stream. `request` makes its head, and may be asked twice; it is told whether the names of its headers are to
+    /// be remembered by the peer, see [`REMIND_EVERY`].
     pub(crate) fn open(
         &self,
-        mut request: impl FnMut() -> Result<Request<()>, Status>,
+        mut request: impl FnMut(bool) -> Result<Request<()>, Status>,
     ) -> Result<Opened, NotOpened> {
-        let head = request().map_err(NotOpened::Refused)?;
+        let remind = self.opened().is_multiple_of(REMIND_EVERY);
+        let head = request(remind).map_err(NotOpened::Refused)?;
         let mut sender = self.sender();
         let sender = &mut *sender;
         let Some(requests) = &mut sender.requests else {
@@ -147,7 +154,7 @@ impl Connection {
         if sent.as_ref().is_err_and(is_misuse) {
             // The handle waits for a stream that was queued above the peer's limit. A new one waits for none.
             *requests = requests.clone();
-            sent = requests.send_request(request().map_err(NotOpened::Refused)?, false);
+            sent = requests.send_request(request(remind).map_err(NotOpened::Refused)?, false);
         } else if self.slots.taken() + NEARLY_FULL >= self.slots.limit() {
             // It may have begun to wait; and while it does, it holds that stream, which could then not be given up.
             *requests = requests.clone();

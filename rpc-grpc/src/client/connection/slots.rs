@@ -24,8 +24,18 @@ pub(crate) struct Slots {
     /// looks for a slot a last time: one of them sees the other.
     waiting: AtomicUsize,
     closed: AtomicBool,
-    queue: Mutex<VecDeque<Arc<Waiter>>>,
+    queue: Mutex<Queue>,
 }
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiters: VecDeque<Arc<Waiter>>,
+    /// Those that were granted their slot, to be used again once their call has seen it.
+    spare: VecDeque<Arc<Waiter>>,
+}
+
+/// How many waiters are kept to be used again.
+const SPARE: usize = 128;
 
 /// No slot will be given out any more: the connection takes no new calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +61,7 @@ impl Slots {
             limit: AtomicUsize::new(limit),
             waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            queue: Mutex::new(VecDeque::new()),
+            queue: Mutex::default(),
         }
     }
 
@@ -99,26 +109,27 @@ impl Slots {
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
         let mut queue = self.lock();
-        for waiter in queue.drain(..) {
+        for waiter in queue.waiters.drain(..) {
             waiter.settle(Waiting::Closed);
         }
         self.waiting.store(0, SeqCst);
     }
 
     async fn wait(&self) -> Result<(), Closed> {
-        let waiter = Arc::new(Waiter::default());
-        {
+        let waiter = {
             let mut queue = self.lock();
-            queue.push_back(Arc::clone(&waiter));
-            self.waiting.store(queue.len(), SeqCst);
+            let waiter = queue.fresh();
+            queue.waiters.push_back(Arc::clone(&waiter));
+            self.waiting.store(queue.waiters.len(), SeqCst);
             // It was pushed before `closed` is read, and `close` sets that before it looks at the queue.
             if self.closed.load(SeqCst) {
-                queue.retain(|other| !Arc::ptr_eq(other, &waiter));
-                self.waiting.store(queue.len(), SeqCst);
+                queue.waiters.retain(|other| !Arc::ptr_eq(other, &waiter));
+                self.waiting.store(queue.waiters.len(), SeqCst);
                 return Err(Closed);
             }
             self.grant_to(&mut queue);
-        }
+            waiter
+        };
         let mut leave = Leave {
             slots: self,
             waiter: Some(&waiter),
@@ -143,18 +154,36 @@ impl Slots {
         self.grant_to(&mut self.lock());
     }
 
-    fn grant_to(&self, queue: &mut VecDeque<Arc<Waiter>>) {
-        while !queue.is_empty() && self.try_take() {
-            if let Some(waiter) = queue.pop_front() {
+    fn grant_to(&self, queue: &mut Queue) {
+        while !queue.waiters.is_empty() && self.try_take() {
+            if let Some(waiter) = queue.waiters.pop_front() {
                 waiter.settle(Waiting::Granted);
+                if queue.spare.len() < SPARE {
+                    queue.spare.push_back(waiter);
+                }
             }
         }
-        self.waiting.store(queue.len(), SeqCst);
+        self.waiting.store(queue.waiters.len(), SeqCst);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Waiter>>> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it is held but a waker, and the queue is whole then.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// A waiter that nobody else has.
+    fn fresh(&mut self) -> Arc<Waiter> {
+        // The first of them was granted its slot first, so its call is the first to be done with it.
+        if let Some(mut used) = self.spare.pop_front() {
+            if let Some(waiter) = Arc::get_mut(&mut used) {
+                *waiter = Waiter::default();
+                return used;
+            }
+            self.spare.push_front(used);
+        }
+        Arc::default()
     }
 }
 
@@ -198,8 +227,8 @@ impl Drop for Leave<'_> {
         let Some(waiter) = self.waiter else { return };
         {
             let mut queue = self.slots.lock();
-            queue.retain(|other| !Arc::ptr_eq(other, waiter));
-            self.slots.waiting.store(queue.len(), SeqCst);
+            queue.waiters.retain(|other| !Arc::ptr_eq(other, waiter));
+            self.slots.waiting.store(queue.waiters.len(), SeqCst);
         }
         // It is out of the queue, so nobody settles it any more.
         let granted = matches!(*waiter.lock(), Waiting::Granted);
@@ -270,6 +299,19 @@ mod tests {
             assert_eq!(slots.taken(), usize::from(!granted));
         }
         slots.take().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn waiters_are_used_again_and_forget_what_they_were() {
+        let slots = Slots::new(1);
+        slots.take().await.unwrap();
+        for _ in 0..2 * SPARE {
+            let mut waiting = Box::pin(slots.take());
+            assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
+            slots.release();
+            waiting.await.unwrap();
+        }
+        assert_eq!(slots.lock().spare.len(), 1);
     }
 
     #[tokio::test]

@@ -13,41 +13,48 @@ use crate::{
     wire::{compress, content_type, headers, names, timeout},
 };
 
-/// How many headers are of the protocol.
-const OWN_HEADERS: usize = 6;
+/// How many headers of the protocol all requests have.
+const OWN_HEADERS: usize = 5;
 
 /// What all requests of a link have in common.
 pub(crate) struct HeadTemplate {
     scheme: Scheme,
     authority: Authority,
-    user_agent: HeaderValue,
-    accept_encoding: HeaderValue,
+    /// Headers of the protocol, as most calls have them; what one has otherwise is put over them. Cloning a map is half of the
+    /// work of filling one.
+    headers: HeaderMap,
 }
 
 impl HeadTemplate {
     pub(crate) fn new(scheme: Scheme, authority: Authority, user_agent: HeaderValue) -> Self {
-        // Shared from here on: a clone of what was parsed from a text of its own would copy it.
+        let mut headers = HeaderMap::with_capacity(OWN_HEADERS);
+        headers.insert(names::TIMEOUT, HeaderValue::from_static("0n"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, content_type::value(content_type::DEFAULT_SUBTYPE));
+        headers.insert(names::ACCEPT_ENCODING, compress::accepted());
+        headers.insert(USER_AGENT, user_agent);
         Self {
             scheme,
             authority,
-            user_agent,
-            accept_encoding: compress::accepted(),
+            headers,
         }
     }
 
-    /// The head of a call's request, with the time that is left of its deadline now.
+    /// The head of a call's request, with the time that is left of its deadline now. `remembered` lets both ends enter what
+    /// differs from call to call into their header tables, for the sake of its name.
     ///
     /// # Errors
     /// DEADLINE_EXCEEDED if nothing is left; RESOURCE_EXHAUSTED if the metadata is too large.
     pub(crate) fn request(
         &self,
         call: &Call<'_>,
+        remembered: bool,
         compression: Option<Compression>,
         limit_bytes: usize,
     ) -> Result<Request<()>, Status> {
         // What a user wrote wins over the context's own entries.
         let context = call.context.injected(&call.metadata);
-        let mut headers = HeaderMap::with_capacity(OWN_HEADERS + call.metadata.len() + context.len());
+        let mut headers = self.headers.clone();
         if let Some(deadline) = call.context.deadline() {
             let left = deadline.remaining();
             if left.is_zero() {
@@ -55,17 +62,19 @@ impl HeadTemplate {
             }
             let mut value = timeout::encode(left);
             // It differs from call to call: this keeps it out of the compression tables of both ends, which it would churn.
-            value.set_sensitive(true);
+            value.set_sensitive(!remembered);
             headers.insert(names::TIMEOUT, value);
+        } else {
+            headers.remove(names::TIMEOUT);
         }
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
+        if call.codec != content_type::DEFAULT_SUBTYPE {
+            headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
+        }
         if let Some(compression) = compression {
             headers.insert(names::ENCODING, compression.value());
         }
-        headers.insert(names::ACCEPT_ENCODING, self.accept_encoding.clone());
-        headers.insert(USER_AGENT, self.user_agent.clone());
         if !call.metadata.is_empty() || !context.is_empty() {
+            headers.reserve(call.metadata.len() + context.len());
             headers::append_metadata(&call.metadata, &mut headers);
             headers::append_metadata(&context, &mut headers);
             headers::check_size(&headers, limit_bytes)
@@ -99,4 +108,67 @@ fn no_path(call: &Call<'_>) -> Status {
     ))
     .at_side(Side::Client)
     .not_processed()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rpc_core::{Body, Context, Deadline, Method, MethodDescriptor, Shape};
+
+    use super::*;
+
+    static METHOD: MethodDescriptor = MethodDescriptor::new("/test.S/M", Shape::Unary);
+
+    fn template() -> HeadTemplate {
+        HeadTemplate::new(
+            Scheme::HTTP,
+            Authority::from_static("test:1"),
+            HeaderValue::from_static("tester"),
+        )
+    }
+
+    fn call(codec: &'static str) -> Call<'static> {
+        Call::new(Method::Static(&METHOD), codec, Body::Empty)
+    }
+
+    fn headers(call: &Call<'_>, remembered: bool) -> HeaderMap {
+        let request = template().request(call, remembered, None, 1 << 20);
+        request.expect("it can be sent").into_parts().0.headers
+    }
+
+    #[test]
+    fn what_a_call_has_not_is_not_sent() {
+        let headers = headers(&call("json"), false);
+        assert_eq!(headers.get(names::TIMEOUT), None);
+        assert_eq!(headers[CONTENT_TYPE], "application/grpc+json");
+        assert_eq!(
+            (&headers[TE], &headers[USER_AGENT]),
+            (
+                &HeaderValue::from_static("trailers"),
+                &HeaderValue::from_static("tester")
+            )
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_timeout_is_what_is_left_and_stays_out_of_the_tables_unless_told() {
+        let mut call = call("proto");
+        call.context = Context::new().with_deadline(Deadline::after(Duration::from_millis(5)));
+        for remembered in [true, false] {
+            let headers = headers(&call, remembered);
+            assert_eq!(headers[CONTENT_TYPE], "application/grpc+proto");
+            assert_eq!(headers[names::TIMEOUT], "5000000n");
+            assert_eq!(headers[names::TIMEOUT].is_sensitive(), !remembered);
+        }
+    }
+
+    #[test]
+    fn metadata_goes_along() {
+        let mut call = call("proto");
+        call.metadata.append("x-a", "1").expect("legal");
+        call.metadata.append("x-a", "2").expect("legal");
+        let headers = headers(&call, false);
+        assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) use self::head::HeadTemplate;
 use self::{
     outbound::Loan,
     pump::Pump,
-    reply::{NoMessages, ReplySource, ReplyStream, blamed, collect, miscounted, overdue},
+    reply::{Collect, NoMessages, ReplySource, ReplyStream, blamed, miscounted, overdue},
     response::Answer,
 };
 use super::{
@@ -73,6 +73,38 @@ pub(crate) async fn attempt(
     config: &ClientConfig,
     call: &mut Call<'_>,
 ) -> Result<Reply, Failed> {
+    // One step is over before the next one begins, and what is awaited stays where it is: so the call has room for the
+    // larger of the two steps, and not for what is moved from one to the other.
+    let begun = {
+        let answered = ask(connection, head, config, call).await?;
+        receive(answered, call, config)
+    };
+    let received = match begun {
+        Ok(mut begun) => match begun.finish().await {
+            Ok(()) => return Ok(begun.reply),
+            Err(status) => status,
+        },
+        Err(status) => status,
+    };
+    Err(Failed::from(connection.explain(blamed(received))))
+}
+
+/// A call whose answer has begun.
+struct Answered {
+    response: Response<h2::RecvStream>,
+    /// How the request was compressed.
+    compression: Option<Compression>,
+    pump: Pump,
+    slot: Slot,
+}
+
+/// Sends the request, and waits for the head of the answer.
+async fn ask(
+    connection: &Arc<Connection>,
+    head: &HeadTemplate,
+    config: &ClientConfig,
+    call: &mut Call<'_>,
+) -> Result<Answered, Failed> {
     let compression = compression(call, config)?.filter(|wanted| connection.takes_compression(*wanted));
     let encoder = Encoder {
         compression,
@@ -85,7 +117,8 @@ pub(crate) async fn attempt(
     };
 
     let writes = connection.writes.get();
-    let opened = connection.open(|| head.request(call, compression, config.max_metadata_bytes));
+    let opened =
+        connection.open(|remembered| head.request(call, remembered, compression, config.max_metadata_bytes));
     let opened = match opened {
         Ok(opened) => opened,
         Err(NotOpened::Gone) => return Err(Failed::not_sent(gone(connection))),
@@ -117,8 +150,13 @@ pub(crate) async fn attempt(
         connection.answered(waiting.number);
     }
     let (pump, slot) = waiting.over();
-    let response = match response {
-        Ok(response) => response,
+    match response {
+        Ok(response) => Ok(Answered {
+            response,
+            compression,
+            pump,
+            slot,
+        }),
         Err(error) => {
             let left = connection.writes.get() != writes;
             let mut failed = failed(&error, left, pump, connection);
@@ -131,16 +169,12 @@ pub(crate) async fn attempt(
                     loan.give_back(&mut call.body)
                 }
             };
-            return Err(Failed {
+            Err(Failed {
                 again: if replayable { failed.again } else { Again::No },
                 ..failed
-            });
+            })
         }
-    };
-    let streams = call.method.shape().streams_responses();
-    let source = |stream| ReplySource::new(stream, config.max_metadata_bytes, call.context.deadline(), slot);
-    let reply = receive(response, &call.codec, streams, config, compression, source, pump).await;
-    reply.map_err(|status| Failed::from(connection.explain(blamed(status))))
+    }
 }
 
 /// How the request of a call is compressed.
@@ -167,50 +201,66 @@ fn send_message(mut stream: h2::SendStream<Data>, data: Data) {
     let _ = stream.send_data(data, true);
 }
 
-async fn receive(
-    response: Response<h2::RecvStream>,
-    codec: &str,
-    streams: bool,
-    config: &ClientConfig,
-    sent: Option<Compression>,
-    source: impl FnOnce(h2::RecvStream) -> ReplySource,
-    pump: Pump,
-) -> Result<Reply, Status> {
+/// A reply, and the one message that is yet to go into it.
+struct Begun {
+    reply: Reply,
+    message: Option<Collect>,
+}
+
+impl Begun {
+    async fn finish(&mut self) -> Result<(), Status> {
+        if let Some(message) = &mut self.message {
+            let (bytes, trailers) = message.await?;
+            self.reply.trailers = trailers;
+            self.reply.body = Body::Encoded(Encoded { bytes });
+        }
+        Ok(())
+    }
+}
+
+/// Reads the head of an answer.
+fn receive(answered: Answered, call: &Call<'_>, config: &ClientConfig) -> Result<Begun, Status> {
+    let Answered {
+        response,
+        compression: sent,
+        pump,
+        slot,
+    } = answered;
     let (parts, stream) = response.into_parts();
     let ended = stream.is_end_stream();
-    let source = source(stream);
-    let connection = Arc::clone(source.connection());
+    let streams = call.method.shape().streams_responses();
+    let source = ReplySource::new(stream, config.max_metadata_bytes, call.context.deadline(), slot);
     let head = Response::from_parts(parts, ());
     if let Some(sent) = sent.filter(|sent| response::refuses(&head, *sent)) {
-        connection.refuse_compression(sent);
+        source.connection().refuse_compression(sent);
     }
     let Answer {
         metadata,
         compression,
-    } = response::read(head, ended, codec, config.max_metadata_bytes)?;
+    } = response::read(head, ended, &call.codec, config.max_metadata_bytes)?;
     let mut decoder = Decoder::new(config.max_message_bytes, compression);
     let mut reply = Reply::new(Body::Empty);
+    reply.peer.clone_from(&source.connection().peer);
     if compression.is_some() {
         let received = ReceivedCompressed::new();
         decoder = decoder.observed_by(received.clone());
         reply.extensions.insert(received);
     }
+    let mut message = None;
     if ended {
         if !streams {
             return Err(miscounted("none").with_metadata(metadata));
         }
         reply.body = Body::Incoming(Box::new(NoMessages(metadata)));
-    } else if streams {
-        reply.metadata = metadata;
-        reply.body = Body::Incoming(Box::new(ReplyStream::new(source, decoder, pump)));
     } else {
-        let (bytes, trailers) = collect(source, decoder, pump).await?;
         reply.metadata = metadata;
-        reply.trailers = trailers;
-        reply.body = Body::Encoded(Encoded { bytes });
+        if streams {
+            reply.body = Body::Incoming(Box::new(ReplyStream::new(source, decoder, pump)));
+        } else {
+            message = Some(Collect::new(source, decoder, pump));
+        }
     }
-    reply.peer.clone_from(&connection.peer);
-    Ok(reply)
+    Ok(Begun { reply, message })
 }
 
 /// What an attempt failed with that got no answer.

@@ -19,14 +19,15 @@ use crate::body::SendBody;
 /// A request stream on its way.
 #[derive(Default)]
 pub(crate) struct Pump {
-    body: Option<SendBody>,
+    /// Boxed: most calls have none, and all make room for it.
+    body: Option<Box<SendBody>>,
     failure: Option<Status>,
 }
 
 impl Pump {
     pub(crate) fn new(body: SendBody) -> Self {
         Self {
-            body: Some(body),
+            body: Some(Box::new(body)),
             failure: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The answer's messages.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Context as Poller, Poll, ready},
 };
@@ -80,41 +81,72 @@ impl ByteSource for ReplySource {
 }
 
 /// Reads the one message of an answer, and its end, while the request is still being sent.
-pub(crate) async fn collect(
-    mut source: ReplySource,
-    mut decoder: Decoder,
-    mut pump: Pump,
-) -> Result<(Bytes, Metadata), Status> {
-    let mut message = None;
-    let mut data_ended = false;
-    let collected = std::future::poll_fn(|cx| {
-        let _ = pump.poll(cx);
-        while !data_ended {
-            while let Some(next) = decoder.next()? {
-                if message.replace(next).is_some() {
+pub(crate) struct Collect {
+    source: ReplySource,
+    decoder: Decoder,
+    pump: Pump,
+    message: Option<Bytes>,
+    data_ended: bool,
+}
+
+impl Collect {
+    pub(crate) fn new(source: ReplySource, decoder: Decoder, pump: Pump) -> Self {
+        Self {
+            source,
+            decoder,
+            pump,
+            message: None,
+            data_ended: false,
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Metadata, Status>> {
+        let _ = self.pump.poll(cx);
+        while !self.data_ended {
+            while let Some(next) = self.decoder.next()? {
+                if self.message.replace(next).is_some() {
                     return Poll::Ready(Err(miscounted("several")));
                 }
             }
-            match ready!(source.poll_data(cx)) {
-                Some(data) => decoder.push(data?),
-                None => data_ended = true,
+            // Nothing but the end is due after the message, and mostly it is there: asking for it at once saves a question,
+            // which takes the connection's lock.
+            if self.message.is_some()
+                && let Poll::Ready(trailers) = self.source.poll_trailers(cx)
+            {
+                return Poll::Ready(self.end(trailers?));
+            }
+            match ready!(self.source.poll_data(cx)) {
+                Some(data) => self.decoder.push(data?),
+                None => self.data_ended = true,
             }
         }
-        let trailers = ready!(source.poll_trailers(cx))?;
+        let trailers = ready!(self.source.poll_trailers(cx))?;
+        Poll::Ready(self.end(trailers))
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<Metadata, Status> {
         let metadata = status::finish(trailers.unwrap_or_default(), http::StatusCode::OK)?;
-        decoder.finish()?;
-        Poll::Ready(Ok(metadata))
-    })
-    .await;
-    match collected {
-        Ok(metadata) => match message {
-            Some(message) => Ok((message, metadata)),
-            None => Err(miscounted("none").with_metadata(metadata)),
-        },
-        Err(status) if status.reason() == Some(reason::CALLER_GONE) => {
-            Err(pump.take_failure().unwrap_or(status))
-        }
-        Err(status) => Err(status),
+        // In this order: a failure explains a message that was cut off, a success contradicts it.
+        self.decoder.finish()?;
+        Ok(metadata)
+    }
+}
+
+impl Future for Collect {
+    type Output = Result<(Bytes, Metadata), Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
+        let collected = ready!(self.poll_end(cx));
+        Poll::Ready(match collected {
+            Ok(metadata) => match self.message.take() {
+                Some(message) => Ok((message, metadata)),
+                None => Err(miscounted("none").with_metadata(metadata)),
+            },
+            Err(status) if status.reason() == Some(reason::CALLER_GONE) => {
+                Err(self.pump.take_failure().unwrap_or(status))
+            }
+            Err(status) => Err(status),
+        })
     }
 }
 

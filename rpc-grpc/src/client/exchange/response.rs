@@ -29,7 +29,7 @@ pub(crate) fn read(
     limit_bytes: usize,
 ) -> Result<Answer, Status> {
     let (parts, ()) = response.into_parts();
-    let (http, mut head) = (parts.status, parts.headers);
+    let (http, head) = (parts.status, parts.headers);
     headers::check_size(&head, limit_bytes)?;
     check_type(&head, http, codec)?;
     if ended || http != StatusCode::OK {
@@ -45,9 +45,7 @@ pub(crate) fn read(
         Coding::Known(compression) => Some(compression),
         Coding::Unknown => return Err(unknown_coding(&head)),
     };
-    // Whatever it says, the trailers say it last.
-    head.remove(names::STATUS);
-    head.remove(names::MESSAGE);
+    // A status in it is passed over, as all that the protocol keeps for itself: the trailers say it last.
     let metadata = headers::take_metadata(head)?;
     Ok(Answer {
         metadata,

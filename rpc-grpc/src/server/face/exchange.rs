@@ -32,9 +32,9 @@ const CONNECTION_SPECIFIC: [HeaderName; 5] = [
 ///
 /// Deadlines are looked after inside the layers; here only a caller that is gone ends the call.
 pub(crate) async fn face_exchange(
-    conn: Ticket,
+    conn: &Ticket,
     request: Request<RecvStream>,
-    mut respond: SendResponse<Data>,
+    respond: &mut SendResponse<Data>,
 ) {
     let Some(face) = conn.face.clone() else { return };
     let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server));
@@ -55,14 +55,14 @@ pub(crate) async fn face_exchange(
     drop(answer);
     match outcome {
         None => {}
-        Some(Ok(response)) => send(response, &mut respond).await,
+        Some(Ok(response)) => send(response, respond).await,
         Some(Err(error)) => {
             // A layer failed. What it wrapped was begun, or was not: nobody knows.
             Refusal::grpc(
                 &Status::from_error(error),
                 content_type::value(content_type::DEFAULT_SUBTYPE),
             )
-            .send(&mut respond);
+            .send(respond);
         }
     }
 }

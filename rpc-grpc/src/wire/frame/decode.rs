@@ -24,7 +24,7 @@ pub(crate) struct Decoder {
     unread: Bytes,
     /// A prefix of which only a part has come.
     prefix: [u8; PREFIX_BYTES],
-    prefix_len: usize,
+    prefix_len: u8,
     /// The message that is being put together.
     head: Option<Head>,
     partial: Vec<u8>,
@@ -33,7 +33,7 @@ pub(crate) struct Decoder {
 #[derive(Debug, Clone, Copy)]
 struct Head {
     compressed: bool,
-    len: usize,
+    len: u32,
 }
 
 impl Decoder {
@@ -75,7 +75,7 @@ impl Decoder {
                 None => return Ok(None),
             },
         };
-        let Some(message) = self.read_body(head.len) else {
+        let Some(message) = self.read_body(head.len as usize) else {
             self.head = Some(head);
             return Ok(None);
         };
@@ -101,17 +101,18 @@ impl Decoder {
     }
 
     fn read_head(&mut self) -> Result<Option<Head>, Status> {
-        let missing = PREFIX_BYTES - self.prefix_len;
+        let before = usize::from(self.prefix_len);
+        let missing = PREFIX_BYTES - before;
         let taken = missing.min(self.unread.len());
-        self.prefix[self.prefix_len..][..taken].copy_from_slice(&self.unread[..taken]);
+        self.prefix[before..][..taken].copy_from_slice(&self.unread[..taken]);
         self.unread.advance(taken);
-        self.prefix_len += taken;
+        self.prefix_len = (before + taken) as u8;
         if taken < missing {
             return Ok(None);
         }
         self.prefix_len = 0;
         let [flag, len @ ..] = self.prefix;
-        let len = u32::from_be_bytes(len) as usize;
+        let len = u32::from_be_bytes(len);
         let compressed = match flag {
             0 => false,
             1 if self.compression.is_some() => true,
@@ -128,7 +129,7 @@ impl Decoder {
         } else {
             self.limit_bytes
         };
-        if len > allowed {
+        if len as usize > allowed {
             let limit = self.limit_bytes;
             return Err(Status::resource_exhausted(format!(
                 "a message of {len} bytes came, the limit is {limit}"

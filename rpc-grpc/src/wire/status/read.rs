@@ -15,13 +15,14 @@ use crate::wire::{
 ///
 /// `None` if they have no `grpc-status`. What is left is metadata.
 pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
+    if trailers.get(names::STATUS)? == "0" {
+        // What else the protocol says is of no use, and no metadata.
+        return Some(Ok(()));
+    }
     let code = trailers.remove(names::STATUS)?;
     let message = trailers.remove(names::MESSAGE);
     let encoded = trailers.remove(names::STATUS_DETAILS);
-    let code = match code.as_bytes() {
-        b"0" => return Some(Ok(())),
-        digits => parse_code(digits),
-    };
+    let code = parse_code(code.as_bytes());
     let message = message.map_or_else(String::new, |message| percent::decode(message.as_bytes()));
     let mut status = Status::new(code, message).at_side(Side::Server);
     if let Some(pushback) = trailers.remove(names::RETRY_PUSHBACK) {

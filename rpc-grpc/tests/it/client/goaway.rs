@@ -215,6 +215,8 @@ async fn no_call_fails_over_sockets_while_connections_come_and_go() {
     let address = rpc_core::net::Address::Socket(listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
         while let Ok((io, _)) = listener.accept().await {
+            // Its frames go out one by one: the second would wait for the acknowledgement of the first, 40 ms a call.
+            io.set_nodelay(true).unwrap();
             tokio::spawn(async move {
                 let mut h2 = h2::server::Builder::new()
                     .handshake::<_, bytes::Bytes>(io)
