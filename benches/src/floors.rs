@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
     AtLeast(f64, f64),
     /// The figure, and what it must at most be.
     AtMost(f64, f64),
-    /// A row that it needs is not there.
+    /// A row that it needs is not there, or others were busy in all of its rounds.
     NotMeasured,
 }
 
@@ -275,7 +275,9 @@ impl<'a> Floors<'a> {
                 && record.concurrency == concurrency
                 && record.idle.is_none()
         });
-        record?.calls.as_ref()
+        let calls = record?.calls.as_ref()?;
+        // What others spoilt in every round proves nothing, one way or the other.
+        (calls.rounds == 0 || calls.rounds_disturbed < calls.rounds).then_some(calls)
     }
 }
 
@@ -322,6 +324,17 @@ mod tests {
         assert!(!floors.is_empty());
         assert!(floors.iter().all(|floor| floor.verdict.holds().is_none()));
         assert!(print(&floors));
+    }
+
+    #[test]
+    fn a_row_that_others_spoilt_counts_as_not_measured() {
+        let name = "rpc-grpc / tonic, calls/s: one-cpu unary 0 B x64";
+        let mut records = [record(PLAIN, "rpc-grpc", 200.0), record(PLAIN, BASE, 100.0)];
+        for (disturbed, holds) in [(2, Some(true)), (3, None)] {
+            let calls = records[1].calls.as_mut().unwrap();
+            (calls.rounds, calls.rounds_disturbed) = (3, disturbed);
+            assert_eq!(verdict(&records, name).holds(), holds);
+        }
     }
 
     #[test]
