@@ -8,16 +8,20 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How the threads of both sides are laid out. See the crate's docs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// A one-worker runtime a side, all on one CPU.
     OneCpu,
+    /// One runtime of two workers for both sides, not pinned.
     Shared,
+    /// A one-worker runtime a side, each on its own CPU.
     Apart,
 }
 
 impl Shape {
     pub(crate) const ALL: [Self; 3] = [Self::OneCpu, Self::Shared, Self::Apart];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// As it is called in tables and in JSON.
+    pub fn name(self) -> &'static str {
         match self {
             Self::OneCpu => "one-cpu",
             Self::Shared => "shared",
@@ -60,6 +64,16 @@ impl Runtimes {
 
     pub(crate) fn server(&self) -> &Handle {
         self.server.as_ref().unwrap_or(&self.client).handle()
+    }
+
+    /// One side of [`Shape::Apart`], for a process that is only that side.
+    pub(crate) fn of_client() -> Runtime {
+        pinned(0)
+    }
+
+    /// The other side.
+    pub(crate) fn of_server() -> Runtime {
+        pinned(1)
     }
 }
 

@@ -45,6 +45,18 @@ pub(crate) fn python() -> Result<PathBuf> {
         .ok_or_else(|| Error::Missing("`python3` with `venv` is not there".to_owned()))
 }
 
+/// Valgrind, which counts instructions.
+///
+/// # Errors
+/// It is not there, and cannot be installed.
+pub(crate) fn valgrind() -> Result<PathBuf> {
+    if let Some(valgrind) = find("valgrind") {
+        return Ok(valgrind);
+    }
+    apt_install(&["valgrind"])?;
+    find("valgrind").ok_or_else(|| Error::Missing("`valgrind` is not there".to_owned()))
+}
+
 /// The path of a program on `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

@@ -1,13 +1,12 @@
 //! Ours over gRPC, with everything that a client and a server have by default.
 
-use bytes::Bytes;
 use rpc::{Client, Server};
 
 use super::{
-    Caller, Subject,
-    service::{Echo, EchoClient, EchoServer, Implementation, Payload},
+    Subject,
+    service::{EchoClient, EchoServer, Implementation},
 };
-use crate::shape::Runtimes;
+use crate::cell::{Cell, Scenario};
 
 pub(crate) struct RpcGrpc {
     stub: EchoClient,
@@ -17,53 +16,37 @@ pub(crate) struct RpcGrpc {
 impl Subject for RpcGrpc {
     const NAME: &'static str = "rpc-grpc";
 
+    type Address = String;
     type Caller = EchoClient;
 
-    fn start(runtimes: &Runtimes) -> Self {
-        let address = runtimes.server().block_on(async {
-            let server = Server::builder()
-                .add_service(EchoServer::new(Implementation))
-                .build()
-                .expect("a server");
-            let bound = server.bind("127.0.0.1:0").await.expect("a free port");
-            let address = bound.local_addresses()[0].clone();
-            tokio::spawn(bound.serve());
-            address
-        });
-        runtimes.client().block_on(async {
-            let client = Client::builder()
-                .target(format!("static://{address}"))
-                .build()
-                .expect("a client");
-            client.ready().await.expect("a connection");
-            Self {
-                stub: EchoClient::new(&client),
-                _client: client,
-            }
-        })
+    fn takes(cell: &Cell) -> bool {
+        !matches!(cell.scenario, Scenario::Layers(_) | Scenario::Frame)
+    }
+
+    async fn serve() -> String {
+        let server = Server::builder()
+            .add_service(EchoServer::new(Implementation))
+            .build()
+            .expect("a server");
+        let bound = server.bind("127.0.0.1:0").await.expect("a free port");
+        let address = bound.local_addresses()[0].to_string();
+        tokio::spawn(bound.serve());
+        address
+    }
+
+    async fn connect(address: String) -> Self {
+        let client = Client::builder()
+            .target(format!("static://{address}"))
+            .build()
+            .expect("a client");
+        client.ready().await.expect("a connection");
+        Self {
+            stub: EchoClient::new(&client),
+            _client: client,
+        }
     }
 
     fn caller(&self) -> EchoClient {
         self.stub.clone()
-    }
-}
-
-impl Caller for EchoClient {
-    async fn unary(&mut self, body: Bytes) -> Bytes {
-        Echo::unary(self, Payload { body })
-            .await
-            .expect("the call succeeds")
-            .body
-    }
-
-    async fn stream(&mut self, body: Bytes) -> usize {
-        let mut stream = Echo::stream(self, Payload { body })
-            .await
-            .expect("the call succeeds");
-        let mut count = 0;
-        while stream.message().await.expect("the stream goes on").is_some() {
-            count += 1;
-        }
-        count
     }
 }

@@ -8,6 +8,8 @@
     reason = "holds generated code"
 )]
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_stream::{Iter, wrappers::TcpListenerStream};
@@ -18,7 +20,7 @@ use self::{
     echo_server::{Echo, EchoServer},
 };
 use super::{Caller, STREAM_LEN, Subject};
-use crate::shape::Runtimes;
+use crate::cell::{Cell, Scenario};
 
 tonic::include_proto!("bench");
 
@@ -38,6 +40,11 @@ impl Echo for Implementation {
         Ok(Response::new(request.into_inner()))
     }
 
+    async fn unary_yield(&self, request: Request<Payload>) -> Result<Response<Payload>, Status> {
+        tokio::task::yield_now().await;
+        Ok(Response::new(request.into_inner()))
+    }
+
     async fn stream(&self, request: Request<Payload>) -> Result<Response<Repeated>, Status> {
         let repeated = std::iter::repeat_n(request.into_inner(), STREAM_LEN);
         Ok(Response::new(tokio_stream::iter(repeated.map(Ok as fn(_) -> _))))
@@ -47,25 +54,29 @@ impl Echo for Implementation {
 impl Subject for Tonic {
     const NAME: &'static str = "tonic";
 
+    type Address = SocketAddr;
     type Caller = EchoClient<Channel>;
 
-    fn start(runtimes: &Runtimes) -> Self {
-        let address = runtimes.server().block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            let address = listener.local_addr().expect("an address");
-            let server = tonic::transport::Server::builder().add_service(EchoServer::new(Implementation));
-            let incoming = TcpListenerStream::new(listener);
-            tokio::spawn(
-                server.serve_with_incoming(tokio_stream::StreamExt::map(incoming, |stream| {
-                    // What its own `serve` does by default, and this way in does not.
-                    stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-                })),
-            );
-            address
-        });
-        let stub = runtimes
-            .client()
-            .block_on(EchoClient::connect(format!("http://{address}")));
+    fn takes(cell: &Cell) -> bool {
+        !matches!(cell.scenario, Scenario::Layers(_) | Scenario::Frame)
+    }
+
+    async fn serve() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = tonic::transport::Server::builder().add_service(EchoServer::new(Implementation));
+        let incoming = TcpListenerStream::new(listener);
+        tokio::spawn(
+            server.serve_with_incoming(tokio_stream::StreamExt::map(incoming, |stream| {
+                // What its own `serve` does by default, and this way in does not.
+                stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            })),
+        );
+        address
+    }
+
+    async fn connect(address: SocketAddr) -> Self {
+        let stub = EchoClient::connect(format!("http://{address}")).await;
         Self {
             stub: stub.expect("a connection"),
         }
@@ -79,6 +90,14 @@ impl Subject for Tonic {
 impl Caller for EchoClient<Channel> {
     async fn unary(&mut self, body: Bytes) -> Bytes {
         EchoClient::unary(self, Payload { body })
+            .await
+            .expect("the call succeeds")
+            .into_inner()
+            .body
+    }
+
+    async fn unary_yield(&mut self, body: Bytes) -> Bytes {
+        EchoClient::unary_yield(self, Payload { body })
             .await
             .expect("the call succeeds")
             .into_inner()

@@ -16,5 +16,14 @@ pub(super) fn run(workspace: &Workspace, outcome: &mut Outcome) -> Result {
         "warnings",
     ]);
     outcome.check("cargo clippy", || process::run(command, Duration::from_mins(45)));
+    // A workspace of its own, for the features that its dependencies switch on.
+    let mut command = cargo(workspace, "clippy");
+    command
+        .args(["--manifest-path", "benches/with-tarpc/Cargo.toml", "--target-dir"])
+        .arg(&workspace.target)
+        .args(["--", "-D", "warnings"]);
+    outcome.check("cargo clippy of benches/with-tarpc", || {
+        process::run(command, Duration::from_mins(45))
+    });
     Ok(())
 }

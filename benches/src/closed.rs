@@ -1,4 +1,4 @@
-//! One window of one subject.
+//! A closed loop: each of so many tasks calls again as soon as it is answered.
 
 use std::{
     sync::{
@@ -14,22 +14,11 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     allocations,
-    cells::{Cell, Scenario},
+    cell::{Cell, Scenario},
+    sample::{Sample, new_histogram, quantile_us},
     subjects::Caller,
     usage::Usage,
 };
-
-/// What a window showed. A "call" of a streaming scenario is one message.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
-    pub(crate) calls_per_second: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) cpu_us_per_call: f64,
-    pub(crate) allocs_per_call: f64,
-    /// Which part of the machine other processes used meanwhile.
-    pub(crate) others: f64,
-}
 
 /// A task is warming up, measured, or to stop.
 const WARM: u8 = 0;
@@ -37,7 +26,7 @@ const COUNT: u8 = 1;
 const STOP: u8 = 2;
 
 /// Calls in a closed loop, `cell.concurrency` at a time, for a window.
-pub(crate) fn measure<C: Caller>(runtime: &Handle, caller: &C, cell: Cell, window: Duration) -> Sample {
+pub(crate) fn measure<C: Caller>(runtime: &Handle, caller: &C, cell: &Cell, window: Duration) -> Sample {
     let phase = Arc::new(AtomicU8::new(WARM));
     let body = Bytes::from(vec![0x5a; cell.payload]);
     let mut tasks = JoinSet::new();
@@ -63,8 +52,9 @@ pub(crate) fn measure<C: Caller>(runtime: &Handle, caller: &C, cell: Cell, windo
     let per_call = 1.0 / calls.max(1) as f64;
     Sample {
         calls_per_second: calls as f64 / elapsed.as_secs_f64(),
-        p50_us: latencies.value_at_quantile(0.50) as f64 / 1e3,
-        p99_us: latencies.value_at_quantile(0.99) as f64 / 1e3,
+        p50_us: quantile_us(&latencies, 0.50),
+        p99_us: quantile_us(&latencies, 0.99),
+        p999_us: quantile_us(&latencies, 0.999),
         cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_call,
         allocs_per_call: blocks as f64 * per_call,
         others: now.others_since(usage),
@@ -81,15 +71,17 @@ async fn drive<C: Caller>(mut caller: C, phase: Arc<AtomicU8>, body: Bytes, scen
     let mut start = Instant::now();
     loop {
         let done = match scenario {
-            Scenario::Unary => {
-                assert_eq!(
-                    caller.unary(body.clone()).await.len(),
-                    body.len(),
-                    "an echo is as long as the call"
-                );
+            Scenario::ServerStreaming => caller.stream(body.clone()).await as u64,
+            Scenario::UnaryYield => {
+                let echo = caller.unary_yield(body.clone()).await;
+                assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
                 1
             }
-            Scenario::ServerStreaming => caller.stream(body.clone()).await as u64,
+            _ => {
+                let echo = caller.unary(body.clone()).await;
+                assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
+                1
+            }
         };
         let end = Instant::now();
         match phase.load(Ordering::Relaxed) {
@@ -104,9 +96,4 @@ async fn drive<C: Caller>(mut caller: C, phase: Arc<AtomicU8>, body: Bytes, scen
         // A call that never waits, as those in process do not, would keep its worker from everybody else.
         tokio::task::consume_budget().await;
     }
-}
-
-/// 100 ns to a minute, to two digits.
-fn new_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(100, 60_000_000_000, 2).expect("the bounds are in order")
 }

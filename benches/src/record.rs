@@ -1,0 +1,137 @@
+//! A line of the JSON: what one subject showed in one cell.
+
+use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{cell::Cell, cell::Scenario, sample::Samples};
+
+/// A line of the JSON. What a scenario does not measure is left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Record {
+    /// Which program measured it. Ratios between different ones mean nothing.
+    pub(crate) build: String,
+    pub(crate) shape: String,
+    pub(crate) scenario: String,
+    pub(crate) payload: usize,
+    pub(crate) concurrency: usize,
+    pub(crate) subject: String,
+    /// Calls that were due each second, of an open loop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<u32>,
+    /// Connections beside the busy one, or channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle: Option<usize>,
+    /// Endpoints of each channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoints: Option<usize>,
+    #[serde(flatten)]
+    pub(crate) calls: Option<Calls>,
+    /// Bytes on the heap for each idle connection or channel, on the client's side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heap_client_bytes: Option<f64>,
+    /// The same on the server's side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heap_server_bytes: Option<f64>,
+}
+
+/// Medians over the rounds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
+pub(crate) struct Calls {
+    pub(crate) calls_per_second: f64,
+    /// Largest minus smallest round, as a part of the median.
+    pub(crate) calls_per_second_spread: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    #[serde(default)]
+    pub(crate) p999_us: f64,
+    pub(crate) cpu_us_per_call: f64,
+    pub(crate) allocs_per_call: f64,
+    pub(crate) rounds: usize,
+    /// Rounds in which other processes used more than 5 % of the machine. They are dropped, unless all are of that kind.
+    #[serde(default)]
+    pub(crate) rounds_disturbed: usize,
+    /// Which part of the machine others used, 0 to 1.
+    pub(crate) others: f64,
+}
+
+impl Record {
+    pub(crate) fn new(build: &str, cell: &Cell, subject: &str) -> Self {
+        Self {
+            build: build.to_owned(),
+            shape: cell.shape.name().to_owned(),
+            scenario: cell.scenario.name().to_owned(),
+            payload: cell.payload,
+            concurrency: cell.concurrency,
+            subject: subject.to_owned(),
+            rate: match cell.scenario {
+                Scenario::OpenLoop { per_second } => Some(per_second),
+                _ => None,
+            },
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn with_calls(self, samples: &Samples) -> Self {
+        Self {
+            calls: Some(Calls::of(samples)),
+            ..self
+        }
+    }
+
+    /// The cell, as its name has it.
+    pub(crate) fn cell(&self) -> String {
+        let Self {
+            shape,
+            scenario,
+            payload,
+            concurrency,
+            ..
+        } = self;
+        match (self.rate, self.idle, self.endpoints) {
+            (Some(rate), ..) => format!("{shape} {scenario} {payload} B {rate}/s"),
+            (_, Some(idle), Some(endpoints)) => format!("{scenario} {idle}, {endpoints} endpoints each"),
+            (_, Some(idle), None) => format!("{scenario} {idle} idle"),
+            _ => format!("{shape} {scenario} {payload} B x{concurrency}"),
+        }
+    }
+
+    /// The same cell of another subject, measured by the same program.
+    pub(crate) fn peer<'a>(&self, records: &'a [Self], subject: &str) -> Option<&'a Self> {
+        records.iter().find(|other| {
+            other.subject == subject && other.build == self.build && other.cell() == self.cell()
+        })
+    }
+}
+
+impl Calls {
+    fn of(samples: &Samples) -> Self {
+        Self {
+            calls_per_second: samples.median(|s| s.calls_per_second),
+            calls_per_second_spread: samples.spread(|s| s.calls_per_second),
+            p50_us: samples.median(|s| s.p50_us),
+            p99_us: samples.median(|s| s.p99_us),
+            p999_us: samples.median(|s| s.p999_us),
+            cpu_us_per_call: samples.median(|s| s.cpu_us_per_call),
+            allocs_per_call: samples.median(|s| s.allocs_per_call),
+            rounds: samples.len(),
+            rounds_disturbed: samples.disturbed(),
+            others: samples.median(|s| s.others),
+        }
+    }
+}
+
+/// Reads an array of records.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<Record>> {
+    serde_json::from_slice(&fs::read(path)?).map_err(io::Error::other)
+}
+
+/// Writes an array of records.
+pub(crate) fn write(path: &Path, records: &[Record]) -> io::Result<()> {
+    fs::write(
+        path,
+        serde_json::to_vec_pretty(records).map_err(io::Error::other)?,
+    )
+}

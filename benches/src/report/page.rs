@@ -1,0 +1,340 @@
+//! The text of the page.
+
+use std::fmt::Write as _;
+
+use super::plot::figure;
+use crate::{
+    cell::PLAIN,
+    floors,
+    record::{Calls, Record},
+    table::BASE,
+};
+
+const HEAD: &str = "\
+# Performance
+
+What a call costs, beside what others cost in the same run. Written by `cargo xtask bench --report`; do not edit.
+";
+
+const AGAIN: &str = "\
+## Measuring again
+
+```text
+cargo xtask bench --quick --json target/bench.json    # under three minutes, once built
+cargo xtask bench --json target/bench.json            # everything; most of an hour
+cargo xtask bench --floors target/bench.json          # what must hold, line by line
+cargo xtask bench --report target/bench.json          # this page
+cargo xtask bench --check                             # instructions of the hot paths against benches/instructions.tsv
+```
+
+`--only 'one-cpu unary 0 B x64'` measures one cell, `--subject` one subject, `--build plain` one of the two programs. Compare
+ratios, not calls per second: the same program is up to 12 % off after it was built anew, and another machine is another
+world. A machine that does something else as well shows in the last columns of what is printed: rounds in which others used
+more than 5 % of it are measured again, and dropped if that does not help.
+";
+
+const MEANING: &str = "\
+## What the rows mean
+
+Unary calls return what they were sent; a stream is one message there and 64 back, and a \"call\" of it is one message.
+Everything goes over **one connection**. In a closed loop so many tasks call again as soon as they are answered. Medians over
+interleaved rounds. CPU is user and system time of both sides together.
+
+| shape | threads |
+| --- | --- |
+| `one-cpu` | a one-worker runtime a side, all pinned to one CPU: calls per second are 1 / CPU cost |
+| `shared` | one runtime of two workers for both sides, not pinned: what `#[tokio::main]` gives |
+| `apart` | a one-worker runtime a side, each on its own CPU |
+
+| subject | what it is |
+| --- | --- |
+| `rpc-framed` | ours over its own protocol, everything on that is on by default |
+| `rpc-grpc` | ours over gRPC, the same |
+| `rpc-local` | ours in process, the same |
+| `tonic` | its `Channel` and `Router`, all defaults |
+| `tarpc` | over TCP with bincode, each request in a task |
+| `volo-grpc` | with its defaults, compression left out |
+| `raw` | frames of a length and an id, many tasks on one connection; no deadlines, metadata or errors: the limit |
+| `blocking` | ping-pong on two blocking sockets: the floor of a lone call |
+
+`build` is the program: tarpc switches the feature `log` of tracing on for everybody it is built with, so it has a program of
+its own (`with-tarpc`), and ratios are taken inside one.
+";
+
+/// The whole page.
+pub(super) fn page(records: &[Record], machine: &str) -> String {
+    let mut page = format!("{HEAD}\nMeasured on {machine}\n\n{AGAIN}\n{MEANING}\n");
+    closed(&mut page, records);
+    open(&mut page, records);
+    layers(&mut page, records);
+    heap(&mut page, records);
+    must_hold(&mut page, records);
+    page
+}
+
+fn closed(page: &mut String, records: &[Record]) {
+    page.push_str("## Closed loop\n\n");
+    for (file, text) in [
+        ("calls.svg", "Calls per second, as a multiple of tonic's"),
+        ("cpu.svg", "CPU a call"),
+    ] {
+        let _ = writeln!(page, "![{text}](performance/{file})\n");
+    }
+    for build in builds(records) {
+        let rows: Vec<&Record> = records
+            .iter()
+            .filter(|record| {
+                record.build == build
+                    && matches!(&*record.scenario, "unary" | "unary-yield" | "server-streaming")
+            })
+            .collect();
+        let _ = writeln!(page, "### Build `{build}`\n");
+        let ratio = |calls: &Calls, base: Option<&Calls>| {
+            base.map_or_else(
+                || figure(calls.calls_per_second),
+                |base| figure(calls.calls_per_second / base.calls_per_second),
+            )
+        };
+        table(
+            page,
+            "Calls per second, as a multiple of tonic's:",
+            &rows,
+            true,
+            ratio,
+        );
+        table(
+            page,
+            "Microseconds of CPU a call, both sides:",
+            &rows,
+            false,
+            |calls, _| figure(calls.cpu_us_per_call),
+        );
+        table(
+            page,
+            "99th percentile, microseconds:",
+            &rows,
+            false,
+            |calls, _| figure(calls.p99_us),
+        );
+        table(
+            page,
+            "Allocations a call, both sides:",
+            &rows,
+            false,
+            |calls, _| format!("{:.0}", calls.allocs_per_call),
+        );
+    }
+}
+
+fn open(page: &mut String, records: &[Record]) {
+    let rows: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.scenario == "open-loop")
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str(
+        "## Open loop\n\nCalls are due at a fixed rate, and latency counts from when a call was due: a stall counts for every \
+         call that it delays. Some of it is the lateness of the thread that starts the calls, the same for everybody.\n\n",
+    );
+    page.push_str("| build | cell | subject | p50 us | p99 us | p99.9 us | CPU us a call |\n");
+    page.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    for (record, calls) in with_calls(&rows) {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            record.build,
+            record.cell(),
+            record.subject,
+            figure(calls.p50_us),
+            figure(calls.p99_us),
+            figure(calls.p999_us),
+            figure(calls.cpu_us_per_call)
+        );
+    }
+    page.push('\n');
+}
+
+fn layers(page: &mut String, records: &[Record]) {
+    let rows: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.scenario.starts_with("layers") || record.scenario == "frame")
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str(
+        "## Layers\n\nSix layers on the client's side that look and count: `hooks` are stages composed statically, `boxed` the \
+         same with a box each, `tower` a user's tower layers as `Client::builder().layer(...)` installs them. `frame` is the \
+         whole stack above a transport: six hooks on the client and six on the server.\n\n",
+    );
+    page.push_str("| cell | subject | CPU us a call | allocations |\n| --- | --- | --- | --- |\n");
+    for (record, calls) in with_calls(&rows) {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {:.0} |",
+            record.cell(),
+            record.subject,
+            figure(calls.cpu_us_per_call),
+            calls.allocs_per_call
+        );
+    }
+    page.push('\n');
+}
+
+fn heap(page: &mut String, records: &[Record]) {
+    let rows: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.heap_client_bytes.is_some())
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str(
+        "## Connections and channels\n\nIdle connections, each from a channel of its own that has made one call, with 16 calls \
+         at a time on another one beside them; client and server are two processes. And channels that have not connected. \
+         Bytes on the heap for each of them, the allocator's own overhead and the kernel's buffers not counted.\n\n",
+    );
+    page.push_str("![Heap of an idle connection](performance/connections.svg)\n\n");
+    page.push_str("| build | cell | subject | client KiB | server KiB | busy one, p99 us |\n");
+    page.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    let kib = |bytes: Option<f64>| bytes.map_or_else(|| "-".to_owned(), |bytes| figure(bytes / 1024.0));
+    for record in rows {
+        let p99 = record.calls.as_ref().map(|calls| figure(calls.p99_us));
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} |",
+            record.build,
+            record.cell(),
+            record.subject,
+            kib(record.heap_client_bytes),
+            kib(record.heap_server_bytes),
+            p99.as_deref().unwrap_or("-")
+        );
+    }
+    page.push('\n');
+}
+
+fn must_hold(page: &mut String, records: &[Record]) {
+    page.push_str("## What must hold\n\n| what | figure | bound | holds |\n| --- | --- | --- | --- |\n");
+    for floor in floors::all(records) {
+        let _ = writeln!(page, "{}", floor.markdown());
+    }
+}
+
+fn builds(records: &[Record]) -> Vec<&str> {
+    let mut builds: Vec<&str> = Vec::new();
+    for record in records {
+        if !builds.contains(&&*record.build) {
+            builds.push(&record.build);
+        }
+    }
+    // The one that most figures are from comes first.
+    builds.sort_by_key(|build| *build != PLAIN);
+    builds
+}
+
+fn with_calls<'a>(rows: &'a [&'a Record]) -> impl Iterator<Item = (&'a Record, &'a Calls)> {
+    rows.iter()
+        .filter_map(|record| Some((*record, record.calls.as_ref()?)))
+}
+
+/// Cells down, subjects across.
+fn table(
+    page: &mut String,
+    title: &str,
+    rows: &[&Record],
+    shows_base: bool,
+    print: impl Fn(&Calls, Option<&Calls>) -> String,
+) {
+    let (mut cells, mut subjects): (Vec<String>, Vec<&str>) = (Vec::new(), Vec::new());
+    for record in rows {
+        if !cells.contains(&record.cell()) {
+            cells.push(record.cell());
+        }
+        if !subjects.contains(&&*record.subject) {
+            subjects.push(&record.subject);
+        }
+    }
+    let _ = writeln!(page, "{title}\n");
+    let base = if shows_base { " tonic, calls/s |" } else { "" };
+    let _ = writeln!(page, "| cell |{base} {} |", subjects.join(" | "));
+    let columns = subjects.len() + 1 + usize::from(shows_base);
+    let _ = writeln!(page, "|{}", " --- |".repeat(columns));
+    for cell in cells {
+        let find = |subject: &str| {
+            rows.iter()
+                .find(|record| record.subject == subject && record.cell() == cell)
+                .and_then(|record| record.calls.as_ref())
+        };
+        let base = find(BASE);
+        let _ = write!(page, "| {cell} |");
+        if shows_base {
+            let shown = base.map_or_else(|| "-".to_owned(), |base| figure(base.calls_per_second));
+            let _ = write!(page, " {shown} |");
+        }
+        for subject in &subjects {
+            let shown = find(subject).map_or_else(|| "-".to_owned(), |calls| print(calls, base));
+            let _ = write!(page, " {shown} |");
+        }
+        page.push('\n');
+    }
+    page.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"[
+        {"build":"plain","shape":"one-cpu","scenario":"unary","payload":0,"concurrency":64,"subject":"rpc-grpc",
+         "calls_per_second":250.0,"calls_per_second_spread":0.01,"p50_us":1.0,"p99_us":2.0,"cpu_us_per_call":3.0,
+         "allocs_per_call":4.0,"rounds":3,"others":0.0},
+        {"build":"plain","shape":"one-cpu","scenario":"unary","payload":0,"concurrency":64,"subject":"tonic",
+         "calls_per_second":100.0,"calls_per_second_spread":0.01,"p50_us":1.0,"p99_us":2.0,"cpu_us_per_call":8.0,
+         "allocs_per_call":66.0,"rounds":3,"others":0.0},
+        {"build":"plain","shape":"one-cpu","scenario":"unary","payload":0,"concurrency":1,"subject":"blocking",
+         "calls_per_second":50.0,"calls_per_second_spread":0.01,"p50_us":1.0,"p99_us":2.0,"cpu_us_per_call":8.0,
+         "allocs_per_call":0.0,"rounds":3,"others":0.0},
+        {"build":"plain","shape":"one-cpu","scenario":"channels","payload":0,"concurrency":0,"subject":"rpc-grpc",
+         "idle":1000,"endpoints":1,"heap_client_bytes":2048.0}
+    ]"#;
+
+    fn records() -> Vec<Record> {
+        serde_json::from_str(JSON).unwrap()
+    }
+
+    #[test]
+    fn ratios_figures_and_gaps() {
+        let page = page(&records(), "a machine");
+        for line in [
+            "| cell | tonic, calls/s | rpc-grpc | tonic | blocking |",
+            "| one-cpu unary 0 B x64 | 100 | 2.50 | 1.00 | - |",
+            "| one-cpu unary 0 B x1 | - | - | - | 50.0 |",
+            "| one-cpu unary 0 B x64 | 4 | 66 | - |",
+            "| plain | channels 1000, 1 endpoints each | rpc-grpc | 2.00 | - | - |",
+            "| rpc-grpc / tonic, calls/s: one-cpu unary 0 B x64 | 2.50 | at least 1.8 | yes |",
+        ] {
+            assert!(page.contains(line), "no `{line}` in\n{page}");
+        }
+        assert!(!page.contains("## Open loop"), "nothing was measured");
+    }
+
+    #[test]
+    fn records_survive_the_file() {
+        let records = records();
+        let text = serde_json::to_string(&records).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Record>>(&text).unwrap(), records);
+        assert!(records[3].calls.is_none());
+        assert!(!text.contains("null"), "{text}");
+    }
+
+    #[test]
+    fn what_a_table_does_not_say_a_plot_does() {
+        let plots = super::super::plot::all(&records());
+        let names: Vec<_> = plots.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["calls.svg", "cpu.svg"]);
+        assert!(plots[0].1.contains(">2.50</text>"), "{}", plots[0].1);
+    }
+}

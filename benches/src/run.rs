@@ -1,0 +1,80 @@
+//! Measures every cell that the options ask for, all subjects interleaved.
+
+use crate::{
+    cell::{self, Cell},
+    channels, connections,
+    options::Options,
+    peer::{Peer, Running},
+    record::Record,
+    sample::Samples,
+    shape::Shape,
+};
+
+/// How often a disturbed round is measured again.
+const AGAIN: usize = 2;
+
+/// Measures everything that the options ask for.
+pub(crate) fn run(build: &str, peers: &[Peer], options: &Options) -> Vec<Record> {
+    let peers: Vec<Peer> = peers
+        .iter()
+        .copied()
+        .filter(|peer| options.subject.as_ref().is_none_or(|name| name == peer.name))
+        .collect();
+    let mut records: Vec<Record> = Shape::ALL
+        .into_iter()
+        .flat_map(|shape| run_shape(build, shape, &peers, options))
+        .collect();
+    if !options.quick {
+        records.extend(connections::run(build, &peers, options));
+        records.extend(channels::run(build, options));
+    }
+    records
+}
+
+fn run_shape(build: &str, shape: Shape, peers: &[Peer], options: &Options) -> Vec<Record> {
+    let cells: Vec<Cell> = cell::all(shape)
+        .into_iter()
+        .filter(|cell| !options.quick || cell.is_quick(build))
+        .filter(|cell| options.wants(&cell.name()))
+        .collect();
+    let started: Vec<(Peer, Box<dyn Running>)> = peers
+        .iter()
+        .filter(|peer| cells.iter().any(|cell| (peer.takes)(cell)))
+        .map(|peer| (*peer, (peer.start)(shape)))
+        .collect();
+    cells
+        .iter()
+        .flat_map(|cell| run_cell(build, cell, &started, options))
+        .collect()
+}
+
+fn run_cell(
+    build: &str,
+    cell: &Cell,
+    started: &[(Peer, Box<dyn Running>)],
+    options: &Options,
+) -> Vec<Record> {
+    let mut rows: Vec<_> = started
+        .iter()
+        .filter(|(peer, _)| (peer.takes)(cell))
+        .map(|(peer, running)| (peer.name, running, Samples::default()))
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    eprintln!("{build}: {}", cell.name());
+    for _ in 0..options.rounds {
+        for (_, running, samples) in &mut rows {
+            let mut sample = running.measure(cell, options.window);
+            for _ in 0..AGAIN {
+                if sample.is_disturbed() {
+                    sample = running.measure(cell, options.window);
+                }
+            }
+            samples.push(sample);
+        }
+    }
+    rows.into_iter()
+        .map(|(name, _, samples)| Record::new(build, cell, name).with_calls(&samples))
+        .collect()
+}

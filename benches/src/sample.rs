@@ -1,0 +1,123 @@
+//! What a window showed, and what is made of several.
+
+use hdrhistogram::Histogram;
+
+/// What one window of one subject showed. A "call" of a streaming scenario is one message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sample {
+    pub(crate) calls_per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) p999_us: f64,
+    pub(crate) cpu_us_per_call: f64,
+    pub(crate) allocs_per_call: f64,
+    /// Which part of the machine other processes used meanwhile, 0 to 1.
+    pub(crate) others: f64,
+}
+
+/// Above this, what others used of the machine spoils a window.
+pub(crate) const OTHERS_LIMIT: f64 = 0.05;
+
+impl Sample {
+    /// True if other processes used so much of the machine that the figures say little.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.others > OTHERS_LIMIT
+    }
+}
+
+/// The samples of one subject in one cell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples(Vec<Sample>);
+
+impl Samples {
+    pub(crate) fn push(&mut self, sample: Sample) {
+        self.0.push(sample);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn disturbed(&self) -> usize {
+        self.0.iter().filter(|sample| sample.is_disturbed()).count()
+    }
+
+    /// The middle value. Disturbed windows count only where there are no others.
+    pub(crate) fn median(&self, of: fn(&Sample) -> f64) -> f64 {
+        median(&self.sorted(of))
+    }
+
+    /// Largest minus smallest, as a part of the median.
+    pub(crate) fn spread(&self, of: fn(&Sample) -> f64) -> f64 {
+        let values = self.sorted(of);
+        match (values.first(), values.last()) {
+            (Some(least), Some(most)) => (most - least) / median(&values),
+            _ => f64::NAN,
+        }
+    }
+
+    fn sorted(&self, of: fn(&Sample) -> f64) -> Vec<f64> {
+        let all_are_disturbed = self.disturbed() == self.len();
+        let mut values: Vec<f64> = self
+            .0
+            .iter()
+            .filter(|sample| all_are_disturbed || !sample.is_disturbed())
+            .map(of)
+            .collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+/// Nanoseconds: 100 ns to a minute, to two digits.
+pub(crate) fn new_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(100, 60_000_000_000, 2).expect("the bounds are in order")
+}
+
+/// A percentile of a histogram of nanoseconds, in microseconds.
+pub(crate) fn quantile_us(latencies: &Histogram<u64>, quantile: f64) -> f64 {
+    latencies.value_at_quantile(quantile) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(of: &[(f64, f64)]) -> Samples {
+        let sample = |&(calls_per_second, others)| Sample {
+            calls_per_second,
+            others,
+            ..Sample::default()
+        };
+        Samples(of.iter().map(sample).collect())
+    }
+
+    fn figures(of: &[(f64, f64)]) -> (f64, f64) {
+        let samples = samples(of);
+        let calls = |sample: &Sample| sample.calls_per_second;
+        (samples.median(calls), samples.spread(calls))
+    }
+
+    #[test]
+    fn median_and_spread() {
+        assert_eq!(figures(&[(3.0, 0.0), (1.0, 0.0), (2.0, 0.0)]), (2.0, 1.0));
+        assert_eq!(figures(&[(4.0, 0.0), (2.0, 0.0)]), (3.0, 2.0 / 3.0));
+        assert!(figures(&[]).0.is_nan());
+    }
+
+    #[test]
+    fn disturbed_windows_are_dropped_unless_all_are() {
+        assert_eq!(figures(&[(3.0, 0.0), (9.0, 0.06), (1.0, 0.04)]), (2.0, 1.0));
+        assert_eq!(figures(&[(9.0, 0.06), (7.0, 0.5)]), (8.0, 0.25));
+        assert_eq!(samples(&[(9.0, 0.06), (7.0, 0.0)]).disturbed(), 1);
+    }
+}

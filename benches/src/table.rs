@@ -1,0 +1,72 @@
+//! The records as a table, with ratios to the peer that everybody knows.
+
+use crate::record::{Calls, Record};
+
+/// What everything is a ratio to.
+pub(crate) const BASE: &str = "tonic";
+
+/// Prints one line a record.
+pub(crate) fn print(records: &[Record]) {
+    println!(
+        "{:<38} {:<10} {:>9} {:>6} {:>7} {:>9} {:>9} {:>8} {:>6} {:>7} {:>6}",
+        "cell",
+        "subject",
+        "calls/s",
+        "ratio",
+        "spread",
+        "p50 us",
+        "p99 us",
+        "cpu us",
+        "ratio",
+        "allocs",
+        "ratio"
+    );
+    for record in records {
+        if let Some(calls) = &record.calls {
+            print_calls(record, calls, records);
+        }
+        if record.heap_client_bytes.is_some() || record.heap_server_bytes.is_some() {
+            print_heap(record);
+        }
+    }
+}
+
+fn print_calls(record: &Record, calls: &Calls, records: &[Record]) {
+    let base = record.peer(records, BASE).and_then(|base| base.calls.as_ref());
+    let ratio = |of: fn(&Calls) -> f64| {
+        base.map_or_else(|| "-".to_owned(), |base| format!("{:.2}", of(calls) / of(base)))
+    };
+    println!(
+        "{:<38} {:<10} {:>9.0} {:>6} {:>6.1}% {:>9.2} {:>9.2} {:>8.2} {:>6} {:>7.1} {:>6}{}",
+        record.cell(),
+        record.subject,
+        calls.calls_per_second,
+        ratio(|c| c.calls_per_second),
+        calls.calls_per_second_spread * 100.0,
+        calls.p50_us,
+        calls.p99_us,
+        calls.cpu_us_per_call,
+        ratio(|c| c.cpu_us_per_call),
+        calls.allocs_per_call,
+        ratio(|c| c.allocs_per_call),
+        match (calls.rounds_disturbed, calls.rounds) {
+            (0, _) => String::new(),
+            (disturbed, rounds) if disturbed == rounds =>
+                format!("  (DISTURBED: others used {:.0} %)", calls.others * 100.0),
+            (disturbed, rounds) => format!("  ({disturbed} of {rounds} rounds dropped: others were busy)"),
+        },
+    );
+}
+
+fn print_heap(record: &Record) {
+    let kib = |bytes: Option<f64>| {
+        bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{:.1} KiB", bytes / 1024.0))
+    };
+    println!(
+        "{:<38} {:<10} heap each: client {}, server {}",
+        record.cell(),
+        record.subject,
+        kib(record.heap_client_bytes),
+        kib(record.heap_server_bytes),
+    );
+}
