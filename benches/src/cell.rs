@@ -47,9 +47,9 @@ pub enum Scenario {
 pub enum Layers {
     /// There are none.
     None,
-    /// Stages that count and pass on, composed statically.
+    /// Hooks that count, installed with the client's builder.
     Hooks,
-    /// The same, each behind a box.
+    /// Stages that count and pass on, each behind a box.
     Boxed,
     /// tower layers of a user's, installed with the client's builder.
     Tower,

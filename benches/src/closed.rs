@@ -25,14 +25,20 @@ const WARM: u8 = 0;
 const COUNT: u8 = 1;
 const STOP: u8 = 2;
 
-/// Calls in a closed loop, `cell.concurrency` at a time, for a window.
-pub(crate) fn measure<C: Caller>(runtime: &Handle, caller: &C, cell: &Cell, window: Duration) -> Sample {
+/// Calls in a closed loop, `cell.concurrency` at a time, for a window. A task looks at the clock after each `at_once` calls.
+pub(crate) fn measure<C: Caller>(
+    runtime: &Handle,
+    caller: &C,
+    cell: &Cell,
+    window: Duration,
+    at_once: u32,
+) -> Sample {
     let phase = Arc::new(AtomicU8::new(WARM));
     let body = Bytes::from(vec![0x5a; cell.payload]);
     let mut tasks = JoinSet::new();
     for _ in 0..cell.concurrency {
         let (caller, phase, body) = (caller.clone(), Arc::clone(&phase), body.clone());
-        tasks.spawn_on(drive(caller, phase, body, cell.scenario), runtime);
+        tasks.spawn_on(drive(caller, phase, body, cell.scenario, at_once), runtime);
     }
     std::thread::sleep(window / 5);
     let (usage, blocks, start) = (Usage::now(), allocations::count(), Instant::now());
@@ -66,29 +72,26 @@ struct Done {
     latencies: Histogram<u64>,
 }
 
-async fn drive<C: Caller>(mut caller: C, phase: Arc<AtomicU8>, body: Bytes, scenario: Scenario) -> Done {
+async fn drive<C: Caller>(
+    mut caller: C,
+    phase: Arc<AtomicU8>,
+    body: Bytes,
+    scenario: Scenario,
+    at_once: u32,
+) -> Done {
     let (mut calls, mut latencies) = (0, new_histogram());
     let mut start = Instant::now();
     loop {
-        let done = match scenario {
-            Scenario::ServerStreaming => caller.stream(body.clone()).await as u64,
-            Scenario::UnaryYield => {
-                let echo = caller.unary_yield(body.clone()).await;
-                assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
-                1
-            }
-            _ => {
-                let echo = caller.unary(body.clone()).await;
-                assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
-                1
-            }
-        };
+        let mut done = 0;
+        for _ in 0..at_once {
+            done += call(&mut caller, &body, scenario).await;
+        }
         let end = Instant::now();
         match phase.load(Ordering::Relaxed) {
             WARM => {}
             COUNT => {
                 calls += done;
-                latencies.saturating_record((end - start).as_nanos() as u64);
+                latencies.saturating_record((end - start).as_nanos() as u64 / u64::from(at_once));
             }
             _ => return Done { calls, latencies },
         }
@@ -96,4 +99,15 @@ async fn drive<C: Caller>(mut caller: C, phase: Arc<AtomicU8>, body: Bytes, scen
         // A call that never waits, as those in process do not, would keep its worker from everybody else.
         tokio::task::consume_budget().await;
     }
+}
+
+/// Makes one call; answers how many messages came.
+async fn call<C: Caller>(caller: &mut C, body: &Bytes, scenario: Scenario) -> u64 {
+    let echo = match scenario {
+        Scenario::ServerStreaming => return caller.stream(body.clone()).await as u64,
+        Scenario::UnaryYield => caller.unary_yield(body.clone()).await,
+        _ => caller.unary(body.clone()).await,
+    };
+    assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
+    1
 }

@@ -137,7 +137,7 @@ where
     };
     let busy = connect();
     let window = |samples: &mut Samples| {
-        let mut sample: Sample = closed::measure(runtime.handle(), &busy.caller(), cell, options.window);
+        let mut sample: Sample = closed::measure(runtime.handle(), &busy.caller(), cell, options.window, 1);
         // The server's use is not ours: what others used cannot be told.
         sample.others = 0.0;
         samples.push(sample);

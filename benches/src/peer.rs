@@ -71,7 +71,7 @@ impl<S: Subject> Running for Started<S> {
             Scenario::OpenLoop { per_second } => {
                 open::measure(runtime, &caller, cell.payload, per_second, window)
             }
-            _ => closed::measure(runtime, &caller, cell, window),
+            _ => closed::measure(runtime, &caller, cell, window, S::AT_ONCE),
         }
     }
 }

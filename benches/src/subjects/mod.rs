@@ -36,6 +36,10 @@ pub trait Subject: Sized + Send + 'static {
     /// As it is called in tables and in JSON.
     const NAME: &'static str;
 
+    /// How many calls a task makes between two looks at the clock; their latency is their mean. What stays in the process
+    /// takes no longer than the looking does.
+    const AT_ONCE: u32 = 1;
+
     /// Where the server is: a socket's address, or for what stays in the process the server itself.
     type Address: Clone + Send + 'static;
 

@@ -15,6 +15,7 @@ pub(crate) struct RpcLocal {
 
 impl Subject for RpcLocal {
     const NAME: &'static str = "rpc-local";
+    const AT_ONCE: u32 = 64;
 
     type Address = Dispatch;
     type Caller = EchoClient;

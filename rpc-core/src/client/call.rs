@@ -1,6 +1,6 @@
 //! The four shapes of a call, from the caller's side.
 
-use std::{pin::pin, time::Duration};
+use std::{borrow::Cow, pin::pin, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -178,24 +178,35 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
         ))
     }
 
+    /// The call. What it takes from here is moved once: calls are large.
     fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a>
     where
         'c: 'a,
     {
-        let options = self.channel.options();
-        let mut call = Call::new(self.types.method(), codec, body);
-        call.metadata = std::mem::take(&mut self.metadata);
-        call.extensions = std::mem::take(&mut self.extensions);
-        call.options = Options::lent(options);
+        let usual = self.channel.options();
+        let mut options = Options::lent(usual);
         if let Some(wait) = self.wait_for_ready {
-            call.options.wait_for_ready = Some(wait);
+            options.wait_for_ready = Some(wait);
         }
         if let Some(own) = self.timeout {
-            call.options.timeout = Some(options.timeout.map_or(own, |usual| own.min(usual)));
+            options.timeout = Some(usual.timeout.map_or(own, |usual| own.min(usual)));
         }
-        let context = std::mem::take(&mut self.context);
-        call.context = context.bounded_by(call.options.timeout.map(Deadline::after));
-        call
+        if let Some(timeout) = options.timeout {
+            self.context.bring_forward(Deadline::after(timeout));
+        }
+        Call {
+            method: self.types.method(),
+            context: std::mem::take(&mut self.context),
+            metadata: std::mem::take(&mut self.metadata),
+            codec: Cow::Borrowed(codec),
+            body,
+            options,
+            extensions: std::mem::take(&mut self.extensions),
+            slot: None,
+            place: None,
+            kept: None,
+            tie: None,
+        }
     }
 }
 

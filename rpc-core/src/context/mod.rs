@@ -97,6 +97,10 @@ impl Context {
         self
     }
 
+    pub(crate) fn bring_forward(&mut self, deadline: Deadline) {
+        self.deadline = Deadline::earlier(self.deadline, Some(deadline));
+    }
+
     /// The lane that the request travels in; `None` is the base lane.
     pub fn lane(&self) -> Option<&Lane> {
         self.carried.as_ref()?.lane.as_ref()

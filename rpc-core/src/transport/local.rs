@@ -68,10 +68,10 @@ impl Stage for LocalTransport {
             let answer = pin!(self.dispatch.answer(arrived));
             let answer = async { answer.await.map_err(|status| status.at_side(Side::Server)) };
             match &tie {
-                Some(tie) => until(deadline, Box::pin(tie.run(answer))).await,
                 None if deadline.is_none() => answer.await,
-                // Boxed, as the rare case: a client's pipeline keeps the deadline itself.
+                // Boxed, as the rare cases: streams are few, and a client's pipeline keeps the deadline itself.
                 None => Box::pin(until(deadline, answer)).await,
+                Some(tie) => Box::pin(until(deadline, tie.run(answer))).await,
             }
         };
         drop(lent);

@@ -1,32 +1,30 @@
-//! A stage that looks and counts.
+//! A hook that looks and counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rpc::{Call, Reply, Result, Stage};
+use rpc::{
+    Call, Result,
+    stage::{Hook, Outcome},
+};
 
-/// Counts the calls that belong to a lane. There are none.
-pub(super) struct Hook<S> {
-    inner: S,
-    passed: AtomicU64,
+/// Counts the calls that belong to a lane, and those that fail. There are none.
+#[derive(Default)]
+pub(super) struct CountHook {
     in_lanes: AtomicU64,
+    failed: AtomicU64,
 }
 
-impl<S> Hook<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self {
-            inner,
-            passed: AtomicU64::new(0),
-            in_lanes: AtomicU64::new(0),
-        }
-    }
-}
-
-impl<S: Stage> Stage for Hook<S> {
-    fn call(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply>> + Send {
-        self.passed.fetch_add(1, Ordering::Relaxed);
+impl Hook for CountHook {
+    fn before(&self, call: &mut Call<'_>) -> Result<()> {
         if call.context.lane().is_some() {
             self.in_lanes.fetch_add(1, Ordering::Relaxed);
         }
-        self.inner.call(call)
+        Ok(())
+    }
+
+    fn after(&self, _: &mut Call<'_>, outcome: Outcome<'_>) {
+        if !matches!(outcome, Outcome::Replied(_)) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

@@ -1,20 +1,19 @@
 //! Ours with layers that have nothing to do but look and count: what a layer costs by the way it is made.
 
 mod hook;
+mod stage;
 mod user;
-
-use std::sync::Arc;
 
 use rpc::{
     Channel, Client, Server, Stage,
     governance::client::deadline::{DeadlineLayer, DeadlinePolicy},
     lb::{PickLayer, ToLink},
-    server::{Dispatch, Router},
+    server::Dispatch,
     stage::SharedStage,
 };
 use tower_layer::Layer as _;
 
-use self::{hook::Hook, user::CountLayer};
+use self::{hook::CountHook, stage::CountStage, user::CountLayer};
 use super::{
     Subject,
     service::{EchoClient, EchoServer, Implementation},
@@ -53,6 +52,7 @@ enum Address {
 
 impl<const KIND: usize, const WIRE: bool> Subject for Layered<KIND, WIRE> {
     const NAME: &'static str = if WIRE { "rpc-grpc" } else { "rpc-local" };
+    const AT_ONCE: u32 = if WIRE { 1 } else { 64 };
 
     type Address = Address;
     type Caller = EchoClient;
@@ -77,22 +77,18 @@ impl<const KIND: usize, const WIRE: bool> Subject for Layered<KIND, WIRE> {
             Address::Wire(address) => Client::builder().target(format!("static://{address}")),
             Address::Local(dispatch) => Client::builder().target("local:///echo").local(dispatch),
         };
-        if Layers::ALL[KIND] == Layers::Tower {
-            for _ in 0..6 {
-                builder = builder.layer(CountLayer);
-            }
+        match Layers::ALL[KIND] {
+            Layers::Hooks => builder = (0..6).fold(builder, |builder, _| builder.hook(CountHook::default())),
+            Layers::Tower => builder = (0..6).fold(builder, |builder, _| builder.layer(CountLayer)),
+            Layers::None | Layers::Boxed => {}
         }
         let client = builder.build().expect("a client");
         client.ready().await.expect("a connection");
         let channel = match Layers::ALL[KIND] {
-            Layers::Hooks => Channel::new(six(below(&client))),
-            Layers::Boxed => {
-                let boxed = (0..6).fold(SharedStage::new(below(&client)), |inner, _| {
-                    SharedStage::new(Hook::new(inner))
-                });
-                Channel::new(boxed)
-            }
-            Layers::None | Layers::Tower => client.channel().clone(),
+            Layers::Boxed => Channel::new((0..6).fold(SharedStage::new(below(&client)), |inner, _| {
+                SharedStage::new(CountStage::new(inner))
+            })),
+            _ => client.channel().clone(),
         };
         Self {
             stub: EchoClient::new(channel),
@@ -113,6 +109,7 @@ pub(crate) struct Frame {
 
 impl Subject for Frame {
     const NAME: &'static str = "rpc-local";
+    const AT_ONCE: u32 = 64;
 
     type Address = Dispatch;
     type Caller = EchoClient;
@@ -122,19 +119,18 @@ impl Subject for Frame {
     }
 
     async fn serve() -> Dispatch {
-        let mut router = Router::new();
-        router
-            .add(Arc::new(EchoServer::new(Implementation)))
-            .expect("one service");
-        Dispatch::with_pipeline(Arc::new(router), |router| SharedStage::new(six(router)))
+        let server = Server::builder().add_service(EchoServer::new(Implementation));
+        let server = (0..6).fold(server, |server, _| server.hook(CountHook::default()));
+        server.build().expect("a server").dispatch()
     }
 
     async fn connect(dispatch: Dispatch) -> Self {
-        let client = Client::builder().target("local:///echo").local(dispatch).build();
-        let client = client.expect("a client");
+        let client = Client::builder().target("local:///echo").local(dispatch);
+        let client = (0..6).fold(client, |client, _| client.hook(CountHook::default()));
+        let client = client.build().expect("a client");
         client.ready().await.expect("it is in this process");
         Self {
-            stub: EchoClient::new(Channel::new(six(below(&client)))),
+            stub: EchoClient::new(&client),
             _client: client,
         }
     }
@@ -148,8 +144,4 @@ impl Subject for Frame {
 fn below(client: &Client) -> impl Stage + use<> {
     let pick = PickLayer::new(client.endpoints().clone()).layer(ToLink);
     DeadlineLayer::new(DeadlinePolicy::default()).layer(pick)
-}
-
-fn six<S: Stage>(inner: S) -> impl Stage + use<S> {
-    Hook::new(Hook::new(Hook::new(Hook::new(Hook::new(Hook::new(inner))))))
 }
