@@ -72,6 +72,7 @@
 //! | feature | default | |
 //! | --- | --- | --- |
 //! | `grpc` | yes | gRPC over HTTP/2, client and server |
+//! | `framed` | yes | our own protocol between two of ours, on the same port |
 //! | `msgpack`, `json` | yes | the codecs that services have by themselves |
 //! | `prost` | yes | protobuf |
 //! | `postcard`, `bincode` | | for peers that are built together |
@@ -90,6 +91,8 @@ pub use rpc_core::{
     ServiceDescriptor, Shape, Stage, Status, Streaming, blocking, call, codec, context, error, executor,
     message, metadata, method, net, stage, status, transport,
 };
+#[cfg(feature = "framed")]
+pub use rpc_framed as framed;
 pub use rpc_governance as governance;
 #[cfg(feature = "grpc")]
 pub use rpc_grpc as grpc;
@@ -129,4 +132,6 @@ mod guide {
     mod servers {}
     #[doc = include_str!("../docs/wire.md")]
     mod wire {}
+    #[doc = include_str!("../docs/framed.md")]
+    mod framed {}
 }

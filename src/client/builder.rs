@@ -33,7 +33,7 @@ pub struct ClientBuilder {
     layers: Vec<UserLayer>,
     attempt_hooks: Vec<Arc<dyn Hook>>,
     attempt_layers: Vec<UserLayer>,
-    transport: Choice,
+    pub(super) transport: Choice,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,8 @@
 
 mod blocking;
 mod builder;
+#[cfg(feature = "framed")]
+mod framed;
 mod slot;
 mod stack;
 mod transport;

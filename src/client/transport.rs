@@ -16,6 +16,8 @@ pub(super) struct Choice {
     pub(super) local: Option<Dispatch>,
     #[cfg(feature = "grpc")]
     pub(super) grpc: Option<rpc_grpc::ClientConfig>,
+    #[cfg(feature = "framed")]
+    pub(super) framed: super::framed::Choice,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<rpc_core::net::tls::ClientTls>,
 }
@@ -52,6 +54,10 @@ impl Choice {
         if self.grpc.is_some() {
             return Err(BuildError::new("grpc", format!("has no meaning with {why}")));
         }
+        #[cfg(feature = "framed")]
+        if let Some(field) = self.framed.field() {
+            return Err(BuildError::new(field, format!("has no meaning with {why}")));
+        }
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
             return Err(BuildError::new("tls", format!("has no meaning with {why}")));
@@ -60,7 +66,7 @@ impl Choice {
         Ok(())
     }
 
-    #[cfg(feature = "grpc")]
+    #[cfg(any(feature = "grpc", feature = "framed"))]
     fn wire(self) -> Result<Arc<dyn Transport>, BuildError> {
         let dialer = rpc_core::net::Dialer::new();
         #[cfg(feature = "tls")]
@@ -68,13 +74,32 @@ impl Choice {
             Some(tls) => dialer.with_tls(tls),
             None => dialer,
         };
-        Ok(Arc::new(rpc_grpc::GrpcTransport::with_dialer(
-            self.grpc.unwrap_or_default(),
-            dialer,
-        )?))
+        #[cfg(feature = "framed")]
+        let framed = self.framed.transport(
+            #[cfg(feature = "grpc")]
+            self.grpc.as_ref(),
+            dialer.clone(),
+        )?;
+        #[cfg(feature = "grpc")]
+        let grpc = rpc_grpc::GrpcTransport::with_dialer(self.grpc.unwrap_or_default(), dialer)?;
+        #[cfg(all(feature = "grpc", feature = "framed"))]
+        return Ok(match framed {
+            Some(framed) => Arc::new(super::framed::Both::new(framed, grpc, self.framed.is_first())),
+            None => Arc::new(grpc),
+        });
+        #[cfg(all(feature = "grpc", not(feature = "framed")))]
+        return Ok(Arc::new(grpc));
+        #[cfg(not(feature = "grpc"))]
+        match framed {
+            Some(framed) => Ok(Arc::new(framed)),
+            None => Err(BuildError::new(
+                "prefer_framed",
+                "without it nothing can be spoken: enable feature `grpc`",
+            )),
+        }
     }
 
-    #[cfg(not(feature = "grpc"))]
+    #[cfg(not(any(feature = "grpc", feature = "framed")))]
     fn wire(self) -> Result<Arc<dyn Transport>, BuildError> {
         let problem = "there is none: enable feature `grpc`, or give one with `.transport(...)`";
         Err(BuildError::new("transport", problem))

@@ -31,6 +31,8 @@ pub struct ServerBuilder {
     transports: Vec<Arc<dyn ServerTransport>>,
     #[cfg(feature = "grpc")]
     pub(super) grpc: super::grpc::Grpc,
+    #[cfg(feature = "framed")]
+    pub(super) framed: super::framed::Framed,
     listen: ListenConfig,
     notice: Option<Duration>,
     shutdown_grace: Option<Duration>,
@@ -52,6 +54,8 @@ impl ServerBuilder {
             transports: Vec::new(),
             #[cfg(feature = "grpc")]
             grpc: super::grpc::Grpc::default(),
+            #[cfg(feature = "framed")]
+            framed: super::framed::Framed::default(),
             listen: ListenConfig::default(),
             notice: None,
             shutdown_grace: None,
@@ -209,14 +213,27 @@ impl ServerBuilder {
             add_health(&mut router, &health)?;
         }
         #[cfg_attr(
-            not(feature = "grpc"),
+            not(any(feature = "grpc", feature = "framed")),
             allow(unused_mut, reason = "nothing is added to what the user gave")
         )]
         let mut transports = self.transports;
         let mut protocols: Vec<_> = transports.iter().map(|transport| transport.protocol()).collect();
+        #[cfg(all(feature = "grpc", feature = "framed"))]
+        let (usual, has_http_layers) = (super::framed::like(self.grpc.config()), self.grpc.has_layers());
+        #[cfg(all(feature = "framed", not(feature = "grpc")))]
+        let (usual, has_http_layers) = (rpc_framed::ServerConfig::default(), false);
         #[cfg(feature = "grpc")]
         self.grpc
             .finish(self.listen.handshake_timeout, &mut transports, &mut protocols)?;
+        // After gRPC: a few bytes tell them apart, and those who know no other protocol look at the first that is listed.
+        #[cfg(feature = "framed")]
+        self.framed.finish(
+            usual,
+            has_http_layers,
+            self.listen.handshake_timeout,
+            &mut transports,
+            &mut protocols,
+        )?;
         if transports.is_empty() {
             return Err(BuildError::new(
                 "transport",

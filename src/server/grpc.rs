@@ -21,6 +21,17 @@ pub(super) struct Grpc {
 type AddLayer = Box<dyn FnOnce(GrpcServer) -> GrpcServer + Send>;
 
 impl Grpc {
+    #[cfg(feature = "framed")]
+    pub(super) fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// True if there is a layer that sees requests of gRPC only.
+    #[cfg(feature = "framed")]
+    pub(super) fn has_layers(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
     /// Adds the transports: gRPC, and the one that tells HTTP/1.1 what this port speaks.
     pub(super) fn finish(
         mut self,

@@ -23,6 +23,8 @@ mod addresses;
 mod announce;
 mod builder;
 mod error;
+#[cfg(feature = "framed")]
+mod framed;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod handle;

@@ -3,6 +3,7 @@
 mod blocking;
 mod layered;
 mod raw;
+mod rpc_framed;
 mod rpc_grpc;
 mod rpc_local;
 pub(crate) mod service;
@@ -11,7 +12,7 @@ mod tonic;
 use bytes::Bytes;
 
 use self::{blocking::Blocking, raw::Raw, tonic::Tonic};
-pub(crate) use self::{layered::Frame, rpc_grpc::RpcGrpc, rpc_local::RpcLocal};
+pub(crate) use self::{layered::Frame, rpc_framed::RpcFramed, rpc_grpc::RpcGrpc, rpc_local::RpcLocal};
 use crate::{cell::Cell, peer::Peer};
 
 /// Every subject of this library.
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Peer> {
 /// Those that others can be compared with over sockets, many calls at once.
 pub fn over_sockets() -> Vec<Peer> {
     vec![
+        Peer::with_sockets::<RpcFramed>(),
         Peer::with_sockets::<RpcGrpc>(),
         Peer::with_sockets::<Tonic>(),
         Peer::with_sockets::<Raw>(),

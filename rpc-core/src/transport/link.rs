@@ -14,6 +14,18 @@ pub trait Transport: Send + Sync + 'static {
 
     /// A link to an address. Nothing is connected yet: the first call does, or [`Link::connect`].
     fn link(&self, address: &Address) -> Arc<dyn Link>;
+
+    /// What it speaks besides, where it speaks several: all protocols, best first. An instance is called by the first one
+    /// that it lists; one that does not say what is spoken at its address, by [`protocol`](Self::protocol). Default: none.
+    fn protocols(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// A link that speaks one of [`protocols`](Self::protocols).
+    fn link_by(&self, protocol: &str, address: &Address) -> Arc<dyn Link> {
+        let _ = protocol;
+        self.link(address)
+    }
 }
 
 /// The connections to one address: made when needed, kept alive, made anew with back-off, closed.

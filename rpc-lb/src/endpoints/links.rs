@@ -8,6 +8,7 @@ use std::{
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rpc_core::{
     BoxFuture, Status,
+    net::Address,
     transport::{LinkState, Transport},
 };
 use rpc_registry::{Instance, InstanceId, InstanceState, Update};
@@ -33,6 +34,7 @@ pub(super) struct Links {
 
 struct Tracked {
     endpoint: Arc<Endpoint>,
+    protocol: &'static str,
     state: LinkState,
     /// The balancer's turn when the link last became ready.
     ready_at: usize,
@@ -170,7 +172,7 @@ impl Links {
     }
 
     fn put(&mut self, instance: Instance, transport: &dyn Transport) {
-        let Some(address) = instance.address_for(transport.protocol()).cloned() else {
+        let Some((protocol, address)) = place(&instance, transport) else {
             tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
             self.remove(&instance.id);
             self.foreign.insert(instance.id);
@@ -182,7 +184,7 @@ impl Links {
             .get(&instance.id)
             .and_then(|number| self.tracked.get(number))
         {
-            if *tracked.endpoint.address() == address {
+            if *tracked.endpoint.address() == address && tracked.protocol == protocol {
                 tracked.endpoint.amend(instance);
                 // It may have come up just now.
                 tracked.connect();
@@ -190,7 +192,7 @@ impl Links {
             }
             self.remove(&instance.id);
         }
-        let link = transport.link(&address);
+        let link = transport.link_by(protocol, &address);
         let number = self.next;
         self.next += 1;
         self.numbers.insert(instance.id.clone(), number);
@@ -198,6 +200,7 @@ impl Links {
         let state = states.borrow_and_update().clone();
         let tracked = Tracked {
             endpoint: Arc::new(Endpoint::new(instance, link)),
+            protocol,
             state,
             ready_at: 0,
             retired: false,
@@ -231,6 +234,22 @@ impl Links {
             Change { number, states, gone }
         }));
     }
+}
+
+/// By what an instance is called, and where: the best protocol that it lists, else the usual one where it says nothing.
+fn place(instance: &Instance, transport: &dyn Transport) -> Option<(&'static str, Address)> {
+    let listed = |protocol: &str| {
+        let mut addresses = instance.addresses.iter();
+        addresses.find(|address| address.protocol.as_deref() == Some(protocol))
+    };
+    let best = transport
+        .protocols()
+        .iter()
+        .find_map(|protocol| Some((*protocol, listed(protocol)?.address.clone())));
+    best.or_else(|| {
+        let protocol = transport.protocol();
+        Some((protocol, instance.address_for(protocol)?.clone()))
+    })
 }
 
 impl Tracked {

@@ -1,6 +1,8 @@
 //! Servers, from the builder to the end of a stop, over real sockets of this machine.
 
 mod builder;
+#[cfg(feature = "framed")]
+mod framed;
 mod health;
 mod layers;
 mod listeners;

@@ -1,0 +1,24 @@
+//! How a byte stream to an address is made.
+
+use rpc_core::{
+    BoxFuture, Status,
+    net::{Address, Dialed, Dialer},
+};
+
+/// Makes the byte streams that links speak over.
+///
+/// [`Dialer`] does it over TCP, unix sockets and TLS. Implement it for networks of your own, and for tests that run in memory
+/// on a clock that stands still.
+pub trait Connect: Send + Sync + 'static {
+    /// Connects to an address.
+    ///
+    /// # Errors
+    /// UNAVAILABLE, reason `CONNECT_FAILED`, not processed: it is what calls fail with while no connection can be made.
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>>;
+}
+
+impl Connect for Dialer {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
+        Box::pin(self.dial(address))
+    }
+}

@@ -1,0 +1,386 @@
+//! One connection, as calls see it.
+
+mod establish;
+mod task;
+mod timers;
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::SeqCst},
+    },
+    task::{Context as Poller, Poll, Waker},
+};
+
+use bytes::Bytes;
+use rpc_core::{Metadata, Method, Status, message::Value, net::Address, transport::Io};
+use tokio::sync::Notify;
+
+pub(super) use self::{establish::Unable, establish::establish, task::Task};
+use super::slab::Slab;
+use crate::{
+    io::{Alarm, Queue},
+    stream::{Arrival, Hub, lost},
+    wire::{CallId, Head, flag, kind, metadata, request::UNNUMBERED},
+};
+
+/// A connection. Its calls share it, and so does its task.
+pub(crate) struct Connection {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) local: Option<Address>,
+    pub(crate) peer: Option<Arc<Address>>,
+    slab: Slab<Waiting>,
+    io: Mutex<Box<dyn Io>>,
+    phase: AtomicU8,
+    /// It drains because it had no call for long.
+    idle: AtomicBool,
+    /// A call was answered on it.
+    of_use: AtomicBool,
+    /// Why it was lost.
+    loss: OnceLock<String>,
+    alarm: Alarm,
+    /// How many calls wait for a slot, and what tells them.
+    queued: AtomicU32,
+    freed: Notify,
+    /// Tells the supervisor of each change of phase.
+    changed: Arc<Notify>,
+}
+
+/// How far a connection's life has got. It only ever goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Takes calls.
+    Open,
+    /// Takes calls, but is to be replaced.
+    Retiring,
+    /// Takes no new calls; those that run go on.
+    Draining,
+    /// Gone.
+    Closed,
+}
+
+/// A call that waits for its answer.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    generation: u16,
+    busy: bool,
+    /// The how manyeth request of the connection it is.
+    sequence: u64,
+    waker: Option<Waker>,
+    answer: Option<Answer>,
+    /// Where further messages go.
+    arrival: Option<Arc<Arrival>>,
+    /// The server has ended the call.
+    settled: bool,
+}
+
+/// What came for a call, as it came.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// All of it.
+    Whole {
+        metadata: Bytes,
+        body: Bytes,
+        compressed: bool,
+    },
+    /// The beginning of it.
+    Opened { metadata: Bytes, arrival: Arc<Arrival> },
+    /// A failure, read by who waits for it.
+    Failed(Head, Bytes),
+    /// There is none to come. True if the server has certainly not begun.
+    Lost(Status, bool),
+}
+
+/// The message that a request begins with.
+pub(crate) enum Opening<'a> {
+    /// Its size is known, and fits into a frame.
+    Value(&'a dyn Value),
+    /// It was encoded beside.
+    Aside(bytes::BytesMut),
+    /// It is there, or the beginning of it is.
+    Bytes {
+        bytes: Bytes,
+        compressed: bool,
+        more: bool,
+    },
+    /// A stream follows.
+    Stream,
+}
+
+/// What a request says before its message.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) codec: &'a Cow<'static, str>,
+    /// The user's, and what the context adds.
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) context: &'a Metadata,
+    pub(crate) left_ms: Option<u32>,
+}
+
+/// Why nothing was sent.
+pub(crate) enum NotSent {
+    /// The connection takes no calls any more.
+    Gone,
+    /// The request cannot be sent over any connection.
+    Refused(Status),
+}
+
+impl Connection {
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(SeqCst) {
+            0 => Phase::Open,
+            1 => Phase::Retiring,
+            2 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// True if new calls may use it.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.phase() < Phase::Draining
+    }
+
+    /// True if it was closed because it had no call for long.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.load(SeqCst)
+    }
+
+    /// True if a call was answered on it.
+    pub(crate) fn was_of_use(&self) -> bool {
+        self.of_use.load(SeqCst)
+    }
+
+    /// How many calls are under way.
+    pub(crate) fn calls(&self) -> u32 {
+        self.slab.taken()
+    }
+
+    /// Moves on to a phase, unless it is there or further already.
+    pub(crate) fn advance(&self, phase: Phase) {
+        if self.phase.fetch_max(phase as u8, SeqCst) >= phase as u8 {
+            return;
+        }
+        if phase >= Phase::Draining {
+            self.hub.outbox.lock().refuses = true;
+            self.freed.notify_waiters();
+        }
+        self.alarm.ring();
+        self.changed.notify_one();
+    }
+
+    /// Adds to a status of a call on this connection where that was.
+    pub(crate) fn explain(&self, status: Status) -> Status {
+        status.at_addresses(self.local.as_ref(), self.peer.as_deref())
+    }
+
+    /// What a call ends with that the connection took along.
+    fn lost(&self) -> Status {
+        lost(self.loss.get().map_or("it was closed", String::as_str))
+    }
+
+    /// Takes a slot; waits for one if there is none. `None` if the connection takes no calls any more.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the queue.
+    pub(crate) async fn slot(&self) -> Option<u32> {
+        match self.slab.take() {
+            Some(slot) => Some(slot),
+            None => Box::pin(self.wait_for_slot()).await,
+        }
+    }
+
+    #[cold]
+    async fn wait_for_slot(&self) -> Option<u32> {
+        struct Queued<'c>(&'c AtomicU32);
+        impl Drop for Queued<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, SeqCst);
+            }
+        }
+        self.queued.fetch_add(1, SeqCst);
+        let _queued = Queued(&self.queued);
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            // In the queue before it looks, so that a slot that is freed in between is told to it.
+            freed.as_mut().enable();
+            if !self.takes_calls() {
+                return None;
+            }
+            if let Some(slot) = self.slab.take() {
+                return Some(slot);
+            }
+            freed.await;
+        }
+    }
+
+    /// Gives a slot back that nothing was sent from.
+    pub(crate) fn give_back(&self, slot: u32) {
+        self.slab.give_back(slot);
+        if self.queued.load(SeqCst) > 0 {
+            self.freed.notify_one();
+        }
+        if self.slab.taken() == 0 && !self.takes_calls() {
+            self.alarm.ring();
+        }
+    }
+
+    /// Sends a request from a slot. `waker` is woken when something comes for it.
+    pub(crate) fn send(
+        &self,
+        slot: u32,
+        head: &RequestHead<'_>,
+        opening: Opening<'_>,
+        waker: &Waker,
+    ) -> Result<CallId, NotSent> {
+        let mut queue = self.hub.outbox.lock();
+        if queue.refuses || queue.is_closed() {
+            return Err(NotSent::Gone);
+        }
+        // Settled while the queue is held: what the server says of its number can only come afterwards.
+        let sequence = queue.requests + 1;
+        let id = self.occupy(slot, sequence, waker);
+        if let Err(why) = self.append(&mut queue, id, head, opening) {
+            drop(queue);
+            self.waiting(slot).busy = false;
+            return Err(why);
+        }
+        queue.requests = sequence;
+        let told = if self.slab.taken() == 1 && queue.is_lone() {
+            // Nobody else: there is nothing to gather, and whom to wake would only do what can be done here.
+            match self.io.try_lock() {
+                Ok(mut io) => queue.try_write(&mut io).then(|| queue.summon()).flatten(),
+                Err(_) => queue.tell(),
+            }
+        } else {
+            queue.tell()
+        };
+        drop(queue);
+        if let Some(task) = told {
+            task.wake();
+        }
+        Ok(id)
+    }
+
+    fn occupy(&self, slot: u32, sequence: u64, waker: &Waker) -> CallId {
+        let mut waiting = self.waiting(slot);
+        waiting.generation = waiting.generation.wrapping_add(1);
+        waiting.busy = true;
+        waiting.settled = false;
+        waiting.sequence = sequence;
+        waiting.answer = None;
+        if !waiting.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            waiting.waker = Some(waker.clone());
+        }
+        CallId {
+            slot,
+            generation: waiting.generation,
+        }
+    }
+
+    fn append(
+        &self,
+        queue: &mut Queue,
+        id: CallId,
+        request: &RequestHead<'_>,
+        opening: Opening<'_>,
+    ) -> Result<(), NotSent> {
+        let RequestHead {
+            method,
+            codec,
+            metadata,
+            context,
+            left_ms,
+        } = *request;
+        let mut head = Head::new(kind::REQUEST, id);
+        let (number, known) = queue.methods.number(method, codec, self.hub.peer.max_methods);
+        head.extra = number;
+        let start = queue.begin();
+        let buffer = queue.buffer();
+        if let Some(left) = left_ms {
+            head.flags |= flag::DEADLINE;
+            buffer.extend_from_slice(&left.to_le_bytes());
+        }
+        if !known {
+            let (path, codec) = (method.path().as_bytes(), codec.as_bytes());
+            head.flags |= flag::DEFINE;
+            buffer.extend_from_slice(&[codec.len() as u8]);
+            buffer.extend_from_slice(&(path.len() as u16).to_le_bytes());
+            buffer.extend_from_slice(path);
+            buffer.extend_from_slice(codec);
+        }
+        if !metadata.is_empty() || !context.is_empty() {
+            let before = buffer.len();
+            metadata::append(metadata, buffer);
+            metadata::append(context, buffer);
+            head.metadata = (buffer.len() - before) as u16;
+        }
+        match opening {
+            Opening::Value(value) => {
+                head.flags |= flag::MESSAGE | flag::END;
+                if let Err(status) = value.encode(buffer) {
+                    buffer.truncate(start);
+                    if !known && number != UNNUMBERED {
+                        queue.methods.forget(method, codec);
+                    }
+                    return Err(NotSent::Refused(status));
+                }
+                queue.finish(start, head, Bytes::new());
+            }
+            Opening::Aside(scratch) => {
+                head.flags |= flag::MESSAGE | flag::END;
+                buffer.extend_from_slice(&scratch);
+                queue.finish(start, head, Bytes::new());
+                queue.give_back(scratch);
+            }
+            Opening::Bytes {
+                bytes,
+                compressed,
+                more,
+            } => {
+                head.flags |= flag::MESSAGE | if more { flag::MORE } else { flag::END };
+                head.flags |= if compressed { flag::COMPRESSED } else { 0 };
+                queue.finish(start, head, bytes);
+            }
+            Opening::Stream => queue.finish(start, head, Bytes::new()),
+        }
+        Ok(())
+    }
+
+    /// What came for a call, once it does.
+    pub(crate) fn poll_answer(&self, id: CallId, cx: &mut Poller<'_>) -> Poll<Answer> {
+        let mut waiting = self.waiting(id.slot);
+        if let Some(answer) = waiting.answer.take() {
+            return Poll::Ready(answer);
+        }
+        if !waiting
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(cx.waker()))
+        {
+            waiting.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Ends a call: if the server has not ended it, it is told that nobody waits any more.
+    pub(crate) fn end(&self, id: CallId) {
+        let mut waiting = self.waiting(id.slot);
+        let settled = waiting.settled;
+        waiting.busy = false;
+        let left = (waiting.answer.take(), waiting.arrival.take());
+        drop(waiting);
+        drop(left);
+        if !settled {
+            self.hub.outbox.with(|queue| queue.bare(kind::CANCEL, id));
+        }
+        self.give_back(id.slot);
+    }
+
+    fn waiting(&self, slot: u32) -> MutexGuard<'_, Waiting> {
+        let slot = self.slab.get(slot).expect("it was taken");
+        slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

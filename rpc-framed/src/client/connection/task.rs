@@ -1,0 +1,454 @@
+//! The task of a connection: reads answers, writes requests, and looks after it.
+//!
+//! Answers are handed over as they are read; what the calls that this wakes send next is gathered while the task goes once
+//! to the back of its runtime's queue, and goes out in one write.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, PoisonError, atomic::Ordering::SeqCst},
+    task::{Context as Poller, Poll, Waker},
+};
+
+use bytes::Bytes;
+use rpc_core::{
+    Status,
+    status::{Side, reason},
+};
+
+use super::{
+    Answer, Connection, Phase, Waiting,
+    timers::{Activity, Due, Timers},
+};
+use crate::{
+    client::ClientConfig,
+    io::{Inbox, Writer},
+    stream::Pushed,
+    wire::{Broken, CallId, Head, flag, goaway, kind, status},
+};
+
+/// How many frames, and how many reads, are taken in before others get their turn.
+const TURN_FRAMES: usize = 512;
+const TURN_READS: usize = 8;
+
+/// Drives a connection to its end. Dropped, it breaks the connection off.
+#[must_use = "nothing is read or written unless it is polled"]
+pub(crate) struct Task {
+    connection: Arc<Connection>,
+    inbox: Inbox,
+    writer: Writer,
+    timers: Timers,
+    /// It has gone to the back of the queue, so that others could append.
+    turned: bool,
+    /// Answers to pings that are yet to be written.
+    pongs: usize,
+    answered: bool,
+}
+
+/// The connection is over.
+struct Over;
+
+/// More answers to pings than this do not wait to be written.
+const MAX_PONGS: usize = 16;
+
+impl Task {
+    pub(super) fn new(connection: Arc<Connection>, inbox: Inbox, config: &ClientConfig) -> Self {
+        Self {
+            connection,
+            inbox,
+            writer: Writer::default(),
+            timers: Timers::new(config),
+            turned: false,
+            pongs: 0,
+            answered: false,
+        }
+    }
+
+    fn poll_task(&mut self, cx: &mut Poller<'_>) -> Poll<Over> {
+        self.connection.alarm.register(cx.waker());
+        if self.connection.alarm.take() && self.poll_alarm().is_ready() {
+            return Poll::Ready(Over);
+        }
+        let again = match self.poll_read(cx) {
+            Ok(again) => again,
+            Err(Over) => return Poll::Ready(Over),
+        };
+        if !self.turned && !self.writer.is_busy() && self.connection.slab.taken() > 1 {
+            let waits = !self.connection.hub.outbox.lock().is_empty();
+            if waits || again {
+                self.turned = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        self.turned = false;
+        let hub = Arc::clone(&self.connection.hub);
+        match self.writer.poll_flush(&hub.outbox, &self.connection.io, cx) {
+            Poll::Ready(Ok(())) => self.pongs = 0,
+            Poll::Ready(Err(error)) => return Poll::Ready(self.lost(format!("writing failed: {error}"))),
+            Poll::Pending => {}
+        }
+        if again {
+            cx.waker().wake_by_ref();
+        } else if self.timers.heard(self.inbox.reads) {
+            self.connection.alarm.ring();
+        }
+        if !self.connection.takes_calls() && self.connection.slab.taken() == 0 && !self.writer.is_busy() {
+            return Poll::Ready(Over);
+        }
+        Poll::Pending
+    }
+
+    /// Reads what there is, and hands it over. True if there may be more.
+    fn poll_read(&mut self, cx: &mut Poller<'_>) -> Result<bool, Over> {
+        let mut frames = 0;
+        for _ in 0..TURN_READS {
+            loop {
+                match self.inbox.head() {
+                    Ok(Some(head)) => self.take(head).map_err(|broken| self.break_off(broken))?,
+                    Ok(None) => break,
+                    Err(broken) => return Err(self.break_off(broken)),
+                }
+                frames += 1;
+                if frames == TURN_FRAMES {
+                    return Ok(true);
+                }
+            }
+            let filled = {
+                let mut io = self.connection.io.lock().unwrap_or_else(PoisonError::into_inner);
+                self.inbox.poll_fill(&mut io, cx)
+            };
+            match filled {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Err(self.lost("the peer closed it".to_owned())),
+                Poll::Ready(Err(error)) => return Err(self.lost(format!("reading failed: {error}"))),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the next frame.
+    fn take(&mut self, head: Head) -> Result<(), Broken> {
+        match head.kind {
+            kind::REPLY => self.reply(head),
+            kind::CHUNK => self.chunk(head),
+            kind::END => {
+                let metadata = self.inbox.take(&head, 0);
+                self.end(head.call, Ok(metadata));
+                Ok(())
+            }
+            kind::ERROR => {
+                let payload = self.inbox.take(&head, 0);
+                self.failed(head, payload);
+                Ok(())
+            }
+            kind::CREDIT => {
+                let bytes = self.number(&head)?;
+                self.connection.hub.credits.grant(head.call, bytes);
+                self.inbox.skip(&head);
+                Ok(())
+            }
+            kind::PING => {
+                self.pongs += 1;
+                if self.pongs > MAX_PONGS {
+                    return Err(Broken("too many pings"));
+                }
+                let payload = self.inbox.take(&head, 0);
+                let pong = Head::new(kind::PONG, CallId::default());
+                let payload = payload.slice(..payload.len().min(8));
+                self.connection
+                    .hub
+                    .outbox
+                    .with(|queue| queue.frame(pong, payload));
+                Ok(())
+            }
+            kind::DRAIN => {
+                self.inbox.skip(&head);
+                if self.connection.takes_calls() {
+                    tracing::debug!(peer = ?self.connection.peer, "the server wants calls to go elsewhere");
+                    self.connection.advance(Phase::Draining);
+                    self.connection
+                        .hub
+                        .outbox
+                        .with(|queue| queue.bare(kind::DRAIN, CallId::default()));
+                }
+                Ok(())
+            }
+            kind::GOAWAY => self.goaway(head),
+            kind::PONG => {
+                self.inbox.skip(&head);
+                Ok(())
+            }
+            unknown if unknown >= kind::OPTIONAL => {
+                self.inbox.skip(&head);
+                Ok(())
+            }
+            _ => Err(Broken("a frame of a kind that a server does not send")),
+        }
+    }
+
+    fn number(&self, head: &Head) -> Result<u32, Broken> {
+        let bytes = self.inbox.payload(head).first_chunk::<4>();
+        bytes
+            .map(|bytes| u32::from_le_bytes(*bytes))
+            .ok_or(Broken("a CREDIT that says not how much"))
+    }
+
+    fn reply(&mut self, head: Head) -> Result<(), Broken> {
+        let metadata = if head.metadata == 0 {
+            Bytes::new()
+        } else {
+            let length = usize::from(head.metadata);
+            Bytes::copy_from_slice(&self.inbox.payload(&head)[..length])
+        };
+        let body = self.inbox.take(&head, usize::from(head.metadata));
+        let (ends, more) = (head.has(flag::END), head.has(flag::MORE));
+        let (is_message, compressed) = (head.has(flag::MESSAGE), head.has(flag::COMPRESSED));
+        let connection = &*self.connection;
+        if ends && is_message && !more {
+            self.answered = true;
+            let answer = Answer::Whole {
+                metadata,
+                body,
+                compressed,
+            };
+            let waker = with(connection, head.call, |waiting| {
+                waiting.settled = true;
+                waiting.answer = Some(answer);
+                waiting.waker.take()
+            });
+            wake(waker.flatten());
+            return Ok(());
+        }
+        self.answered = true;
+        let arrival = connection.hub.arrival();
+        if is_message {
+            arrival.push(body, compressed, more, false)?;
+        }
+        if ends {
+            arrival.end(Ok(Bytes::new()));
+        }
+        let waker = with(connection, head.call, |waiting| {
+            waiting.settled |= ends;
+            waiting.arrival = (!ends).then(|| Arc::clone(&arrival));
+            waiting.answer = Some(Answer::Opened { metadata, arrival });
+            waiting.waker.take()
+        });
+        wake(waker.flatten());
+        if ends {
+            connection.hub.credits.end(head.call);
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, head: Head) -> Result<(), Broken> {
+        let piece = self.inbox.take(&head, usize::from(head.metadata));
+        let connection = &*self.connection;
+        let ends = head.has(flag::END);
+        let arrival = with(connection, head.call, |waiting| {
+            waiting.settled |= ends;
+            waiting.arrival.clone()
+        });
+        // Of a call that nobody waits for any more.
+        let Some(arrival) = arrival.flatten() else {
+            return Ok(());
+        };
+        let pushed: Pushed = arrival.push(piece, head.has(flag::COMPRESSED), head.has(flag::MORE), true)?;
+        connection.hub.pushed(head.call, &arrival, &pushed);
+        if ends {
+            arrival.end(Ok(Bytes::new()));
+            connection.hub.credits.end(head.call);
+        }
+        Ok(())
+    }
+
+    /// A stream has come to its end.
+    fn end(&mut self, call: CallId, end: Result<Bytes, Status>) {
+        let arrival = with(&self.connection, call, |waiting| {
+            waiting.settled = true;
+            waiting.arrival.take()
+        });
+        if let Some(arrival) = arrival.flatten() {
+            arrival.end(end);
+        }
+        self.connection.hub.credits.end(call);
+    }
+
+    fn failed(&mut self, head: Head, payload: Bytes) {
+        self.answered = true;
+        let connection = &*self.connection;
+        let outcome = with(connection, head.call, |waiting| {
+            waiting.settled = true;
+            if let Some(arrival) = waiting.arrival.take() {
+                return (Some((arrival, payload)), None);
+            }
+            waiting.answer = Some(Answer::Failed(head, payload));
+            (None, waiting.waker.take())
+        });
+        let Some((stream, waker)) = outcome else { return };
+        if let Some((arrival, payload)) = stream {
+            arrival.end(Err(connection.explain(status::read(&head, &payload))));
+        }
+        wake(waker);
+        connection.hub.credits.end(head.call);
+    }
+
+    /// The server goes: it has not begun what came after the last request that it took.
+    fn goaway(&mut self, head: Head) -> Result<(), Broken> {
+        let payload = self.inbox.take(&head, 0);
+        let Some((accepted, rest)) = payload.split_first_chunk::<8>() else {
+            return Err(Broken("a GOAWAY that says not what was taken"));
+        };
+        let accepted = u64::from_le_bytes(*accepted);
+        let (why, text) = rest.split_first_chunk::<2>().unwrap_or((&[0; 2], &[]));
+        let text = String::from_utf8_lossy(&text[..text.len().min(256)]);
+        tracing::debug!(peer = ?self.connection.peer, accepted, %text, "the server goes away");
+        self.connection.advance(Phase::Draining);
+        if u16::from_le_bytes(*why) != goaway::STOPPING {
+            let _ = self.connection.loss.set(format!("the server closes it: {text}"));
+        }
+        for (slot, _) in self.connection.slab.all() {
+            let waker = {
+                let mut waiting = self.connection.waiting(slot);
+                if !waiting.busy || waiting.settled || waiting.sequence <= accepted {
+                    continue;
+                }
+                waiting.settled = true;
+                waiting.answer = Some(Answer::Lost(self.connection.explain(not_taken()), true));
+                waiting.waker.take()
+            };
+            wake(waker);
+        }
+        self.connection.alarm.ring();
+        Ok(())
+    }
+
+    fn poll_alarm(&mut self) -> Poll<()> {
+        let connection = Arc::clone(&self.connection);
+        let waker = connection.alarm.waker().clone();
+        let mut cx = Poller::from_waker(&waker);
+        loop {
+            let requests = connection.hub.outbox.lock().requests;
+            let activity = Activity {
+                calls: connection.slab.taken(),
+                requests,
+                reads: self.inbox.reads,
+            };
+            if std::mem::take(&mut self.answered) {
+                connection.of_use.store(true, SeqCst);
+            }
+            let Poll::Ready(due) = self.timers.poll(&mut cx, activity) else {
+                return Poll::Pending;
+            };
+            match due {
+                Due::Old => connection.advance(Phase::Retiring),
+                Due::Idle => {
+                    connection.idle.store(true, SeqCst);
+                    connection.advance(Phase::Draining);
+                }
+                Due::Ping => connection.hub.outbox.with(|queue| {
+                    queue.small(Head::new(kind::PING, CallId::default()), &[0; 8]);
+                }),
+                Due::Dead => {
+                    let Over = self.lost("no answer to a ping".to_owned());
+                    return Poll::Ready(());
+                }
+                Due::Trim => {
+                    self.inbox.trim();
+                    self.writer.trim(&connection.hub.outbox);
+                }
+            }
+        }
+    }
+
+    /// The server breaks the protocol: it is told so, as far as that is possible at once.
+    fn break_off(&mut self, Broken(what): Broken) -> Over {
+        tracing::warn!(peer = ?self.connection.peer, what, "the server breaks the protocol");
+        let hub = Arc::clone(&self.connection.hub);
+        hub.outbox.with(|queue| queue.goaway(0, goaway::PROTOCOL, what));
+        let _ = self.writer.poll_flush(
+            &hub.outbox,
+            &self.connection.io,
+            &mut Poller::from_waker(Waker::noop()),
+        );
+        self.lost(format!("the peer broke the protocol: {what}"))
+    }
+
+    fn lost(&self, why: String) -> Over {
+        if self.connection.takes_calls() || self.connection.slab.taken() > 0 {
+            tracing::debug!(why, peer = ?self.connection.peer, "a connection was lost");
+        }
+        // Only the first reason is one.
+        let _ = self.connection.loss.set(why);
+        Over
+    }
+}
+
+/// Looks at the call that the peer means; `None` if there is no such call any more.
+fn with<R>(connection: &Connection, call: CallId, act: impl FnOnce(&mut Waiting) -> R) -> Option<R> {
+    let slot = connection.slab.get(call.slot)?;
+    let mut waiting = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = waiting.busy && waiting.generation == call.generation && !waiting.settled;
+    is_it.then(|| act(&mut waiting))
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+fn not_taken() -> Status {
+    Status::unavailable("the server is shutting down and did not take the call")
+        .with_reason(reason::DRAINING)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Server)
+        .not_processed()
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        self.poll_task(cx).map(|Over| ())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let connection = &*self.connection;
+        if self.answered {
+            connection.of_use.store(true, SeqCst);
+        }
+        let taken = {
+            let mut queue = connection.hub.outbox.lock();
+            queue.refuses = true;
+            queue.taken_requests
+        };
+        connection.hub.outbox.close();
+        connection.hub.credits.end_all();
+        connection.advance(Phase::Closed);
+        // Whoever still holds the connection does not hold the socket open.
+        *connection.io.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(tokio::io::empty());
+        for (slot, _) in connection.slab.all() {
+            let mut waiting = connection.waiting(slot);
+            if !waiting.busy || waiting.settled {
+                continue;
+            }
+            waiting.settled = true;
+            let untouched = waiting.sequence > taken;
+            let status = connection.explain(connection.lost());
+            let status = if untouched { status.not_processed() } else { status };
+            let arrival = waiting.arrival.take();
+            if arrival.is_none() {
+                waiting.answer = Some(Answer::Lost(status.clone(), untouched));
+            }
+            let waker = waiting.waker.take();
+            drop(waiting);
+            if let Some(arrival) = arrival {
+                arrival.end(Err(status));
+            }
+            wake(waker);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! One attempt of a call: a request, and its answer.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context as Poller, Poll},
+};
+
+use bytes::Bytes;
+use rpc_core::{
+    Body, Call, Metadata, Reply, Status,
+    context::Expiry,
+    message::SendCompressed,
+    status::{Side, reason},
+};
+
+use super::{
+    ClientConfig,
+    connection::{Answer, Connection, NotSent, Opening, RequestHead},
+    reply::{Open, blamed, opened, whole},
+};
+use crate::{
+    Compression,
+    stream::{Coding, Pump, Receiver},
+    wire::{CallId, metadata, status},
+};
+
+/// An attempt that failed.
+pub(crate) struct Failed {
+    pub(crate) status: Status,
+    pub(crate) again: Again,
+}
+
+/// Whether the same request may be sent again without anybody noticing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It never left.
+    NotSent,
+    /// The server has said that it did not take it.
+    NotTaken,
+    /// The server may have begun it, or it would fail the same way.
+    No,
+}
+
+/// Sends a call over a connection and receives its reply.
+///
+/// The body stays where it is unless it is a stream; a stream of which nothing was taken is put back if the attempt fails.
+pub(crate) async fn attempt(
+    connection: &Arc<Connection>,
+    config: &ClientConfig,
+    call: &mut Call<'_>,
+) -> Result<Reply, Failed> {
+    let Some(slot) = connection.slot().await else {
+        return Err(Failed::not_sent(gone(connection)));
+    };
+    let sent = poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, cx))).await;
+    let (mut under_way, mut pump) = match sent {
+        Ok(sent) => sent,
+        Err(failed) => {
+            connection.give_back(slot);
+            return Err(failed);
+        }
+    };
+    let answer = poll_fn(|cx| {
+        if let Some(pump) = &mut pump
+            && let Poll::Ready(Err(status)) = pump.poll(cx)
+        {
+            // What it was that broke off is the caller's own.
+            return Poll::Ready(Err(status));
+        }
+        connection.poll_answer(under_way.id, cx).map(Ok)
+    })
+    .await;
+    let streams = call.method.shape().streams_responses();
+    let reply = match answer {
+        Err(status) => return Err(status.at_side(Side::Client).into()),
+        Ok(Answer::Whole {
+            metadata,
+            body,
+            compressed,
+        }) => {
+            under_way.drop_quietly();
+            whole(connection, &metadata, body, compressed, streams)
+        }
+        Ok(Answer::Opened { metadata, arrival }) => {
+            let receiver = Receiver::new(Arc::clone(&connection.hub), under_way.id, arrival);
+            // Boxed, as the rare case: it would make every call's future larger.
+            Box::pin(opened(metadata, receiver, under_way, pump.take(), streams)).await
+        }
+        Ok(Answer::Failed(head, payload)) => {
+            let status = connection.explain(status::read(&head, &payload));
+            let again = if status.was_processed() || status.reason() != Some(reason::DRAINING) {
+                Again::No
+            } else {
+                Again::NotTaken
+            };
+            return Err(Failed {
+                again: give_back(again, pump, call),
+                status,
+            });
+        }
+        Ok(Answer::Lost(status, untouched)) => {
+            let again = match untouched {
+                true if status.reason() == Some(reason::DRAINING) => Again::NotTaken,
+                true => Again::NotSent,
+                false => Again::No,
+            };
+            return Err(Failed {
+                again: give_back(again, pump, call),
+                status,
+            });
+        }
+    };
+    let mut reply = reply.map_err(|status| Failed::from(connection.explain(blamed(status))))?;
+    reply.peer.clone_from(&connection.peer);
+    Ok(reply)
+}
+
+/// Puts a stream back of which nothing was taken. Without it there is nothing to send again.
+fn give_back(again: Again, pump: Option<Box<Pump>>, call: &mut Call<'_>) -> Again {
+    match pump {
+        Some(pump) if matches!(call.body, Body::Empty) => match pump.into_stream() {
+            Some(stream) if again != Again::No => {
+                call.body = Body::Outgoing(stream);
+                again
+            }
+            _ => Again::No,
+        },
+        _ => again,
+    }
+}
+
+type Sent<'c> = (UnderWay<'c>, Option<Box<Pump>>);
+
+/// Sends the request, as much of it as fits into a frame.
+fn send<'c>(
+    connection: &'c Arc<Connection>,
+    config: &ClientConfig,
+    call: &mut Call<'_>,
+    slot: u32,
+    cx: &mut Poller<'_>,
+) -> Result<Sent<'c>, Failed> {
+    let hub = &connection.hub;
+    let left_ms = match call.context.deadline() {
+        None => None,
+        Some(deadline) => match deadline.remaining() {
+            left if left.is_zero() => {
+                return Err(Expiry::status().at_side(Side::Client).not_processed().into());
+            }
+            // Rounded up: nobody is to give up before the caller does.
+            left => Some(u32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)),
+        },
+    };
+    let context = call.context.injected(&call.metadata);
+    if !call.metadata.is_empty() || !context.is_empty() {
+        let size = metadata::size(&call.metadata) + metadata::size(&context);
+        metadata::check(size, hub.metadata_limit()).map_err(ours)?;
+    }
+    let coding = coding(call, config, connection)?;
+    let most = hub.peer.max_frame_bytes as usize;
+    let (mut stream, mut rest) = (None, Bytes::new());
+    let opening = match &mut call.body {
+        body @ Body::Outgoing(_) => {
+            stream = Some(std::mem::replace(body, Body::Empty));
+            Opening::Stream
+        }
+        Body::Value(value) => opening(&**value, &coding, connection, most, &mut rest)?,
+        Body::Boxed(value) => opening(&**value, &coding, connection, most, &mut rest)?,
+        Body::Encoded(message) => pieces(message.bytes.clone(), &coding, most, &mut rest)?,
+        _ => {
+            let gone = Status::internal("the request was taken already, and cannot be sent again");
+            return Err(ours(gone).into());
+        }
+    };
+    let head = RequestHead {
+        method: &call.method,
+        codec: &call.codec,
+        metadata: &call.metadata,
+        context: &context,
+        left_ms,
+    };
+    let sent = connection.send(slot, &head, opening, cx.waker());
+    let id = match sent {
+        Ok(id) => id,
+        Err(why) => {
+            if let Some(stream) = stream {
+                call.body = stream;
+            }
+            return Err(match why {
+                NotSent::Gone => Failed::not_sent(gone(connection)),
+                NotSent::Refused(status) => ours(status).into(),
+            });
+        }
+    };
+    let pump = match stream {
+        Some(Body::Outgoing(stream)) => Some(Pump::stream(Arc::clone(hub), id, stream, coding)),
+        _ if !rest.is_empty() => Some(Pump::rest(Arc::clone(hub), id, rest, Metadata::new())),
+        _ => None,
+    };
+    let under_way = UnderWay {
+        connection,
+        id,
+        over: false,
+    };
+    Ok((under_way, pump.map(Box::new)))
+}
+
+/// How a value is sent: straight into the queue if its size is known and it fits.
+fn opening<'v>(
+    value: &'v dyn rpc_core::message::Value,
+    coding: &Coding,
+    connection: &Connection,
+    most: usize,
+    rest: &mut Bytes,
+) -> Result<Opening<'v>, Failed> {
+    let plain = coding.now().is_none();
+    if let Some(length) = value.encoded_len()
+        && plain
+        && length <= most
+    {
+        coding.check(length).map_err(ours)?;
+        return Ok(Opening::Value(value));
+    }
+    let scratch = connection.hub.outbox.encode_aside(value).map_err(ours)?;
+    if plain && scratch.len() <= most {
+        coding.check(scratch.len()).map_err(ours)?;
+        return Ok(Opening::Aside(scratch));
+    }
+    pieces(scratch.freeze(), coding, most, rest)
+}
+
+fn pieces(
+    message: Bytes,
+    coding: &Coding,
+    most: usize,
+    rest: &mut Bytes,
+) -> Result<Opening<'static>, Failed> {
+    let (mut bytes, compressed) = coding.pack(message).map_err(ours)?;
+    if bytes.len() > most {
+        *rest = bytes.split_off(most);
+    }
+    Ok(Opening::Bytes {
+        bytes,
+        compressed,
+        more: !rest.is_empty(),
+    })
+}
+
+/// How the requests of a call are coded.
+fn coding(call: &Call<'_>, config: &ClientConfig, connection: &Connection) -> Result<Coding, Failed> {
+    let wanted = match call.options.compression.as_deref() {
+        None => config.compression,
+        Some("identity") => None,
+        Some(name) => {
+            let unknown = || {
+                let text = format!("this build cannot compress by `{}`", name.escape_default());
+                let status = Status::internal(text).with_reason(reason::COMPRESSION_UNKNOWN);
+                Failed::from(ours(status.with_domain(reason::DOMAIN)))
+            };
+            Some(Compression::of_name(name).ok_or_else(unknown)?)
+        }
+    };
+    Ok(Coding {
+        // A server that cannot undo it gets them as they are.
+        compression: wanted.filter(|wanted| connection.hub.peer.compressions.contains(&wanted.number())),
+        switch: wanted.and_then(|_| call.extensions.get::<SendCompressed>().cloned()),
+        limit: config.send_limit(),
+    })
+}
+
+/// A call on its way. Dropped, it is given up.
+pub(super) struct UnderWay<'c> {
+    connection: &'c Arc<Connection>,
+    id: CallId,
+    over: bool,
+}
+
+impl UnderWay<'_> {
+    /// The answer is there.
+    fn drop_quietly(&mut self) {
+        self.over = true;
+        self.connection.end(self.id);
+    }
+
+    /// The same for who outlives the attempt.
+    pub(super) fn detach(mut self) -> Open {
+        self.over = true;
+        Open {
+            connection: Arc::clone(self.connection),
+            id: self.id,
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.connection.end(self.id);
+        }
+    }
+}
+
+fn ours(status: Status) -> Status {
+    status.at_side(Side::Client).not_processed()
+}
+
+fn gone(connection: &Connection) -> Status {
+    let status = Status::unavailable("the connection was closed before the call was sent")
+        .with_reason(reason::CONNECTION_LOST)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Network)
+        .not_processed();
+    connection.explain(status)
+}
+
+impl Failed {
+    fn not_sent(status: Status) -> Self {
+        Self {
+            status,
+            again: Again::NotSent,
+        }
+    }
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            again: Again::No,
+        }
+    }
+}

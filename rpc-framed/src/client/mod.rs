@@ -1,0 +1,139 @@
+//! The client's side: links to addresses, connections that come and go, calls that do not notice.
+//!
+//! A [`FramedTransport`] makes a link for each address. A link has a *supervisor*, a task that lives while connections are
+//! wanted: it dials, waits out the back-off, replaces what is about to end, and publishes the connections that take calls
+//! as one immutable list. A call reads that list, takes a slot, appends its request to the connection's queue and waits for
+//! its answer; it passes no channel and starts no task. A call that is alone writes its request itself.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | `link` | the way of a call: pick a connection, try, try again if it certainly was not begun |
+//! | `supervisor` | dials, backs off, replaces, drains, hands over to another protocol |
+//! | `connection` | one connection: its task, its slots, its timers |
+//! | `slab` | slots by number, without a lock around them |
+//! | `exchange`, `reply` | one attempt: request and answer |
+
+mod config;
+mod connect;
+mod connection;
+mod exchange;
+mod link;
+mod reply;
+mod slab;
+mod supervisor;
+
+use std::{fmt, sync::Arc};
+
+use rpc_core::{
+    BuildError,
+    net::{Address, Dialer},
+    transport::{Link, Transport},
+};
+
+use self::link::FramedLink;
+pub use self::{
+    config::{Backoff, ClientConfig},
+    connect::Connect,
+};
+
+/// What the slab is made of; a model of all interleavings puts others in their place.
+mod sync {
+    pub(super) use std::sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    };
+}
+
+/// The framed protocol, from the client's side. Cheap to clone.
+///
+/// A link that it makes connects when it is first called, or told to, and again when a connection is lost, with back-off. A
+/// connection that the server closes gracefully fails no call: those that the server took go on, the others are sent again
+/// on the next connection. [`Link::close`] lets calls go on to their end, even if the link is dropped after it; dropping a
+/// link that was not closed breaks them off.
+///
+/// Links need a tokio runtime to be called in.
+///
+/// ```no_run
+/// use rpc_core::transport::{Link, Transport};
+/// use rpc_framed::{ClientConfig, FramedTransport};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = ClientConfig::default();
+/// config.max_message_bytes = 16 << 20;
+/// let transport = FramedTransport::new(config)?;
+/// let link = transport.link(&"shop.internal:50051".parse()?);
+/// link.connect();
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct FramedTransport {
+    config: Arc<ClientConfig>,
+    connector: Arc<dyn Connect>,
+    fallback: Option<Arc<dyn Transport>>,
+}
+
+impl FramedTransport {
+    /// Connects over TCP and unix sockets, without TLS.
+    ///
+    /// # Errors
+    /// If a setting cannot work; it names the field.
+    pub fn new(config: ClientConfig) -> Result<Self, BuildError> {
+        Self::with_dialer(config, Dialer::new())
+    }
+
+    /// Connects with a dialer of yours: its TLS, its socket options. The connect timeout is the configuration's, and the
+    /// protocol is offered by itself.
+    ///
+    /// # Errors
+    /// If a setting cannot work; it names the field.
+    pub fn with_dialer(config: ClientConfig, dialer: Dialer) -> Result<Self, BuildError> {
+        let dialer = dialer
+            .with_connect_timeout(config.connect_timeout)
+            .with_alpn(crate::ALPN);
+        Self::with_connector(config, Arc::new(dialer))
+    }
+
+    /// Connects in a way of yours: in memory, through a tunnel.
+    ///
+    /// # Errors
+    /// If a setting cannot work; it names the field.
+    pub fn with_connector(config: ClientConfig, connector: Arc<dyn Connect>) -> Result<Self, BuildError> {
+        config.check()?;
+        Ok(Self {
+            config: Arc::new(config),
+            connector,
+            fallback: None,
+        })
+    }
+
+    /// Calls over another transport where a server turns out not to speak this protocol. No call fails for that: it is
+    /// found out before anything is sent. The link then stays with the other transport for as long as it lives.
+    pub fn with_fallback(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.fallback = Some(transport);
+        self
+    }
+}
+
+impl Transport for FramedTransport {
+    fn protocol(&self) -> &'static str {
+        crate::PROTOCOL
+    }
+
+    fn link(&self, address: &Address) -> Arc<dyn Link> {
+        Arc::new(FramedLink::new(
+            address.clone(),
+            Arc::clone(&self.config),
+            Arc::clone(&self.connector),
+            self.fallback.clone(),
+        ))
+    }
+}
+
+impl fmt::Debug for FramedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FramedTransport")
+            .field("config", &self.config)
+            .field("fallback", &self.fallback.as_ref().map(|other| other.protocol()))
+            .finish_non_exhaustive()
+    }
+}

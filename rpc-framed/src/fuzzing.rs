@@ -1,0 +1,95 @@
+//! What the fuzz target in `fuzz/` calls: it panics if a promise is broken.
+//!
+//! It is here because the codings are private. No part of the API.
+
+use bytes::BytesMut;
+
+use crate::{
+    stream::Arrival,
+    wire::{CallId, HEAD_BYTES, Head, compress, flag, metadata, preface, request, status},
+};
+
+/// A small limit, so that the fuzzer meets it.
+const LIMIT_BYTES: usize = 4096;
+
+/// Whatever a peer can say: a preface, or frames one after the other.
+pub fn framed(input: &[u8]) {
+    if let Ok(Some((settings, length))) = preface::decode(input) {
+        assert!(length <= input.len(), "a preface is longer than what there is");
+        let mut again = BytesMut::new();
+        settings.encode(&mut again);
+        let read = preface::decode(&again).expect("what we write is legal");
+        assert_eq!(read.map(|(settings, _)| settings), Some(settings));
+        return;
+    }
+    let arrival = Arrival::new(LIMIT_BYTES as u32, LIMIT_BYTES);
+    let mut rest = input;
+    while let Some((head, payload)) = rest.split_first_chunk::<HEAD_BYTES>() {
+        let head = Head::decode(head);
+        let (payload, after) = payload.split_at(payload.len().min(head.length as usize));
+        rest = after;
+        if let Some(request) = request::read(&head, payload) {
+            assert!(request.body <= payload.len(), "a message begins behind its frame");
+            if let Ok(read) = metadata::read(request.metadata) {
+                let mut again = BytesMut::new();
+                metadata::append(&read, &mut again);
+                assert!(metadata::read(&again).expect("what we write is legal") == read);
+            }
+        }
+        let first = status::read(&head, payload);
+        let mut written = BytesMut::new();
+        let length = status::append(&first, usize::from(u16::MAX), &mut written);
+        let same = Head {
+            metadata: length,
+            extra: first.code() as u16,
+            ..Head::new(head.kind, CallId::default())
+        };
+        assert_eq!(status::read(&same, &written).code(), first.code());
+        if let Ok(message) = compress::inflate(payload, LIMIT_BYTES) {
+            assert!(message.len() <= LIMIT_BYTES, "a message passes the limit");
+        }
+        let piece = bytes::Bytes::copy_from_slice(payload);
+        if arrival.push(piece, false, head.has(flag::MORE), true).is_err() {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame that is nearly legal, so that more than heads is met.
+    fn frame() -> impl Strategy<Value = Vec<u8>> {
+        let payload = prop::collection::vec(any::<u8>(), 0..60);
+        (0..14u8, any::<u8>(), 0..20u16, any::<u16>(), payload).prop_map(
+            |(kind, flags, metadata, extra, payload)| {
+                let head = Head {
+                    length: payload.len() as u32,
+                    kind,
+                    flags,
+                    metadata,
+                    extra,
+                    ..Head::default()
+                };
+                let mut bytes = head.encode().to_vec();
+                bytes.extend(payload);
+                bytes
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read(input in prop::collection::vec(any::<u8>(), 0..300)) {
+            framed(&input);
+        }
+
+        #[test]
+        fn frames_are_read(frames in prop::collection::vec(frame(), 0..8)) {
+            framed(&frames.concat());
+        }
+    }
+}

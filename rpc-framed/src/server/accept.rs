@@ -1,0 +1,207 @@
+//! From a REQUEST to a call, or to a failure.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rpc_core::{
+    Body, Context, Deadline, MethodDescriptor, OwnedCall, Status,
+    context::Expiry,
+    message::{Encoded, ReceivedCompressed},
+    server::Resolved,
+};
+use tokio::time::Instant;
+
+use super::conn::Conn;
+use crate::{
+    io::Inbox,
+    stream::{Arrival, Receiver, RequestStream},
+    wire::{
+        Broken, Head, compress, flag, metadata,
+        request::{self, Definition, UNNUMBERED},
+    },
+};
+
+/// What a client's number stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    resolved: Resolved,
+    codec: Cow<'static, str>,
+    /// How often its first poll took too long, less how often it did not.
+    pub(super) strikes: u8,
+    /// How many of its calls were run.
+    pub(super) runs: u32,
+}
+
+impl Known {
+    pub(super) fn is_stream(&self) -> bool {
+        let shape = self.resolved.method().shape();
+        shape.streams_requests() || shape.streams_responses()
+    }
+}
+
+/// The methods of a connection, by number.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    known: Vec<Known>,
+    /// What the last request without a number was for.
+    other: Option<Known>,
+}
+
+impl Numbers {
+    pub(super) fn get(&mut self, number: u16) -> Option<&mut Known> {
+        if number == UNNUMBERED {
+            return self.other.as_mut();
+        }
+        self.known.get_mut(usize::from(number))
+    }
+
+    fn define(
+        &mut self,
+        number: u16,
+        definition: &Definition<'_>,
+        conn: &Conn,
+        limit: u32,
+    ) -> Result<(), Broken> {
+        let resolved = conn.dispatch.resolve(definition.path);
+        let known = Known {
+            codec: codec_name(resolved.method(), definition.codec),
+            resolved,
+            strikes: 0,
+            runs: 0,
+        };
+        if number == UNNUMBERED {
+            self.other = Some(known);
+        } else if u32::from(number) >= limit {
+            return Err(Broken("a method's number is beyond the limit"));
+        } else if let Some(place) = self.known.get_mut(usize::from(number)) {
+            *place = known;
+        } else if usize::from(number) == self.known.len() {
+            self.known.push(known);
+        } else {
+            return Err(Broken("the numbers of methods have a gap"));
+        }
+        Ok(())
+    }
+}
+
+/// A request that may be given to its handler.
+pub(super) struct Accepted {
+    pub(super) call: OwnedCall,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) is_stream: bool,
+    /// Where the rest of its messages goes.
+    pub(super) arrival: Option<Arc<Arrival>>,
+}
+
+/// Takes the REQUEST that is next. What is wrong with the request alone is a status; the connection goes on.
+pub(super) fn accept(
+    conn: &Arc<Conn>,
+    numbers: &mut Numbers,
+    inbox: &mut Inbox,
+    head: &Head,
+    now: Instant,
+    max_methods: u32,
+) -> Result<Result<Accepted, Status>, Broken> {
+    let request = request::read(head, inbox.payload(head)).ok_or(Broken("a REQUEST is malformed"))?;
+    if let Some(definition) = &request.definition {
+        numbers.define(head.extra, definition, conn, max_methods)?;
+    }
+    let known = numbers
+        .get(head.extra)
+        .ok_or(Broken("a method's number was never said"))?;
+    let deadline = request
+        .left_ms
+        .map(|left| Deadline::at(now + Duration::from_millis(u64::from(left))));
+    let mut context = Context::new()
+        .with_deadline(deadline)
+        .with_caller(Arc::clone(&conn.caller));
+    let read = if request.metadata.is_empty() {
+        Ok(rpc_core::Metadata::new())
+    } else {
+        metadata::check(request.metadata.len(), conn.config.max_metadata_bytes)
+            .and_then(|()| metadata::read(request.metadata))
+    };
+    let at = request.body;
+    let body = inbox.take(head, at);
+    let metadata = match read {
+        Ok(metadata) => metadata,
+        Err(status) => return Ok(Err(status.not_processed())),
+    };
+    if !metadata.is_empty() {
+        context = context.extract(&metadata);
+    }
+    if deadline.is_some_and(|deadline| deadline.instant() <= now) {
+        return Ok(Err(Expiry::status().not_processed()));
+    }
+    let (resolved, codec) = (known.resolved.clone(), known.codec.clone());
+    let is_stream = known.is_stream();
+    let messages = match messages(conn, head, body)? {
+        Ok(messages) => messages,
+        Err(status) => return Ok(Err(status)),
+    };
+    let (body, received, arrival) = messages;
+    let mut call = resolved.call(codec, context, body);
+    call.metadata = metadata;
+    if let Some(received) = received {
+        call.extensions.insert(received);
+    }
+    Ok(Ok(Accepted {
+        call,
+        deadline,
+        is_stream,
+        arrival,
+    }))
+}
+
+type Messages = (Body<'static>, Option<ReceivedCompressed>, Option<Arc<Arrival>>);
+
+/// The messages of a request: the one that is there, or those that are yet to come.
+fn messages(conn: &Arc<Conn>, head: &Head, body: Bytes) -> Result<Result<Messages, Status>, Broken> {
+    let (is_message, compressed, more) = (
+        head.has(flag::MESSAGE),
+        head.has(flag::COMPRESSED),
+        head.has(flag::MORE),
+    );
+    let limit = conn.hub.max_message_bytes;
+    if head.has(flag::END) && is_message && !more {
+        let bytes = if compressed {
+            match compress::inflate(&body, limit) {
+                Ok(bytes) => bytes,
+                Err(status) => return Ok(Err(status.not_processed())),
+            }
+        } else if body.len() > limit {
+            return Ok(Err(crate::wire::too_large(limit)));
+        } else {
+            body
+        };
+        let received = compressed.then(ReceivedCompressed::new);
+        if let Some(received) = &received {
+            received.set(true);
+        }
+        return Ok(Ok((Body::Encoded(Encoded { bytes }), received, None)));
+    }
+    let arrival = conn.hub.arrival();
+    if is_message {
+        arrival.push(body, compressed, more, false)?;
+    }
+    let ends = head.has(flag::END);
+    if ends {
+        arrival.end(Ok(Bytes::new()));
+    }
+    let observer = ReceivedCompressed::new();
+    let receiver = Receiver::new(Arc::clone(&conn.hub), head.call, Arc::clone(&arrival));
+    let stream = RequestStream(Some(receiver.observed_by(observer.clone())));
+    Ok(Ok((
+        Body::Incoming(Box::new(stream)),
+        Some(observer),
+        (!ends).then_some(arrival),
+    )))
+}
+
+/// The codec's name, as the method's own static text where it is one of its codecs.
+fn codec_name(method: &MethodDescriptor, name: &str) -> Cow<'static, str> {
+    match method.codec_names().iter().find(|known| **known == name) {
+        Some(known) => Cow::Borrowed(*known),
+        None => Cow::Owned(name.to_owned()),
+    }
+}

@@ -1,0 +1,55 @@
+//! The beginning of a connection.
+
+use bytes::BytesMut;
+use rpc_core::transport::Io;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    io::Outbox,
+    wire::{
+        goaway,
+        preface::{self, NoPreface, Settings},
+    },
+};
+
+/// Reads the peer's preface and says ours; answers what was read beyond it.
+pub(super) async fn handshake(
+    io: &mut Box<dyn Io>,
+    ours: &Settings,
+) -> Result<(Settings, BytesMut), &'static str> {
+    let mut theirs = BytesMut::new();
+    let decoded = loop {
+        match preface::decode(&theirs) {
+            Ok(Some((peer, length))) => {
+                let _ = theirs.split_to(length);
+                break Ok(peer);
+            }
+            Err(no) => break Err(no),
+            Ok(None) => match io.read_buf(&mut theirs).await {
+                Ok(0) => return Err("it hung up"),
+                Ok(_) => {}
+                Err(_) => return Err("it broke"),
+            },
+        }
+    };
+    let mut out = BytesMut::new();
+    ours.encode(&mut out);
+    let why = match decoded {
+        Ok(_) => None,
+        Err(NoPreface::Version) => Some("no version in common"),
+        Err(NoPreface::Foreign) => return Err("it speaks another protocol"),
+        Err(NoPreface::Broken) => Some("its preface is malformed"),
+    };
+    if let Some(why) = why {
+        let queue = Outbox::new(usize::MAX);
+        queue.lock().goaway(0, goaway::VERSION, why);
+        out.extend_from_slice(queue.lock().buffer());
+    }
+    if io.write_all(&out).await.is_err() || io.flush().await.is_err() {
+        return Err("it broke");
+    }
+    match (decoded, why) {
+        (Ok(peer), _) => Ok((peer, theirs)),
+        (Err(_), why) => Err(why.unwrap_or("its preface is malformed")),
+    }
+}

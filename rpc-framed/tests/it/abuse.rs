@@ -1,0 +1,245 @@
+//! Peers that mean harm, or are broken: a clear end for them, bounded memory, and no effect on anybody else.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use bytes::Bytes;
+use rpc_core::{Code, Response};
+use tokio::io::AsyncWriteExt;
+
+use super::{
+    peer::{
+        CANCEL, CHUNK, DEFINE, END, ERROR, GOAWAY, MESSAGE, MORE, PING, PONG, Peer, REPLY, REQUEST, define,
+        frame, preface,
+    },
+    service::TestService,
+    support::{echo, pair, pair_with, within},
+};
+
+/// The GOAWAY with which a server answers bytes, and that others are served still.
+async fn is_sent_away(bytes: &[u8], reason: u16) {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    peer.write(bytes).await;
+    let goaway = loop {
+        let frame = peer.read().await.expect("it says why");
+        if frame.kind == GOAWAY {
+            break frame;
+        }
+    };
+    assert_eq!(u16::from_le_bytes([goaway.payload[8], goaway.payload[9]]), reason);
+    assert!(goaway.payload.len() > 10, "there is a text");
+    assert_eq!(peer.read().await, None);
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_length_that_is_a_lie_ends_the_connection() {
+    let mut head = frame(REQUEST, 0, 0, 1, 0, &[]);
+    head[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    is_sent_away(&head, 1).await;
+    let mut head = frame(REQUEST, MESSAGE | END, 0, 1, 0, &[]);
+    head[6] = 9;
+    is_sent_away(&head, 1).await;
+}
+
+#[tokio::test]
+async fn garbage_ends_the_connection() {
+    is_sent_away(&[0x55; 64], 1).await;
+    is_sent_away(&frame(REPLY, END, 0, 1, 0, &[]), 1).await;
+    is_sent_away(&frame(77, 0, 0, 0, 0, &[]), 1).await;
+    // A number that was never defined, one with a gap, one beyond the limit, and too many calls.
+    is_sent_away(&frame(REQUEST, MESSAGE | END, 0, 1, 0, &[]), 1).await;
+    is_sent_away(
+        &frame(REQUEST, MESSAGE | END | DEFINE, 0, 1, 5, &define("/a/b", b"")),
+        1,
+    )
+    .await;
+    is_sent_away(
+        &frame(REQUEST, MESSAGE | END | DEFINE, 0, 1, 5000, &define("/a/b", b"")),
+        1,
+    )
+    .await;
+    is_sent_away(
+        &frame(REQUEST, MESSAGE | END | DEFINE, 512, 1, 0, &define("/a/b", b"")),
+        1,
+    )
+    .await;
+    is_sent_away(
+        &frame(REQUEST, MESSAGE | END | DEFINE, 0, 1, 0, &[255, 255, 255]),
+        1,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn unknown_optional_frames_and_flags_are_passed_over() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    peer.write(&frame(200, 0xff, 7, 7, 7, b"what is this")).await;
+    let request = define("/test.Test/Unary", b"hello");
+    peer.write(&frame(REQUEST, MESSAGE | END | DEFINE | 0x40, 0, 1, 0, &request))
+        .await;
+    let reply = peer.read().await.expect("an answer");
+    assert_eq!((reply.kind, reply.payload.as_slice()), (REPLY, &b"hello"[..]));
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_ended() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    peer.write(&frame(PING, 0, 0, 0, 0, b"12345678")).await;
+    let pong = peer.read().await.expect("one is answered");
+    assert_eq!((pong.kind, pong.payload.as_slice()), (PONG, &b"12345678"[..]));
+    let flood: Vec<u8> = std::iter::repeat_with(|| frame(PING, 0, 0, 0, 0, b""))
+        .take(200)
+        .flatten()
+        .collect();
+    peer.write(&flood).await;
+    loop {
+        match peer.read().await.expect("it says why").kind {
+            GOAWAY => break,
+            kind => assert_eq!(kind, PONG),
+        }
+    }
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn more_than_the_credit_ends_the_connection() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    // A handler that reads nothing: an upload that is never asked for.
+    let service = define("/test.Test/Nothing", b"");
+    peer.write(&frame(REQUEST, DEFINE, 0, 1, 0, &service)).await;
+    let refused = peer.read().await.expect("an answer");
+    assert_eq!((refused.kind, refused.extra), (ERROR, Code::Unimplemented as u16));
+    peer.write(&frame(REQUEST, DEFINE, 0, 2, 1, &define("/test.Test/Chat", b"")))
+        .await;
+    // Pieces of messages larger than any.
+    for _ in 0..70 {
+        let piece = frame(CHUNK, MESSAGE | MORE, 0, 2, 0, &vec![0; 100_000]);
+        if peer.0.write_all(&piece).await.is_err() {
+            break;
+        }
+    }
+    // Either the message is too large, or it came faster than its credit.
+    loop {
+        match peer.read().await {
+            Some(frame) if frame.kind == ERROR => {
+                assert_eq!(frame.extra, Code::ResourceExhausted as u16);
+                break;
+            }
+            Some(frame) if frame.kind == GOAWAY => break,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+}
+
+/// Counts down when it is dropped.
+struct Leaves(Arc<AtomicUsize>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_calls_that_are_opened_and_cancelled_are_bounded() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (runs, top) = (Arc::clone(&running), Arc::clone(&most));
+    let service = TestService::new().unary(move |request| {
+        let (runs, top) = (Arc::clone(&runs), Arc::clone(&top));
+        async move {
+            if request.message() == "wait" {
+                top.fetch_max(runs.fetch_add(1, SeqCst) + 1, SeqCst);
+                let _leaves = Leaves(runs);
+                std::future::pending::<()>().await;
+            }
+            Ok(Response::new(request.into_inner()))
+        }
+    });
+    let pair = pair(service).await;
+    let mut peer = Peer::on(&pair.address).await;
+    let first = define("/test.Test/Unary", b"wait");
+    peer.write(&frame(REQUEST, MESSAGE | END | DEFINE, 0, 0, 0, &first))
+        .await;
+    let mut batch = Vec::new();
+    for n in 0..1_000_000u32 {
+        let generation = (n + 1) as u16;
+        batch.extend(frame(REQUEST, MESSAGE | END, n % 512, generation, 0, b"wait"));
+        batch.extend(frame(CANCEL, 0, n % 512, generation, 0, b""));
+        if batch.len() > 60_000 {
+            peer.write(&batch).await;
+            batch.clear();
+        }
+    }
+    peer.write(&batch).await;
+    peer.write(&frame(REQUEST, MESSAGE | END, 1, 0, 0, b"done")).await;
+    let reply = peer.read().await.expect("the connection is served to its end");
+    assert_eq!((reply.kind, reply.payload.as_slice()), (REPLY, &b"done"[..]));
+    assert!(most.load(SeqCst) <= 1024, "{} calls at once", most.load(SeqCst));
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+    drop(peer);
+    within(async {
+        while running.load(SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_not_answered_for_ever() {
+    let answers = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&answers);
+    let service = TestService::new().unary(move |request| {
+        let counts = Arc::clone(&counts);
+        async move {
+            if request.message() == "much" {
+                counts.fetch_add(1, SeqCst);
+                return Ok(Response::new(Bytes::from(vec![0; 100_000])));
+            }
+            Ok(Response::new(request.into_inner()))
+        }
+    });
+    let pair = pair_with(
+        service,
+        |server| server.stall_timeout = std::time::Duration::from_millis(300),
+        |_| (),
+    )
+    .await;
+    let mut peer = Peer::on(&pair.address).await;
+    let first = define("/test.Test/Unary", b"much");
+    peer.write(&frame(REQUEST, MESSAGE | END | DEFINE, 0, 0, 0, &first))
+        .await;
+    let writes = async {
+        // Until the server gives it up: it reads no more as long as it cannot write.
+        for n in 1u32.. {
+            let request = frame(REQUEST, MESSAGE | END, n % 512, n as u16, 0, b"much");
+            if peer.0.write_all(&request).await.is_err() {
+                return;
+            }
+        }
+    };
+    within(writes).await;
+    let count = answers.load(SeqCst);
+    assert!(count < 2000, "{count} answers were made that nobody reads");
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn no_version_in_common_is_said() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::silent(&pair.address).await;
+    peer.write(&preface(9, 7, &[])).await;
+    peer.read_preface().await;
+    let goaway = peer.read().await.expect("it says why");
+    assert_eq!((goaway.kind, goaway.payload[8]), (GOAWAY, 3));
+    assert_eq!(peer.read().await, None);
+}

@@ -1,0 +1,132 @@
+//! A server that stops, or replaces its connections, fails no call.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rpc_core::{
+    Channel, Code, Request, Response, Streaming, client,
+    status::reason,
+    transport::{DrainPhase, LinkState},
+};
+
+use super::{
+    service::{Counter, TYPES, TestService},
+    support::{Direct, echo, link, pair, pair_with, request, serve, within},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_replaced_fail_no_call() {
+    let service = TestService::new().unary(async |request| {
+        if request.message().len() % 2 == 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok(Response::new(request.into_inner()))
+    });
+    let pair = pair_with(
+        service,
+        |server| server.max_connection_age = Some(Duration::from_millis(20)),
+        |client| client.backoff.base = Duration::from_millis(1),
+    )
+    .await;
+    let callers: Vec<_> = (0..8usize)
+        .map(|n| {
+            let channel = pair.channel.clone();
+            tokio::spawn(async move {
+                for round in 0..1500usize {
+                    let message = Bytes::from(vec![n as u8; (n + round) % 50]);
+                    assert_eq!(
+                        echo(&channel, message.clone()).await.expect("no call fails"),
+                        message
+                    );
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        within(caller).await.expect("it does not panic");
+    }
+}
+
+#[tokio::test]
+async fn what_runs_goes_on_and_what_is_new_goes_elsewhere() {
+    let (begun, gate) = (Counter::default(), Arc::new(tokio::sync::Notify::new()));
+    let (begins, opens) = (begun.clone(), Arc::clone(&gate));
+    let service = TestService::new().unary(move |request| {
+        let (begins, opens) = (begins.clone(), Arc::clone(&opens));
+        async move {
+            begins.add();
+            opens.notified().await;
+            Ok(Response::new(request.into_inner()))
+        }
+    });
+    let pair = pair(service).await;
+    let channel = pair.channel.clone();
+    let runs = tokio::spawn(async move { echo(&channel, "x").await });
+    within(begun.reached(1)).await;
+    pair.drain.advance(DrainPhase::Draining);
+    // The link hears of it, and makes another connection, as it is still wanted.
+    let mut states = pair.link.state();
+    within(states.changed()).await.expect("the link lives");
+    gate.notify_one();
+    assert_eq!(within(runs).await.unwrap().expect("it goes on"), "x");
+}
+
+#[tokio::test]
+async fn streams_are_ended_in_their_phase() {
+    let pair = pair(TestService::new()).await;
+    let (_sender, rows) = Streaming::<Bytes>::channel(1);
+    let chat = within(client::bidi(&pair.channel, &TYPES[3], Request::new(rows))).await;
+    let mut chat = chat.expect("it begins").into_inner();
+    pair.drain.advance(DrainPhase::Draining);
+    pair.drain.advance(DrainPhase::EndingStreams);
+    let status = within(chat.message()).await.expect_err("it is ended");
+    assert_eq!(
+        (status.code(), status.reason()),
+        (Code::Unavailable, Some(reason::DRAINING))
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_is_closed_lets_calls_go_on() {
+    let begun = Counter::default();
+    let (begins, gate) = (begun.clone(), Arc::new(tokio::sync::Notify::new()));
+    let opens = Arc::clone(&gate);
+    let service = TestService::new().unary(move |request| {
+        let (begins, opens) = (begins.clone(), Arc::clone(&opens));
+        async move {
+            begins.add();
+            opens.notified().await;
+            Ok(Response::new(request.into_inner()))
+        }
+    });
+    let pair = pair(service).await;
+    let channel = pair.channel.clone();
+    let runs = tokio::spawn(async move { echo(&channel, "x").await });
+    within(begun.reached(1)).await;
+    pair.link.close();
+    let status = echo(&pair.channel, "y").await.expect_err("it takes no more");
+    assert_eq!(status.reason(), Some(reason::CHANNEL_CLOSED));
+    gate.notify_one();
+    assert_eq!(within(runs).await.unwrap().expect("it goes on"), "x");
+    let mut seen = pair.link.state();
+    within(seen.wait_for(|state| matches!(state, LinkState::Closed)))
+        .await
+        .expect("it says so");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_made_again() {
+    let (address, _drain) = serve(TestService::new(), |server| {
+        server.max_connection_idle = Some(Duration::from_millis(5));
+    })
+    .await;
+    let link = link(&address, |_| ());
+    let channel = Channel::new(Direct(Arc::clone(&link)));
+    for _ in 0..5 {
+        let answer = within(client::unary(&channel, &TYPES[0], request("x"))).await;
+        assert_eq!(answer.expect("no call fails").into_inner(), "x");
+        let mut states = link.state();
+        // It leaves, and either rests or is made again at once.
+        let _ = tokio::time::timeout(Duration::from_millis(50), states.changed()).await;
+    }
+}

@@ -1,0 +1,13 @@
+//! The framed transport through its public API: our client against our server, and either against a peer that writes bytes by
+//! hand.
+
+mod abuse;
+mod calls;
+mod deadlines;
+mod drain;
+mod fallback;
+mod golden;
+mod peer;
+mod service;
+mod streams;
+mod support;

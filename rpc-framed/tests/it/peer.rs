@@ -1,0 +1,110 @@
+//! A peer that writes bytes by hand.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use rpc_core::net::Address;
+
+use super::support::within;
+
+pub(crate) const REQUEST: u8 = 1;
+pub(crate) const REPLY: u8 = 2;
+pub(crate) const CHUNK: u8 = 3;
+pub(crate) const ERROR: u8 = 5;
+pub(crate) const CANCEL: u8 = 6;
+pub(crate) const PING: u8 = 8;
+pub(crate) const PONG: u8 = 9;
+pub(crate) const GOAWAY: u8 = 11;
+
+pub(crate) const END: u8 = 1;
+pub(crate) const MORE: u8 = 2;
+pub(crate) const MESSAGE: u8 = 4;
+pub(crate) const DEFINE: u8 = 32;
+
+/// A client's end.
+pub(crate) struct Peer(pub(crate) TcpStream);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) slot: u32,
+    pub(crate) generation: u16,
+    pub(crate) extra: u16,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A preface with settings.
+pub(crate) fn preface(highest: u8, lowest: u8, settings: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\xf5rpcfrm\n".to_vec();
+    bytes.extend([highest, lowest, 0, 0]);
+    bytes.extend((settings.len() as u32).to_le_bytes());
+    bytes.extend(settings);
+    bytes
+}
+
+pub(crate) fn frame(kind: u8, flags: u8, slot: u32, generation: u16, extra: u16, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = (payload.len() as u32).to_le_bytes().to_vec();
+    bytes.extend([kind, flags, 0, 0]);
+    bytes.extend(slot.to_le_bytes());
+    bytes.extend(generation.to_le_bytes());
+    bytes.extend(extra.to_le_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// What comes before the message of a method's first request.
+pub(crate) fn define(path: &str, message: &[u8]) -> Vec<u8> {
+    let mut payload = vec![5];
+    payload.extend((path.len() as u16).to_le_bytes());
+    payload.extend(path.as_bytes());
+    payload.extend(b"proto");
+    payload.extend(message);
+    payload
+}
+
+impl Peer {
+    /// Connects and says a preface without settings.
+    pub(crate) async fn on(address: &Address) -> Self {
+        let mut peer = Self::silent(address).await;
+        peer.write(&preface(1, 1, &[])).await;
+        peer.read_preface().await;
+        peer
+    }
+
+    pub(crate) async fn silent(address: &Address) -> Self {
+        Self(TcpStream::connect(address.to_string()).await.expect("it listens"))
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        within(self.0.write_all(bytes)).await.expect("it reads");
+    }
+
+    pub(crate) async fn read_preface(&mut self) -> Vec<u8> {
+        let mut head = vec![0; 16];
+        within(self.0.read_exact(&mut head)).await.expect("a preface");
+        let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]) as usize;
+        let mut settings = vec![0; length];
+        within(self.0.read_exact(&mut settings)).await.expect("settings");
+        head.extend(settings);
+        head
+    }
+
+    /// The next frame; `None` at the end of the connection.
+    pub(crate) async fn read(&mut self) -> Option<Frame> {
+        let mut head = [0; 16];
+        within(self.0.read_exact(&mut head)).await.ok()?;
+        let mut payload = vec![0; u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize];
+        within(self.0.read_exact(&mut payload)).await.ok()?;
+        Some(Frame {
+            kind: head[4],
+            flags: head[5],
+            slot: u32::from_le_bytes([head[8], head[9], head[10], head[11]]),
+            generation: u16::from_le_bytes([head[12], head[13]]),
+            extra: u16::from_le_bytes([head[14], head[15]]),
+            payload,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! The three shapes that stream, and what a slow reader does.
+
+use bytes::Bytes;
+use rpc_core::{Code, Request, Response, Status, Streaming, client, status::reason};
+
+use super::{
+    service::{Counter, Dropped, TYPES, TestService},
+    support::{echo, pair, request, within},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_shapes_are_answered() {
+    let pair = pair(TestService::new()).await;
+    let rows = Streaming::from_iter(["a", "b", ""].map(|row| Bytes::from_static(row.as_bytes())));
+    let upload = within(client::client_streaming(
+        &pair.channel,
+        &TYPES[1],
+        Request::new(rows),
+    ))
+    .await;
+    assert_eq!(upload.expect("it succeeds").into_inner(), "ab");
+    let download = within(client::server_streaming(&pair.channel, &TYPES[2], request("x"))).await;
+    let mut download = download.expect("it succeeds").into_inner();
+    let mut count = 0;
+    while let Some(message) = within(download.message()).await.expect("it succeeds") {
+        assert_eq!(message, "x");
+        count += 1;
+    }
+    assert_eq!(count, 2);
+    let (sender, changes) = Streaming::channel(1);
+    let chat = within(client::bidi(&pair.channel, &TYPES[3], Request::new(changes))).await;
+    let mut chat = chat.expect("it begins").into_inner();
+    for n in 0..10u8 {
+        sender.send(Bytes::from(vec![n])).await.expect("it is read");
+        assert_eq!(
+            within(chat.message()).await.expect("it succeeds").expect("one"),
+            vec![n]
+        );
+    }
+    drop(sender);
+    assert!(within(chat.message()).await.expect("it succeeds").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_and_small_messages_alternate_in_both_directions() {
+    let pair = pair(TestService::new()).await;
+    // Larger than a frame, larger than the credit, and small ones between.
+    let sizes = [10, 100_000, 300_000, 10, 1_000_000, 0, 500_000, 10];
+    let rows = Streaming::from_iter(sizes.map(|size: usize| Bytes::from(vec![size as u8; size])));
+    let chat = within(client::bidi(&pair.channel, &TYPES[3], Request::new(rows))).await;
+    let mut chat = chat.expect("it begins").into_inner();
+    for size in sizes {
+        let message = within(chat.message())
+            .await
+            .expect("it succeeds")
+            .expect("one more");
+        assert!(message == vec![size as u8; size], "{size}");
+    }
+    assert!(within(chat.message()).await.expect("it succeeds").is_none());
+}
+
+#[tokio::test]
+async fn a_slow_reader_stops_the_sender_and_nobody_else() {
+    let sent = Counter::default();
+    let counting = sent.clone();
+    let service = TestService::new().download(move |_| {
+        let counting = counting.clone();
+        async move {
+            let rows = (0..10_000).map(move |_| {
+                counting.add();
+                Bytes::from(vec![0; 10_000])
+            });
+            Ok(Response::new(Streaming::from_iter(rows)))
+        }
+    });
+    let pair = pair(service).await;
+    let download = within(client::server_streaming(&pair.channel, &TYPES[2], request("x"))).await;
+    let mut download = download.expect("it begins").into_inner();
+    for _ in 0..100 {
+        echo(&pair.channel, "y").await.expect("others are served");
+    }
+    let before = sent.get();
+    assert!(before < 100, "{before} messages were made although nobody reads");
+    let mut count = 0;
+    while let Some(message) = within(download.message()).await.expect("it succeeds") {
+        assert_eq!(message.len(), 10_000);
+        count += 1;
+    }
+    assert_eq!(count, 10_000);
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_says_so_at_its_place() {
+    let service = TestService::new().download(async |request| {
+        let late = request.message() == "late";
+        let (sender, stream) = Streaming::channel(4);
+        if late {
+            sender.send(Bytes::from("a")).await.expect("there is room");
+        }
+        sender.fail(Status::aborted("halfway").with_reason("HALF")).await;
+        Ok(Response::new(stream))
+    });
+    let pair = pair(service).await;
+    let status = within(client::server_streaming(
+        &pair.channel,
+        &TYPES[2],
+        request("at once"),
+    ))
+    .await
+    .expect_err("it fails before it begins");
+    assert_eq!((status.code(), status.reason()), (Code::Aborted, Some("HALF")));
+    let stream = within(client::server_streaming(
+        &pair.channel,
+        &TYPES[2],
+        request("late"),
+    ))
+    .await;
+    let mut stream = stream.expect("it begins").into_inner();
+    assert_eq!(within(stream.message()).await.unwrap().unwrap(), "a");
+    let status = within(stream.message()).await.expect_err("it fails");
+    assert_eq!((status.code(), status.reason()), (Code::Aborted, Some("HALF")));
+}
+
+#[tokio::test]
+async fn dropping_a_stream_drops_the_handlers_side() {
+    let dropped = Dropped::default();
+    let held = dropped.clone();
+    let service = TestService::new().chat(move |request| {
+        let guard = held.guard();
+        async move {
+            let mut incoming = request.into_inner();
+            let (sender, stream) = Streaming::channel(1);
+            tokio::spawn(async move {
+                let _guard = guard;
+                while let Ok(Some(message)) = incoming.message().await {
+                    if sender.send(message).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Ok(Response::new(stream))
+        }
+    });
+    let pair = pair(service).await;
+    let (sender, rows) = Streaming::channel(1);
+    let chat = within(client::bidi(&pair.channel, &TYPES[3], Request::new(rows))).await;
+    let mut chat = chat.expect("it begins").into_inner();
+    sender.send(Bytes::from("x")).await.unwrap();
+    assert_eq!(within(chat.message()).await.unwrap().unwrap(), "x");
+    drop(chat);
+    within(dropped.wait()).await;
+    assert!(echo(&pair.channel, "y").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_stream_that_breaks_off_is_the_callers_failure() {
+    let seen = Dropped::default();
+    let told = seen.clone();
+    let service = TestService::new().upload(move |request| {
+        let guard = told.guard();
+        async move {
+            let mut rows = request.into_inner();
+            while rows.message().await?.is_some() {}
+            drop(guard);
+            Ok(Response::new(Bytes::new()))
+        }
+    });
+    let pair = pair(service).await;
+    let (sender, rows) = Streaming::channel(1);
+    let call = client::client_streaming(&pair.channel, &TYPES[1], Request::new(rows));
+    let feed = async {
+        sender.send(Bytes::from("a")).await.unwrap();
+        sender.fail(Status::data_loss("the disk")).await;
+    };
+    let (outcome, ()) = within(async { tokio::join!(call, feed) }).await;
+    let status = outcome.expect_err("it fails");
+    assert_eq!((status.code(), status.message()), (Code::DataLoss, "the disk"));
+    within(seen.wait()).await;
+    assert_ne!(status.reason(), Some(reason::CALLER_GONE));
+}

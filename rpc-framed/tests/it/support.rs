@@ -1,0 +1,109 @@
+//! A server, and a channel to it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rpc_core::{
+    Call, Channel, Reply, Request, Response, Result, Stage, Status, client,
+    net::Address,
+    transport::{Accepted, Drain, DrainHandle, Link, ServerTransport, Transport},
+};
+use rpc_framed::{ClientConfig, FramedServer, FramedTransport, ServerConfig};
+use tokio::net::TcpListener;
+
+use super::service::{TYPES, TestService};
+
+/// Passes calls on to a link.
+pub(crate) struct Direct(pub(crate) Arc<dyn Link>);
+
+impl Stage for Direct {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+        self.0.call(call).await
+    }
+}
+
+/// A server on a port of its own, and a way to it.
+pub(crate) struct Pair {
+    pub(crate) channel: Channel,
+    pub(crate) link: Arc<dyn Link>,
+    pub(crate) drain: DrainHandle,
+    pub(crate) address: Address,
+}
+
+/// A server with a service, all defaults.
+pub(crate) async fn pair(service: TestService) -> Pair {
+    pair_with(service, |_| (), |_| ()).await
+}
+
+pub(crate) async fn pair_with(
+    service: TestService,
+    server: impl FnOnce(&mut ServerConfig),
+    client: impl FnOnce(&mut ClientConfig),
+) -> Pair {
+    let (address, drain) = serve(service, server).await;
+    let link = link(&address, client);
+    Pair {
+        channel: Channel::new(Direct(Arc::clone(&link))),
+        link,
+        drain,
+        address,
+    }
+}
+
+pub(crate) fn link(address: &Address, change: impl FnOnce(&mut ClientConfig)) -> Arc<dyn Link> {
+    let mut config = ClientConfig::default();
+    change(&mut config);
+    let transport = FramedTransport::new(config).expect("the settings are legal");
+    transport.link(address)
+}
+
+/// Serves on a port of its own.
+pub(crate) async fn serve(
+    service: TestService,
+    change: impl FnOnce(&mut ServerConfig),
+) -> (Address, DrainHandle) {
+    let mut config = ServerConfig::default();
+    change(&mut config);
+    config.check().expect("the settings are legal");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let address = Address::from(listener.local_addr().expect("it is bound"));
+    let (drain, _) = Drain::new();
+    let (dispatch, handle) = (service.dispatch(), drain.clone());
+    tokio::spawn(async move {
+        let server = FramedServer::new(config);
+        while let Ok((io, peer)) = listener.accept().await {
+            io.set_nodelay(true).expect("it is open");
+            let (local, peer) = (io.local_addr().ok().map(Address::from), Some(peer.into()));
+            let connection = Accepted {
+                io: Box::new(io),
+                local,
+                peer,
+                secure: false,
+            };
+            tokio::spawn(server.serve(connection, dispatch.clone(), handle.subscribe()));
+        }
+    });
+    (address, drain)
+}
+
+pub(crate) fn request(message: &'static str) -> Request<Bytes> {
+    Request::new(Bytes::from_static(message.as_bytes()))
+}
+
+pub(crate) async fn unary(channel: &Channel, request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
+    within(client::unary(channel, &TYPES[0], request)).await
+}
+
+/// Calls with bytes, and gets bytes.
+pub(crate) async fn echo(channel: &Channel, message: impl Into<Bytes>) -> Result<Bytes, Status> {
+    unary(channel, Request::new(message.into()))
+        .await
+        .map(Response::into_inner)
+}
+
+/// Runs a part of a test that must not hang.
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_mins(1), future)
+        .await
+        .expect("it does not hang")
+}

@@ -1,0 +1,143 @@
+//! What a client builder says of the framed transport, and the choice between it and gRPC.
+
+use rpc_core::{BuildError, net::Dialer};
+use rpc_framed::{ClientConfig, FramedTransport};
+#[cfg(feature = "grpc")]
+use {
+    rpc_core::{
+        net::Address,
+        transport::{Link, Transport},
+    },
+    std::sync::Arc,
+};
+
+use super::ClientBuilder;
+
+/// When the framed protocol is spoken, and how.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    pub(super) config: Option<ClientConfig>,
+    /// `None`: where an instance lists it.
+    pub(super) preferred: Option<bool>,
+}
+
+impl Choice {
+    /// The builder's method that said something.
+    pub(super) fn field(&self) -> Option<&'static str> {
+        match (&self.config, self.preferred) {
+            (Some(_), _) => Some("framed"),
+            (None, Some(_)) => Some("prefer_framed"),
+            (None, None) => None,
+        }
+    }
+
+    /// True if it is spoken where a target does not say what is.
+    #[cfg(feature = "grpc")]
+    pub(super) fn is_first(&self) -> bool {
+        self.preferred == Some(true)
+    }
+
+    /// The transport, unless it is not wanted.
+    pub(super) fn transport(
+        &self,
+        #[cfg(feature = "grpc")] grpc: Option<&rpc_grpc::ClientConfig>,
+        dialer: Dialer,
+    ) -> Result<Option<FramedTransport>, BuildError> {
+        if self.preferred == Some(false) {
+            return Ok(None);
+        }
+        #[cfg(feature = "grpc")]
+        let usual = || grpc.map(like).unwrap_or_default();
+        #[cfg(not(feature = "grpc"))]
+        let usual = ClientConfig::default;
+        let config = self.config.clone().unwrap_or_else(usual);
+        FramedTransport::with_dialer(config, dialer).map(Some)
+    }
+}
+
+/// Settings that say the same of both protocols: who sets a limit for one means the other as well.
+#[cfg(feature = "grpc")]
+fn like(grpc: &rpc_grpc::ClientConfig) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.max_message_bytes = grpc.max_message_bytes;
+    config.max_send_message_bytes = grpc.max_send_message_bytes;
+    config.max_metadata_bytes = grpc.max_metadata_bytes.clamp(1 << 10, (1 << 16) - 1);
+    config.connect_timeout = grpc.connect_timeout;
+    config.backoff.base = grpc.backoff.base;
+    config.backoff.factor = grpc.backoff.factor;
+    config.backoff.jitter = grpc.backoff.jitter;
+    config.backoff.max = grpc.backoff.max;
+    config.keepalive_interval = grpc.keepalive.interval;
+    config.keepalive_timeout = grpc.keepalive.timeout;
+    config.max_connection_age = grpc.max_connection_age;
+    config.idle_timeout = grpc.idle_timeout;
+    config.connections_per_address = grpc.connections_per_address;
+    config.compression = grpc
+        .compression
+        .and_then(|compression| rpc_framed::Compression::of_name(compression.name()));
+    config
+}
+
+/// Both protocols: framed where the instance lists it, or everywhere, and gRPC where it does not or cannot.
+#[cfg(feature = "grpc")]
+pub(super) struct Both {
+    framed: FramedTransport,
+    grpc: Arc<dyn Transport>,
+    framed_first: bool,
+}
+
+#[cfg(feature = "grpc")]
+impl Both {
+    pub(super) fn new(framed: FramedTransport, grpc: rpc_grpc::GrpcTransport, framed_first: bool) -> Self {
+        let grpc: Arc<dyn Transport> = Arc::new(grpc);
+        Self {
+            framed: framed.with_fallback(Arc::clone(&grpc)),
+            grpc,
+            framed_first,
+        }
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl Transport for Both {
+    fn protocol(&self) -> &'static str {
+        if self.framed_first {
+            self.framed.protocol()
+        } else {
+            self.grpc.protocol()
+        }
+    }
+
+    fn link(&self, address: &Address) -> Arc<dyn Link> {
+        self.link_by(self.protocol(), address)
+    }
+
+    fn protocols(&self) -> &[&'static str] {
+        &["framed", "grpc"]
+    }
+
+    fn link_by(&self, protocol: &str, address: &Address) -> Arc<dyn Link> {
+        if protocol == self.framed.protocol() {
+            self.framed.link(address)
+        } else {
+            self.grpc.link(address)
+        }
+    }
+}
+
+/// The framed protocol.
+impl ClientBuilder {
+    /// Settings of the framed transport. Default: those that [`grpc`](Self::grpc) was given and that mean the same.
+    pub fn framed(mut self, config: ClientConfig) -> Self {
+        self.transport.framed.config = Some(config);
+        self
+    }
+
+    /// Whether to speak the framed protocol. Default: with instances that list it. `true`: also where a target does not say
+    /// what is spoken, as an address does not; a server that turns out not to speak it is called over gRPC, and no call
+    /// fails for that. `false`: never.
+    pub fn prefer_framed(mut self, prefer: bool) -> Self {
+        self.transport.framed.preferred = Some(prefer);
+        self
+    }
+}

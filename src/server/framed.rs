@@ -1,0 +1,87 @@
+//! What a server builder says of the framed transport.
+
+use std::{sync::Arc, time::Duration};
+
+use rpc_core::{BuildError, transport::ServerTransport};
+use rpc_framed::{FramedServer, ServerConfig};
+
+use super::ServerBuilder;
+
+/// Whether the framed protocol is spoken, and how.
+#[derive(Debug, Default)]
+pub(super) struct Framed {
+    config: Option<ServerConfig>,
+    off: bool,
+}
+
+impl Framed {
+    /// Adds the transport, unless it is off. `usual` are the settings where none were given.
+    pub(super) fn finish(
+        self,
+        usual: ServerConfig,
+        has_http_layers: bool,
+        handshake_timeout: Duration,
+        transports: &mut Vec<Arc<dyn ServerTransport>>,
+        protocols: &mut Vec<&'static str>,
+    ) -> Result<(), BuildError> {
+        if self.off {
+            return Ok(());
+        }
+        if has_http_layers && self.config.is_none() {
+            // Whatever the layers check, framed calls would pass them by.
+            tracing::info!(
+                "the framed protocol is off, because there are HTTP layers; `framed(...)` switches it on"
+            );
+            return Ok(());
+        }
+        let mut config = self.config.unwrap_or(usual);
+        config.handshake_timeout = config.handshake_timeout.min(handshake_timeout);
+        config.check()?;
+        let server = FramedServer::new(config);
+        protocols.push(server.protocol());
+        transports.push(Arc::new(server));
+        Ok(())
+    }
+}
+
+/// Settings that say the same of both protocols: who sets a limit for one means the other as well.
+#[cfg(feature = "grpc")]
+pub(super) fn like(grpc: &rpc_grpc::ServerConfig) -> ServerConfig {
+    let mut config = ServerConfig::default();
+    config.max_message_bytes = grpc.max_message_bytes;
+    config.max_send_message_bytes = grpc.max_send_message_bytes;
+    config.max_metadata_bytes = (grpc.max_metadata_bytes as usize).clamp(1 << 10, (1 << 16) - 1);
+    config.keepalive_interval = grpc.keepalive_interval;
+    config.keepalive_timeout = grpc.keepalive_timeout;
+    config.max_connection_age = grpc.max_connection_age;
+    config.max_connection_age_grace = grpc.max_connection_age_grace;
+    config.max_connection_idle = grpc.max_connection_idle;
+    config.executor.clone_from(&grpc.executor);
+    config.compression = grpc
+        .compression
+        .and_then(|compression| rpc_framed::Compression::of_name(compression.name()));
+    let usual = rpc_grpc::ServerConfig::default().max_concurrent_streams;
+    if grpc.max_concurrent_streams != usual {
+        config.max_concurrent_calls = grpc.max_concurrent_streams;
+    }
+    config
+}
+
+/// The framed protocol.
+impl ServerBuilder {
+    /// Speaks the framed protocol with these settings, HTTP layers or not.
+    ///
+    /// It is spoken on the same port as gRPC without this call as well, with the settings of gRPC that mean the same; unless
+    /// there are HTTP layers, which its calls would pass by.
+    pub fn framed(mut self, config: ServerConfig) -> Self {
+        self.framed.config = Some(config);
+        self.framed.off = false;
+        self
+    }
+
+    /// Does not speak the framed protocol.
+    pub fn without_framed(mut self) -> Self {
+        self.framed.off = true;
+        self
+    }
+}
