@@ -3,10 +3,13 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`instance`] | one provider as the registry knows it |
+//! | [`amendment`] | what may change about it while it is announced |
+//! | [`record`] | how instances are written down |
 //! | [`registry`] | announce, amend, withdraw |
 //! | [`resolver`] | watch the instances of a name |
 //! | [`target`] | the URI that says where instances come from |
 //! | [`schemes`] | which resolver answers which scheme: a value, nothing global |
+//! | [`filter`] | which of the instances a client sees |
 //! | [`follow`] | keeps a watch going through faults |
 //! | [`backend`] | the registries that ship with this crate |
 //!
@@ -15,10 +18,13 @@
 //! between attempts, keeping the last good list and holding back suspicious ones are the same for all of them, and are
 //! done once, around the traits: see [`follow`].
 
+pub mod amendment;
 pub mod backend;
 pub mod fault;
+pub mod filter;
 pub mod follow;
 pub mod instance;
+pub mod record;
 pub mod registry;
 pub mod resolver;
 pub mod schemes;
@@ -26,13 +32,15 @@ pub mod target;
 pub mod update;
 
 pub use self::{
+    amendment::Amendment,
     backend::{FixedResolver, LocalScheme, MemoryRegistry, StaticScheme, UnixScheme},
     fault::{Fault, FaultKind},
+    filter::Filter,
     follow::Follow,
-    instance::{Instance, InstanceId, InstanceState},
+    instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},
     resolver::{Resolver, Watch},
-    schemes::{Scheme, Schemes},
+    schemes::{Place, Scheme, Schemes},
     target::Target,
-    update::Update,
+    update::{BadRecord, Record, Update},
 };

@@ -51,7 +51,8 @@ impl Links {
     /// Brings the endpoints in line with what the resolver told.
     pub(super) fn apply(&mut self, update: Update, transport: &dyn Transport) {
         match update {
-            Update::Snapshot(instances) => {
+            Update::Snapshot(records) => {
+                let instances: Vec<_> = records.into_iter().flatten().collect();
                 self.retire_but(&instances);
                 for instance in instances {
                     self.put(instance, transport);
@@ -61,7 +62,7 @@ impl Links {
                 for id in &gone {
                     self.remove(id);
                 }
-                for instance in put {
+                for instance in put.into_iter().flatten() {
                     self.put(instance, transport);
                 }
             }

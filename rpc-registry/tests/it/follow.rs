@@ -30,7 +30,7 @@ impl Watch for Scripted {
     async fn next(&mut self) -> Result<Update, Fault> {
         match self.0.pop_front() {
             Some(Away) => Err(Fault::transient("away")),
-            Some(List) => Ok(Update::Snapshot(vec![Instance::new("a")])),
+            Some(List) => Ok(Update::Snapshot(vec![Ok(Instance::new("a"))])),
             Some(Absent) => Ok(Update::Absent),
             None => std::future::pending().await,
         }

@@ -62,7 +62,7 @@ impl Registration for Page {
         }
     }
 
-    async fn withdraw(self: Box<Self>) -> Result<(), Fault> {
+    async fn withdraw(&mut self) -> Result<(), Fault> {
         self.log.lock().unwrap().push("withdraw".to_owned());
         Ok(())
     }
