@@ -6,11 +6,12 @@
 //! | [`amendment`] | what may change about it while it is announced |
 //! | [`record`] | how instances are written down |
 //! | [`registry`] | announce, amend, withdraw |
+//! | [`announce`] | keeps an instance announced |
 //! | [`resolver`] | watch the instances of a name |
 //! | [`target`] | the URI that says where instances come from |
 //! | [`schemes`] | which resolver answers which scheme: a value, nothing global |
 //! | [`filter`] | which of the instances a client sees |
-//! | [`follow`] | keeps a watch going through faults |
+//! | [`follow`] | keeps a client's list of instances: doubt, filter, cache on disk |
 //! | [`backend`] | the registries that ship with this crate |
 //!
 //! # What an adapter does, and what it leaves
@@ -19,11 +20,13 @@
 //! done once, around the traits: see [`follow`].
 
 pub mod amendment;
+pub mod announce;
 pub mod backend;
 pub mod fault;
 pub mod filter;
 pub mod follow;
 pub mod instance;
+mod pause;
 pub mod record;
 pub mod registry;
 pub mod resolver;
@@ -33,10 +36,13 @@ pub mod update;
 
 pub use self::{
     amendment::Amendment,
+    announce::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle},
     backend::{FixedResolver, LocalScheme, MemoryRegistry, StaticScheme, UnixScheme},
     fault::{Fault, FaultKind},
     filter::Filter,
-    follow::Follow,
+    follow::{
+        Change, DiskCache, Follow, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous, View,
+    },
     instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},
     resolver::{Resolver, Watch},

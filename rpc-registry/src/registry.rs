@@ -4,7 +4,7 @@
 //! An adapter implements [`Registry`] and [`Registration`]: each method is one exchange with the registry, and says how it
 //! went. *When* they are called (a first announcement once the instance is healthy, renewals, another announcement after a
 //! lost lease, the mark before the withdrawal, pauses after faults) is the same for all registries and is done once, by
-//! the server that is announced.
+//! [`announce`](crate::announce).
 //!
 //! # How registries fit
 //! | registry | `announce` | `lease`, `renew` | `verify` | `lost` | `amend` | `withdraw` |
@@ -84,7 +84,8 @@ pub trait Registration: Send + 'static {
     /// Reads the record back. Registries lose what they confirmed (restored backups, half-crashed nodes), and renewals of
     /// a lease do not show that its record is gone.
     ///
-    /// `None`, the default, where that cannot happen or cannot be asked.
+    /// `None`, the default, if it is there as it was written, or cannot be asked; else what it says instead, so that
+    /// whoever announced it takes an operator's change on and puts anything else right.
     ///
     /// # Errors
     /// [`FaultKind::Lost`] if it is not there, or is somebody else's.

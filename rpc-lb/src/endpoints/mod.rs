@@ -21,7 +21,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rpc_core::{Status, status::Side, transport::Transport};
-use rpc_registry::Resolver;
+use rpc_registry::{FollowConfig, Resolver};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -49,6 +49,7 @@ struct Shared {
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
     balancer: RoundRobin,
+    follow: FollowConfig,
     /// A snapshot was published.
     changed: Notify,
     /// A call waits: connect what is idle.
@@ -72,15 +73,22 @@ impl Endpoints {
         resolver: Arc<dyn Resolver>,
         transport: Arc<dyn Transport>,
     ) -> Self {
-        Self::with_balancer(target, resolver, transport, RoundRobin::new())
+        Self::configured(
+            target,
+            resolver,
+            transport,
+            RoundRobin::new(),
+            FollowConfig::default(),
+        )
     }
 
-    /// The same with a balancer that begins where the caller says.
-    pub fn with_balancer(
+    /// The same with a balancer that begins where the caller says, and the target followed as configured.
+    pub fn configured(
         target: impl Into<String>,
         resolver: Arc<dyn Resolver>,
         transport: Arc<dyn Transport>,
         balancer: RoundRobin,
+        follow: FollowConfig,
     ) -> Self {
         let shared = Shared {
             target: target.into(),
@@ -88,6 +96,7 @@ impl Endpoints {
             transport,
             snapshot: ArcSwap::default(),
             balancer,
+            follow,
             changed: Notify::new(),
             wanted: Notify::new(),
             phase: watch::Sender::new(Phase::Open),

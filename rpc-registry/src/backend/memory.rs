@@ -101,6 +101,7 @@ impl Registry for MemoryRegistry {
             name,
             id,
             number,
+            written: instance.clone(),
         }))
     }
 
@@ -162,6 +163,7 @@ struct Announced {
     name: String,
     id: InstanceId,
     number: u64,
+    written: Instance,
 }
 
 #[async_trait]
@@ -181,16 +183,20 @@ impl Registration for Announced {
                 *known = instance.clone();
             }
         });
-        found.then_some(()).ok_or_else(|| self.anew())
+        if !found {
+            return Err(self.anew());
+        }
+        self.written = instance.clone();
+        Ok(())
     }
 
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
         let found = self.registry.with(|names| {
             let list = names.lists.get(&self.name)?.borrow();
             let (number, instance) = list.get(&self.id)?;
-            (*number == self.number).then(|| instance.clone())
+            (*number == self.number).then(|| (*instance != self.written).then(|| instance.clone()))
         });
-        found.map(Some).ok_or_else(|| self.anew())
+        found.ok_or_else(|| self.anew())
     }
 
     async fn withdraw(&mut self) -> Result<(), Fault> {
