@@ -80,7 +80,10 @@
 //! | `tls` | | TLS by rustls |
 
 pub mod client;
+mod host;
+mod local;
 pub mod prelude;
+mod schemes;
 pub mod server;
 
 pub use rpc_codegen::{ServiceError, service};
@@ -94,10 +97,11 @@ pub use rpc_governance as governance;
 #[cfg(feature = "grpc")]
 pub use rpc_grpc as grpc;
 pub use rpc_lb as lb;
-pub use rpc_registry::{self as registry, Instance, MemoryRegistry, Target};
+pub use rpc_registry::{self as registry, Instance, InstanceHandle, MemoryRegistry, Target};
 
 pub use self::{
     client::{Client, ClientBuilder},
+    local::LocalServers,
     server::{Server, ServerBuilder, ServerHandle},
 };
 

@@ -163,6 +163,10 @@ impl Instance {
         self
     }
 
+    /// The key in the metadata by which an instance with a unix socket says on which host that is. The value is an
+    /// opaque text that is the same for all processes of a host.
+    pub const HOST: &'static str = "rpc.host";
+
     /// True if it belongs to a group.
     pub fn is_in_group(&self, group: &str) -> bool {
         match &*self.groups {
@@ -171,15 +175,23 @@ impl Instance {
         }
     }
 
-    /// Where it speaks a protocol: the first address of it, else the first that does not say what is spoken there.
+    /// Where it speaks a protocol: the first of [`addresses_for`](Self::addresses_for).
     pub fn address_for(&self, protocol: &str) -> Option<&Address> {
-        let exact = self
-            .addresses
-            .iter()
-            .find(|a| a.protocol.as_deref() == Some(protocol));
-        exact
-            .or_else(|| self.addresses.iter().find(|a| a.protocol.is_none()))
-            .map(|a| &a.address)
+        self.addresses_for(protocol).next()
+    }
+
+    /// Where it speaks a protocol, the best first: the addresses of it; then those of it over TLS, which other frameworks
+    /// write with an `s` at the end, `grpcs`; then those that do not say what is spoken there.
+    pub fn addresses_for(&self, protocol: &str) -> impl Iterator<Item = &Address> {
+        let of = |is_right: fn(Option<&str>, &str) -> bool| {
+            let fits = move |at: &&InstanceAddress| is_right(at.protocol.as_deref(), protocol);
+            self.addresses.iter().filter(fits).map(|at| &at.address)
+        };
+        of(|spoken, wanted| spoken == Some(wanted))
+            .chain(of(|spoken, wanted| {
+                spoken.is_some_and(|spoken| spoken.strip_suffix('s') == Some(wanted))
+            }))
+            .chain(of(|spoken, _| spoken.is_none()))
     }
 }
 

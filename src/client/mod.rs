@@ -10,6 +10,7 @@
 
 mod blocking;
 mod builder;
+mod discovery;
 mod slot;
 mod stack;
 mod transport;

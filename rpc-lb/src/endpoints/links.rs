@@ -14,7 +14,7 @@ use rpc_registry::{InstanceId, InstanceState, Listed};
 use tokio::sync::watch;
 
 use crate::{
-    Endpoint,
+    Endpoint, Near,
     snapshot::{Counts, Snapshot},
 };
 
@@ -30,6 +30,7 @@ pub(super) struct Links {
     changes: FuturesUnordered<BoxFuture<'static, Change>>,
     last_error: Option<Status>,
     unreachable: Vec<Unreachable>,
+    near: Near,
 }
 
 struct Tracked {
@@ -57,6 +58,11 @@ pub(super) struct Change {
 }
 
 impl Links {
+    pub(super) fn new(near: Near) -> Self {
+        let links = Self::default();
+        Self { near, ..links }
+    }
+
     /// Brings the endpoints in line with what the resolver told.
     pub(super) fn apply(&mut self, change: rpc_registry::Change, transport: &dyn Transport) {
         for id in &change.gone {
@@ -170,6 +176,11 @@ impl Links {
             ready.append(&mut suspects);
         }
         counts.ready = ready.len();
+        if self.near.counts() {
+            let distance = |endpoint: &Arc<Endpoint>| self.near.distance(endpoint.address());
+            let nearest = ready.iter().map(distance).min();
+            ready.retain(|endpoint| Some(distance(endpoint)) == nearest);
+        }
         let last_error = self.last_error.clone().filter(|_| counts.failing > 0);
         Snapshot {
             ready,
@@ -183,7 +194,7 @@ impl Links {
         let Listed {
             instance, suspect, ..
         } = listed;
-        let Some(address) = instance.address_for(transport.protocol()).cloned() else {
+        let Some(address) = self.near.address(&instance, transport.protocol()) else {
             tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
             self.remove(&instance.id);
             self.foreign.insert(instance.id.clone());

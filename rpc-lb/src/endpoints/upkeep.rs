@@ -19,9 +19,10 @@ impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let config = shared.follow.clone();
         let follow = Follow::with_config(shared.target.clone(), &*shared.resolver, config);
+        let near = shared.near.clone();
         Self {
             shared,
-            links: Links::default(),
+            links: Links::new(near),
             follow,
             freshness: Freshness::Pending,
         }

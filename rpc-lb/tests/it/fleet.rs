@@ -16,7 +16,7 @@ use rpc_core::{
     status::reason,
     transport::{Link, LinkState, Transport},
 };
-use rpc_lb::{Endpoints, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
+use rpc_lb::{Endpoints, EndpointsConfig, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
 use rpc_registry::{FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _};
 use tokio::sync::watch;
 use tower_layer::Layer as _;
@@ -174,12 +174,14 @@ impl Fleet {
 
     pub(crate) fn following(transport: FakeTransport, follow: FollowConfig) -> Self {
         let memory = MemoryRegistry::new();
+        let mut config = EndpointsConfig::default();
+        config.balancer = RoundRobin::starting_at(0);
+        config.follow = follow;
         let endpoints = Endpoints::configured(
             "memory:///test",
             memory.resolver_of("test"),
             Arc::new(transport.clone()),
-            RoundRobin::starting_at(0),
-            follow,
+            config,
         );
         let pick = PickLayer::new(endpoints.clone()).layer(ToLink);
         Self {

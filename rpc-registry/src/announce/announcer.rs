@@ -27,6 +27,8 @@ pub struct Announcer {
     pub(super) config: AnnounceConfig,
     pub(super) pauses: Pauses,
     pub(super) state: watch::Sender<AnnounceState>,
+    /// The registry's last lease: nobody is away for longer than a third of it, once the registry is back.
+    lease: Option<Duration>,
     /// What an operator has made of the record.
     pub(super) operator: Option<Amendment>,
 }
@@ -55,6 +57,7 @@ impl Announcer {
             pauses: Pauses::new(config.seed),
             config,
             state: watch::Sender::new(AnnounceState::Waiting),
+            lease: None,
             operator: None,
         }
     }
@@ -88,6 +91,7 @@ impl Announcer {
                     match Keep::new(&mut self, registration, shown).run().await {
                         Ending::Withdrawn => break,
                         Ending::Lost { fault, lease } => {
+                            self.lease = lease;
                             tracing::warn!(name = self.name, %fault, "the registry has lost the instance; announcing it again");
                             self.state.send_replace(AnnounceState::Away(fault));
                             let most = lease.map_or(LONGEST_RETURN, |lease| (lease / 3).min(LONGEST_RETURN));
@@ -104,7 +108,10 @@ impl Announcer {
             }
             let pause = match fault.kind() {
                 FaultKind::Denied | FaultKind::Invalid => self.pauses.about(DENIED_PAUSE),
-                _ => self.pauses.next(),
+                _ => {
+                    let most = self.lease.map_or(Duration::MAX, |lease| lease / 3);
+                    self.pauses.next().min(most)
+                }
             };
             tracing::warn!(name = self.name, %fault, ?pause, "cannot be announced; trying again");
             self.state.send_replace(AnnounceState::Away(fault));

@@ -8,7 +8,7 @@ use crate::{Instance, InstanceId};
 ///
 /// Ten thousand clients that each connect to all of ten thousand instances make a hundred million connections that mostly
 /// do nothing. Whoever narrows should choose the same for the same instances, and change little when few of them change.
-pub trait Narrow: Send + Sync + fmt::Debug {
+pub trait Narrow: Send + Sync + fmt::Debug + 'static {
     /// The instances that are used, out of those that passed the filter. Called at each change.
     fn narrow(&self, candidates: &[&Instance]) -> HashSet<InstanceId>;
 }
