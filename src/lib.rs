@@ -77,6 +77,8 @@
 //! | `postcard`, `bincode` | | for peers that are built together |
 //! | `gzip` | yes | compressed messages |
 //! | `zstd` | | compressed messages |
+//! | `file` | | targets `file:`: instances from a YAML or JSON file |
+//! | `dns` | | targets `dns:` and `dns+srv:` |
 //! | `tls` | | TLS by rustls |
 
 pub mod client;
@@ -102,6 +104,7 @@ pub use rpc_registry::{self as registry, Instance, InstanceHandle, MemoryRegistr
 pub use self::{
     client::{Client, ClientBuilder},
     local::LocalServers,
+    schemes::built_in_schemes,
     server::{Server, ServerBuilder, ServerHandle},
 };
 
@@ -129,6 +132,8 @@ mod guide {
     mod streaming {}
     #[doc = include_str!("../docs/clients.md")]
     mod clients {}
+    #[doc = include_str!("../docs/discovery.md")]
+    mod discovery {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
     #[doc = include_str!("../docs/wire.md")]

@@ -2,10 +2,18 @@
 
 use rpc_registry::{LocalScheme, Schemes, StaticScheme, UnixScheme};
 
-/// Those that need nothing but their target, by the features of this build.
-pub(crate) fn built_in() -> Schemes {
-    Schemes::new()
+/// The schemes that clients and servers know without being told: those that need nothing but their target, by the
+/// features of this build.
+pub fn built_in_schemes() -> Schemes {
+    let schemes = Schemes::new()
         .with(StaticScheme)
         .with(UnixScheme)
-        .with(LocalScheme)
+        .with(LocalScheme);
+    #[cfg(feature = "file")]
+    let schemes = schemes.with(rpc_registry::FileScheme);
+    #[cfg(feature = "dns")]
+    let schemes = schemes
+        .with(rpc_registry::DnsScheme)
+        .with(rpc_registry::DnsSrvScheme);
+    schemes
 }

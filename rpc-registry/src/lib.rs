@@ -34,6 +34,10 @@ pub mod schemes;
 pub mod target;
 pub mod update;
 
+#[cfg(feature = "file")]
+pub use self::backend::FileScheme;
+#[cfg(feature = "dns")]
+pub use self::backend::{DnsScheme, DnsSrvScheme};
 pub use self::{
     amendment::Amendment,
     announce::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle},

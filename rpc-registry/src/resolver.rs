@@ -32,13 +32,19 @@ use crate::{Fault, Update};
 pub trait Resolver: Send + Sync + 'static {
     /// Begins to watch. Nothing is asked of the registry before the first [`Watch::next`].
     fn watch(&self) -> Box<dyn Watch>;
+
+    /// True if what vanishes from its lists was taken out by somebody who meant it, as from a file that people write.
+    /// Nothing is held back then. Default: false, as of all registries that forget who does not renew.
+    fn is_deliberate(&self) -> bool {
+        false
+    }
 }
 
 /// A watch of the instances of one target.
 #[async_trait]
 pub trait Watch: Send + 'static {
-    /// The next update; waits, for ever if need be, while there is none. The first one is a
-    /// [`Snapshot`](Update::Snapshot) or [`Absent`](Update::Absent).
+    /// The next update; waits, for ever if need be, while there is none. The first one, unless it is
+    /// [`Stale`](Update::Stale), is a [`Snapshot`](Update::Snapshot) or [`Absent`](Update::Absent).
     ///
     /// A watch notices by itself that its registry has fallen silent, and says so with a fault: nobody above can tell
     /// silence from peace.
@@ -60,6 +66,10 @@ pub trait Watch: Send + 'static {
 impl<R: Resolver + ?Sized> Resolver for Arc<R> {
     fn watch(&self) -> Box<dyn Watch> {
         R::watch(self)
+    }
+
+    fn is_deliberate(&self) -> bool {
+        R::is_deliberate(self)
     }
 }
 

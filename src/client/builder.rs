@@ -49,7 +49,7 @@ impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
             target: None,
-            schemes: schemes::built_in(),
+            schemes: schemes::built_in_schemes(),
             discovery: Box::default(),
             options: CallOptions::new(),
             default_timeout: Timeout::Default,

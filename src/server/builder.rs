@@ -66,7 +66,7 @@ impl ServerBuilder {
             without_health: false,
             places: Vec::new(),
             targets: Vec::new(),
-            schemes: schemes::built_in(),
+            schemes: schemes::built_in_schemes(),
             instance: None,
             disabled: false,
             advertise: None,

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Change, FollowConfig, Freshness, View, cache::Saved, table::Table};
+use super::{Change, FollowConfig, Freshness, HoldBack, View, cache::Saved, table::Table};
 use crate::{Fault, FaultKind, Instance, InstanceId, Resolver, Update, Watch, pause::Pauses};
 
 /// The least time between two lists that are saved.
@@ -63,6 +63,10 @@ impl Follow {
 
     /// Follows a resolver. `target` is what the cache on disk and the log call it.
     pub fn with_config(target: impl Into<String>, resolver: &dyn Resolver, config: FollowConfig) -> Self {
+        let mut config = config;
+        if resolver.is_deliberate() {
+            config.hold_back = HoldBack::off();
+        }
         let disk = if config.cache.is_some() {
             Disk::Idle
         } else {

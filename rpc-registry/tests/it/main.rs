@@ -1,6 +1,10 @@
 //! Targets, schemes, the embedded registry, and what is done around all registries.
 
 mod announce;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "file")]
+mod file;
 mod follow;
 mod memory;
 mod target;
