@@ -86,6 +86,7 @@ impl HoldBack {
     /// Believes whatever the registry says.
     pub fn off() -> Self {
         Self {
+            more_than: usize::MAX,
             share: 1.0,
             empty: Duration::ZERO,
             flapping: Duration::ZERO,

@@ -1,6 +1,7 @@
 //! Targets, schemes, the embedded registry, and what is done around all registries.
 
 mod announce;
+mod anything;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(feature = "file")]

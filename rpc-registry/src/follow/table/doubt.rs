@@ -55,12 +55,12 @@ impl Losses {
                 self.gained -= slice.gained;
             }
         }
-        // How many there were when the window began, as far as they were not replaced since.
-        let base = (before + self.lost).saturating_sub(self.gained).max(before);
         self.push(instances, 0, now, config.window / SLICES);
         let lost = self.lost.saturating_sub(self.gained);
+        // With those that are left, as many as there were when the window began.
+        let all = lost + before.saturating_sub(instances);
         #[allow(clippy::cast_precision_loss, reason = "numbers of instances are small")]
-        let share = lost as f64 / base.max(1) as f64;
+        let share = lost as f64 / all.max(1) as f64;
         lost > config.more_than && share > config.share
     }
 
