@@ -38,7 +38,10 @@ async fn a_client_that_starts_while_the_registry_is_down_uses_the_list_on_disk_a
     // Two instances are in there once both were seen; the list is written once a second at most.
     until(|| {
         let files = std::fs::read_dir(&dir.0).into_iter().flatten().flatten();
-        let mut texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        let finished = files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "rpc"));
+        let mut texts = finished.filter_map(|path| std::fs::read_to_string(path).ok());
         texts.any(|text| text.matches("\"id\"").count() == 2)
     })
     .await;

@@ -109,15 +109,15 @@ struct BookState {
     memory: MemoryRegistry,
     down: bool,
     bad: bool,
-    /// A watch of an earlier one begins anew.
+    /// What was registered in an earlier one is lost, and a watch of it begins anew.
     epoch: u64,
+    /// Records whose provider has given them up stay until the book is wiped.
+    kept: Vec<Box<dyn Registration>>,
 }
 
 impl Book {
     pub(crate) fn set_down(&self, down: bool) {
-        let mut state = self.0.lock().unwrap();
-        state.down = down;
-        state.epoch += 1;
+        self.0.lock().unwrap().down = down;
     }
 
     /// Comes back without anything that it knew.
@@ -152,6 +152,7 @@ impl Registry for Book {
         let (memory, epoch, _) = self.now()?;
         let inner = memory.announce(name, instance).await?;
         let book = self.clone();
+        let inner = Some(inner);
         Ok(Box::new(Page { book, epoch, inner }))
     }
 
@@ -163,7 +164,15 @@ impl Registry for Book {
 struct Page {
     book: Book,
     epoch: u64,
-    inner: Box<dyn Registration>,
+    inner: Option<Box<dyn Registration>>,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        if let (Some(inner), Ok(mut state)) = (self.inner.take(), self.book.0.lock()) {
+            state.kept.push(inner);
+        }
+    }
 }
 
 #[async_trait]
@@ -181,11 +190,17 @@ impl Registration for Page {
 
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
         self.renew().await?;
-        self.inner.amend(instance).await
+        match &mut self.inner {
+            Some(inner) => inner.amend(instance).await,
+            None => Err(Fault::lost("it was withdrawn")),
+        }
     }
 
     async fn withdraw(&mut self) -> Result<(), Fault> {
-        self.inner.withdraw().await
+        match self.inner.take() {
+            Some(mut inner) => inner.withdraw().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -167,7 +167,10 @@ impl Table {
     }
 
     /// True if it is an instance that was not there before.
-    fn put(&mut self, instance: Instance, now: Instant) -> bool {
+    fn put(&mut self, mut instance: Instance, now: Instant) -> bool {
+        // It may stay for long, and there may be thousands: a vector that grew by one has room for four.
+        instance.addresses.shrink_to_fit();
+        instance.groups.shrink_to_fit();
         self.refused.remove(&instance.id);
         let Some(known) = self.known.get_mut(&instance.id) else {
             self.flaps.came(&instance.id, now, &self.config.hold_back);
