@@ -99,7 +99,7 @@ impl Services {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        let in_time = tokio::time::timeout(Duration::from_mins(1), reached).await;
         assert!(in_time.is_ok(), "`{text}` {contains}: {}", self.json().await);
     }
 
