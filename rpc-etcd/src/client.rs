@@ -8,8 +8,9 @@ use rpc_core::{BuildError, Channel, Code, Context, Request, Result, Status, Stre
 use crate::{
     EtcdConfig,
     api::{
-        CompactionRequest, DeleteRangeRequest, KV as _, KVClient, KeyValue, Lease as _, LeaseClient,
-        LeaseGrantRequest, LeaseKeepAliveRequest, LeaseRevokeRequest, PutRequest, RangeRequest, WatchClient,
+        CompactionRequest, Compare, CompareTarget, DeleteRangeRequest, KV as _, KVClient, KeyValue,
+        Lease as _, LeaseClient, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseRevokeRequest, PutRequest,
+        RangeRequest, RequestOp, RequestOpKind, TxnRequest, WatchClient,
     },
     auth::Login,
     endpoints::Endpoints,
@@ -171,8 +172,35 @@ impl Etcd {
             key: key.into(),
             value: value.into(),
             lease: lease.unwrap_or_default(),
+            ignore_lease: false,
         };
         self.0.kv.put(self.request(request)).await.map(drop)
+    }
+
+    /// Writes a key anew, on the lease that it has, unless somebody has changed it since it was read; says whether it was
+    /// written.
+    pub async fn replace(&self, entry: &Entry, value: impl Into<Bytes>) -> Result<bool> {
+        let unchanged = Compare {
+            result: 0,
+            target: CompareTarget::Mod.into(),
+            key: entry.key.clone(),
+            mod_revision: entry.revision,
+        };
+        let put = PutRequest {
+            key: entry.key.clone(),
+            value: value.into(),
+            lease: 0,
+            ignore_lease: true,
+        };
+        let put = RequestOp {
+            request: Some(RequestOpKind::Put(put)),
+        };
+        let request = TxnRequest {
+            compare: vec![unchanged],
+            success: vec![put],
+        };
+        let answer = self.0.kv.txn(self.request(request)).await?;
+        Ok(answer.succeeded)
     }
 
     /// Deletes a key; says whether it was there.

@@ -38,6 +38,8 @@ pub mod update;
 pub use self::backend::FileScheme;
 #[cfg(feature = "dns")]
 pub use self::backend::{DnsScheme, DnsSrvScheme};
+#[cfg(feature = "etcd")]
+pub use self::backend::{EtcdRegistry, EtcdResolver, EtcdScheme};
 pub use self::{
     amendment::Amendment,
     announce::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle},

@@ -1,7 +1,7 @@
 //! Keys and values.
 
 use bytes::Bytes;
-use prost::Message;
+use prost::{Enumeration, Message, Oneof};
 
 use super::ResponseHeader;
 
@@ -65,6 +65,9 @@ pub struct PutRequest {
     /// The lease that it hangs on from now on; 0 is none.
     #[prost(int64, tag = "3")]
     pub lease: i64,
+    /// Leave the key on the lease that it hangs on already.
+    #[prost(bool, tag = "6")]
+    pub ignore_lease: bool,
 }
 
 /// A key was written.
@@ -114,4 +117,69 @@ pub struct CompactionResponse {
     /// Who answered, and at which revision.
     #[prost(message, optional, tag = "1")]
     pub header: Option<ResponseHeader>,
+}
+
+/// Does something if something is the case, else something else, all at once.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct TxnRequest {
+    /// What must all be the case.
+    #[prost(message, repeated, tag = "1")]
+    pub compare: Vec<Compare>,
+    /// What is done then.
+    #[prost(message, repeated, tag = "2")]
+    pub success: Vec<RequestOp>,
+}
+
+/// What was done.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct TxnResponse {
+    /// Who answered, and at which revision.
+    #[prost(message, optional, tag = "1")]
+    pub header: Option<ResponseHeader>,
+    /// Everything was the case.
+    #[prost(bool, tag = "2")]
+    pub succeeded: bool,
+}
+
+/// Something that is the case or not: here, that a key was last changed at a revision.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Compare {
+    /// How the two are compared: 0 is "equal".
+    #[prost(int32, tag = "1")]
+    pub result: i32,
+    /// What of the key is compared.
+    #[prost(enumeration = "CompareTarget", tag = "2")]
+    pub target: i32,
+    /// The key.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub key: Bytes,
+    /// With what.
+    #[prost(int64, tag = "6")]
+    pub mod_revision: i64,
+}
+
+/// What of a key is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum CompareTarget {
+    /// How often it was written.
+    Version = 0,
+    /// The revision of its last change.
+    Mod = 2,
+}
+
+/// One thing that a transaction does.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct RequestOp {
+    /// Which one.
+    #[prost(oneof = "RequestOpKind", tags = "2")]
+    pub request: Option<RequestOpKind>,
+}
+
+/// What a transaction does.
+#[derive(Clone, PartialEq, Eq, Oneof)]
+pub enum RequestOpKind {
+    /// Write a key.
+    #[prost(message, tag = "2")]
+    Put(PutRequest),
 }

@@ -12,8 +12,9 @@ use prost::Message;
 pub use self::{
     auth::{AuthenticateRequest, AuthenticateResponse},
     kv::{
-        CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
-        PutResponse, RangeRequest, RangeResponse,
+        CompactionRequest, CompactionResponse, Compare, CompareTarget, DeleteRangeRequest,
+        DeleteRangeResponse, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
+        RequestOpKind, TxnRequest, TxnResponse,
     },
     lease::{
         LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
@@ -46,6 +47,8 @@ pub trait KV {
     async fn put(&self, request: Request<PutRequest>) -> Result<PutResponse>;
     /// Deletes keys.
     async fn delete_range(&self, request: Request<DeleteRangeRequest>) -> Result<DeleteRangeResponse>;
+    /// Writes keys if they are as expected.
+    async fn txn(&self, request: Request<TxnRequest>) -> Result<TxnResponse>;
     /// Forgets the history before a revision.
     async fn compact(&self, request: Request<CompactionRequest>) -> Result<CompactionResponse>;
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "etcd")]
+mod etcd;
 #[cfg(feature = "file")]
 mod file;
 mod fixed;
@@ -9,6 +11,8 @@ mod memory;
 
 #[cfg(feature = "dns")]
 pub use self::dns::{DnsScheme, DnsSrvScheme};
+#[cfg(feature = "etcd")]
+pub use self::etcd::{EtcdRegistry, EtcdResolver, EtcdScheme};
 #[cfg(feature = "file")]
 pub use self::file::FileScheme;
 pub use self::{
