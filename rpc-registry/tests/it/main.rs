@@ -8,4 +8,5 @@ mod dns;
 mod file;
 mod follow;
 mod memory;
+mod record;
 mod target;
