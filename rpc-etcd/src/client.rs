@@ -280,7 +280,8 @@ impl Etcd {
     /// Watches all keys below a prefix, from the moment after `position` on.
     ///
     /// # Errors
-    /// OUT_OF_RANGE if etcd has forgotten what was then, or is another cluster than it was: list again.
+    /// OUT_OF_RANGE if etcd is another cluster than it was then: list again. That it has forgotten what was then it says a
+    /// moment later, to [`Watcher::next`].
     pub async fn watch(&self, prefix: impl Into<Bytes>, position: Position) -> Result<Watcher> {
         Watcher::open(&self.0, &prefix.into(), position).await
     }

@@ -15,7 +15,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rpc_core::{Context, Request, Result, Status, Streaming, message::Sender};
+use rpc_core::{Code, Context, Request, Result, Status, Streaming, message::Sender};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
@@ -77,8 +77,11 @@ pub struct Watcher {
 impl Watcher {
     pub(crate) async fn open(etcd: &Arc<Inner>, prefix: &Bytes, position: Position) -> Result<Self> {
         match Self::attempt(etcd, prefix, position).await {
-            // A watch is refused in the same words whether the token is too old or the user may not look.
-            Err(status) if etcd.login.has_user() && status.code() == rpc_core::Code::PermissionDenied => {
+            // Older versions refuse in the same words whether the token is too old or the user may not look.
+            Err(status)
+                if etcd.login.has_user()
+                    && matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated) =>
+            {
                 etcd.login.forget().await;
                 Self::attempt(etcd, prefix, position).await
             }
@@ -266,6 +269,9 @@ fn refused(response: &WatchResponse) -> Result<()> {
     let shown: String = reason.chars().take(256).collect();
     if reason.contains("permission denied") {
         return Err(Status::permission_denied(shown));
+    }
+    if reason.contains("invalid auth token") {
+        return Err(Status::unauthenticated(shown));
     }
     Err(Status::unavailable(format!("etcd ended the watch: {shown}")))
 }

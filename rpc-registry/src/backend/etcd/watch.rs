@@ -15,17 +15,16 @@ pub(super) struct EtcdWatch {
     /// Up to where everything was told; `None` before the first list, and when it has to begin anew.
     position: Option<Position>,
     watcher: Option<Watcher>,
-    /// Nothing was asked since the list: there is no other history to go on in.
+    /// The list was read a moment ago.
     fresh: bool,
-    /// The key that changed last, and when. If it is as it was, so is the history that it is of.
-    witness: Option<(Bytes, i64)>,
     known: Known,
 }
 
 /// Which keys tell of which instances: a deletion names nothing but the key.
 #[derive(Default)]
 struct Known {
-    keys: HashMap<Bytes, Vec<InstanceId>>,
+    /// With the revision of its last change.
+    keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
     /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends.
     count: HashMap<InstanceId, u32>,
 }
@@ -38,7 +37,6 @@ impl EtcdWatch {
             position: None,
             watcher: None,
             fresh: false,
-            witness: None,
             known: Known::default(),
         }
     }
@@ -53,18 +51,14 @@ impl EtcdWatch {
             entries, position, ..
         } = self.etcd.list(self.prefix()).await.map_err(fault)?;
         self.known = Known::default();
-        self.witness = None;
         let mut records = Vec::with_capacity(entries.len());
         for Entry {
             key, value, revision, ..
         } in entries
         {
             let read = self.directory.read(&key, &value);
-            self.known.put(&key, &read);
+            self.known.put(&key, revision, &read);
             records.extend(read);
-            if self.witness.as_ref().is_none_or(|(_, latest)| *latest < revision) {
-                self.witness = Some((key, revision));
-            }
         }
         self.position = Some(position);
         self.fresh = true;
@@ -76,26 +70,30 @@ impl EtcdWatch {
     }
 
     /// Goes on from where it stood, if that still is part of etcd's history.
+    ///
+    /// An etcd that was set up anew on the same ports is the same cluster by its number, and may have got beyond our
+    /// revision: a watch from there would miss everything before, and never know. So a key is looked at that must not have
+    /// changed meanwhile: the one that has not for the longest time. If it has, however honestly, everything is read anew.
     async fn resume(&mut self, position: Position) -> Result<(), Fault> {
-        let same = match &self.witness {
-            _ if std::mem::take(&mut self.fresh) => true,
-            Some((key, revision)) => {
-                let entry = self.etcd.get(key.clone()).await.map_err(fault)?;
-                entry.is_some_and(|entry| entry.revision == *revision)
-            }
-            None => false,
+        let fresh = std::mem::take(&mut self.fresh);
+        let watcher = match self.etcd.watch(self.prefix(), position).await {
+            Ok(watcher) => watcher,
+            Err(status) => return Err(self.failed(fault(status))),
         };
-        if !same {
-            self.position = None;
-            return Ok(());
-        }
-        match self.etcd.watch(self.prefix(), position).await {
-            Ok(watcher) => {
-                self.watcher = Some(watcher);
-                Ok(())
+        let same = match self.known.witness() {
+            Some((key, revision)) => {
+                let entry = self.etcd.get(key).await.map_err(fault)?;
+                entry.is_some_and(|entry| entry.revision == revision)
             }
-            Err(status) => Err(self.failed(fault(status))),
+            // Nothing is known: then a list is cheap, unless it has just been read.
+            None => fresh,
+        };
+        if same {
+            self.watcher = Some(watcher);
+        } else {
+            self.position = None;
         }
+        Ok(())
     }
 
     fn failed(&mut self, fault: Fault) -> Fault {
@@ -115,12 +113,10 @@ impl EtcdWatch {
         {
             let left = if let Some(value) = value {
                 let read = self.directory.read(&key, &value);
-                let left = self.known.put(&key, &read);
+                let left = self.known.put(&key, revision, &read);
                 put.extend(read);
-                self.witness = Some((key, revision));
                 left
             } else {
-                self.witness.take_if(|(witness, _)| *witness == key);
                 self.known.remove(&key)
             };
             // What was written before it went is not there any more.
@@ -161,9 +157,11 @@ impl Watch for EtcdWatch {
 
 impl Known {
     /// A key was written. Says which instances nobody tells of any more.
-    fn put(&mut self, key: &Bytes, records: &[Record]) -> Vec<InstanceId> {
+    fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
         let good = records.iter().flatten();
         let new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
+        let (known_at, ids) = self.keys.entry(key.clone()).or_default();
+        *known_at = revision;
         // A record that cannot be read takes nothing away: the last good one stays in force.
         if new.is_empty() && records.iter().any(Result::is_err) {
             return Vec::new();
@@ -171,14 +169,20 @@ impl Known {
         for id in &new {
             *self.count.entry(id.clone()).or_default() += 1;
         }
-        let old = self.keys.insert(key.clone(), new);
-        self.release(old.unwrap_or_default())
+        let old = std::mem::replace(ids, new);
+        self.release(old)
     }
 
     /// A key was deleted. Says which instances nobody tells of any more.
     fn remove(&mut self, key: &Bytes) -> Vec<InstanceId> {
-        let old = self.keys.remove(key);
-        self.release(old.unwrap_or_default())
+        let (_, old) = self.keys.remove(key).unwrap_or_default();
+        self.release(old)
+    }
+
+    /// The key that has not changed for the longest time, and when it did.
+    fn witness(&self) -> Option<(Bytes, i64)> {
+        let (key, (revision, _)) = self.keys.iter().min_by_key(|(_, (revision, _))| *revision)?;
+        Some((key.clone(), *revision))
     }
 
     fn release(&mut self, ids: Vec<InstanceId>) -> Vec<InstanceId> {
