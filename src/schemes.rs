@@ -15,5 +15,7 @@ pub fn built_in_schemes() -> Schemes {
     let schemes = schemes
         .with(rpc_registry::DnsScheme)
         .with(rpc_registry::DnsSrvScheme);
+    #[cfg(feature = "etcd")]
+    let schemes = schemes.with(rpc_registry::EtcdScheme::new());
     schemes
 }

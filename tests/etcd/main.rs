@@ -5,6 +5,8 @@
 //! goes with it.
 
 mod client;
+mod fleet;
 mod login;
 mod node;
+mod outage;
 mod watch;
