@@ -80,6 +80,7 @@
 //! | `file` | | targets `file:`: instances from a YAML or JSON file |
 //! | `dns` | | targets `dns:` and `dns+srv:` |
 //! | `tls` | | TLS by rustls |
+//! | `etcd` | | `etcd://` targets: instances in etcd |
 
 pub mod client;
 mod host;
@@ -136,6 +137,9 @@ mod guide {
     mod discovery {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
+    #[cfg(feature = "etcd")]
+    #[doc = include_str!("../docs/etcd.md")]
+    struct Etcd;
     #[doc = include_str!("../docs/wire.md")]
     mod wire {}
 }

@@ -38,6 +38,10 @@ pub mod update;
 pub use self::backend::FileScheme;
 #[cfg(feature = "dns")]
 pub use self::backend::{DnsScheme, DnsSrvScheme};
+/// The client of etcd that [`EtcdRegistry`] is made of.
+#[cfg(feature = "etcd")]
+pub use rpc_etcd as etcd;
+
 #[cfg(feature = "etcd")]
 pub use self::backend::{EtcdRegistry, EtcdResolver, EtcdScheme};
 pub use self::{

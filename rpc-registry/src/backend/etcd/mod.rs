@@ -42,8 +42,7 @@ pub use self::scheme::EtcdScheme;
 /// Announces instances in etcd. Cheap to clone.
 ///
 /// ```no_run
-/// use rpc_registry::{EtcdRegistry, record::Layout};
-/// use rpc_etcd::{Etcd, EtcdConfig};
+/// use rpc_registry::{EtcdRegistry, etcd::{Etcd, EtcdConfig}, record::Layout};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let etcd = Etcd::new(EtcdConfig::new(["10.0.0.1:2379".parse()?]))?;

@@ -1,5 +1,6 @@
 //! What others wrote is read, and written again byte by byte.
 
+use rpc_core::context::Lane;
 use rpc_registry::{Instance, record::Layout};
 
 use super::{directory, read, write};
@@ -16,7 +17,7 @@ fn kratos() {
     assert_eq!(instance.id.as_str(), "kratos-1");
     assert_eq!(instance.version.as_deref(), Some("v7"));
     assert_eq!(instance.weight, 30);
-    assert_eq!(instance.lane.as_ref().map(|lane| lane.as_str()), Some("red"));
+    assert_eq!(instance.lane.as_ref().map(Lane::as_str), Some("red"));
     assert_eq!(instance.zone.as_deref(), Some("z1"));
     assert_eq!(instance.metadata.get("owner").map(String::as_str), Some("kratos"));
     assert_eq!(address(&instance, "grpc"), "127.0.0.1:9000");
