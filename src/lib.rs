@@ -139,7 +139,7 @@ mod guide {
     mod servers {}
     #[cfg(feature = "etcd")]
     #[doc = include_str!("../docs/etcd.md")]
-    struct Etcd;
+    mod etcd {}
     #[doc = include_str!("../docs/wire.md")]
     mod wire {}
 }

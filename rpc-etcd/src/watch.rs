@@ -12,6 +12,9 @@
 //! Changes, and the progress that etcd tells of its own accord. The answer to *our* question does not: before etcd 3.4.25
 //! and 3.5.8 it may overtake changes that are still on their way, and a watch that was opened from there would miss them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;

@@ -186,3 +186,38 @@ async fn tls() {
     assert!(stranger.get("/a").await.is_err());
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A member that wants to see certificates of its clients.
+#[tokio::test]
+async fn tls_with_a_certificate_of_the_client() {
+    let server = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let client = rcgen::generate_simple_self_signed(["shop".to_owned()]).unwrap();
+    let folder = std::env::temp_dir().join(format!("rpc-etcd-mtls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let more = [
+        format!("--cert-file={}", file("cert.pem", server.cert.pem())),
+        format!(
+            "--key-file={}",
+            file("key.pem", server.signing_key.serialize_pem())
+        ),
+        format!("--trusted-ca-file={}", file("ca.pem", client.cert.pem())),
+        "--client-cert-auth".to_owned(),
+    ];
+    let mut node = Node::new("https", &more);
+    node.begin();
+
+    let tls = || ClientTls::builder().trust_pem(server.cert.pem());
+    let known = tls()
+        .certificate_pem(client.cert.pem())
+        .key_pem(client.signing_key.serialize_pem());
+    let etcd = Etcd::new(EtcdConfig::new([node.address()]).with_tls(known.build().unwrap())).unwrap();
+    node.answers(&etcd).await;
+    let stranger = EtcdConfig::new([node.address()]).with_tls(tls().build().unwrap());
+    assert!(Etcd::new(stranger).unwrap().get("/a").await.is_err());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
