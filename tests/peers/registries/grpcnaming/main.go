@@ -28,7 +28,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	manager, err := endpoints.NewManager(client, *service)
 	if err != nil {
