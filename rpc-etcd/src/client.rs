@@ -146,8 +146,10 @@ impl Etcd {
                 position = Position::of(answer.header.as_ref())?;
                 request.revision = position.revision;
             }
+            // An empty page that promises more would be asked for for ever.
+            let goes_on = answer.more && !answer.kvs.is_empty();
             entries.extend(answer.kvs.into_iter().map(Entry::from));
-            let Some(last) = entries.last().filter(|_| answer.more) else {
+            let Some(last) = entries.last().filter(|_| goes_on) else {
                 return Ok(Listing { entries, position });
             };
             if entries.len() > MAX_KEYS {
@@ -232,6 +234,9 @@ impl Etcd {
             ttl: i64::try_from(ttl.as_millis().div_ceil(1000)).unwrap_or(i64::MAX),
         };
         let answer = self.0.lease.lease_grant(self.request(request)).await?;
+        if answer.ttl <= 0 {
+            return Err(Status::internal("etcd granted a lease that does not last"));
+        }
         Ok(Granted {
             id: answer.id,
             ttl: seconds(answer.ttl),

@@ -30,6 +30,9 @@ use crate::{
     error::behind,
 };
 
+/// A batch with more changes than this, which come in parts, is a mistake of somebody's.
+const MAX_CHANGES: usize = 500_000;
+
 /// A moment in the history of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
@@ -209,6 +212,10 @@ impl Watcher {
                 value: (!deleted).then_some(kv.value),
                 revision: kv.mod_revision,
             });
+        }
+        if self.partial.len() > MAX_CHANGES {
+            let text = format!("more than {MAX_CHANGES} changes in one batch");
+            return Err(Status::resource_exhausted(text));
         }
         if response.fragment {
             return Ok(None);

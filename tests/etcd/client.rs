@@ -107,7 +107,7 @@ async fn a_watch_begins_where_a_list_ended() {
 async fn changes_that_come_in_parts_are_told_as_one() {
     let node = Node::start().await;
     let etcd = node.etcd();
-    let lease = etcd.grant(Duration::from_secs(60)).await.unwrap();
+    let lease = etcd.grant(Duration::from_mins(1)).await.unwrap();
     let list = etcd.list("/s/").await.unwrap();
     let large = "x".repeat(400_000);
     for number in 0..10 {

@@ -121,7 +121,7 @@ async fn who_logs_in_may_what_the_user_may() {
     shop.put("/shop/a", "1", None).await.unwrap();
     let list = shop.list("/shop/").await.unwrap();
     let mut watch = shop.watch("/shop/", list.position).await.unwrap();
-    let lease = shop.grant(std::time::Duration::from_secs(60)).await.unwrap();
+    let lease = shop.grant(std::time::Duration::from_mins(1)).await.unwrap();
     shop.put("/shop/b", "2", Some(lease.id)).await.unwrap();
     assert_eq!(
         timeout(LONG, watch.next()).await.unwrap().unwrap().changes.len(),

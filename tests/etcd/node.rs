@@ -13,7 +13,7 @@ use rpc_etcd::{Etcd, EtcdConfig};
 use tokio::time::{Instant, sleep};
 
 /// Far above what anything here needs on a busy machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) struct Node {
     folder: PathBuf,

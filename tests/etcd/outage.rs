@@ -114,7 +114,7 @@ async fn five_thousand_instances() {
     let (_providers, traffic) = fleet(&node).await;
     let etcd = node.etcd();
     let directory = Directory::new(Layout::Kratos, None, "shop").unwrap();
-    let lease = etcd.grant(Duration::from_secs(300)).await.unwrap();
+    let lease = etcd.grant(Duration::from_mins(5)).await.unwrap();
     let writers = (0..8).map(|writer| {
         let (etcd, directory) = (etcd.clone(), directory.clone());
         tokio::spawn(async move {

@@ -101,7 +101,7 @@ async fn nothing_is_missed_whatever_happens_to_etcd() {
     let mut node = Node::start().await;
     let seed = fastrand::u64(..);
     let mut follow = follow(&EtcdRegistry::new(node.etcd()));
-    let mut seen = Seen::default();
+    let mut shown = Seen::default();
     let admin = node.etcd();
     for round in 0..6_u64 {
         let writer = tokio::spawn(write(node.etcd(), seed ^ round, 300));
@@ -130,8 +130,10 @@ async fn nothing_is_missed_whatever_happens_to_etcd() {
             .put(directory().key(&last, 1).unwrap(), record, None)
             .await
             .unwrap();
-        seen.until(&mut follow, |seen| seen.has(last.id.as_str())).await;
-        assert_eq!(seen.0, there(&admin).await, "seed {seed}, round {round}");
+        shown
+            .until(&mut follow, |shown| shown.has(last.id.as_str()))
+            .await;
+        assert_eq!(shown.0, there(&admin).await, "seed {seed}, round {round}");
     }
 }
 

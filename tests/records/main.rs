@@ -43,7 +43,7 @@ async fn theirs(peer: &str, layout: Layout) -> (Instance, String) {
         panic!("it withdraws its instance when it ends")
     };
     assert!(put.is_empty());
-    assert_eq!(gone, [found.id.clone()]);
+    assert_eq!(gone, std::slice::from_ref(&found.id));
     (found, record)
 }
 

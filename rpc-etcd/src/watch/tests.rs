@@ -132,7 +132,7 @@ async fn silence_is_questioned_and_an_answer_is_enough() {
             .expect_err("nothing has changed");
     }
     // Whoever does not wait is not asked for it.
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
     played.etcd.send(with(answer(11), [put("a", 11)])).await.unwrap();
     assert_eq!(played.watch.next().await.unwrap().changes.len(), 1);
 }

@@ -4,6 +4,8 @@ mod announce;
 mod anything;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "etcd")]
+mod etcd;
 #[cfg(feature = "file")]
 mod file;
 mod follow;
