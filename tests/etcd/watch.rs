@@ -25,6 +25,7 @@ fn instance(id: &str, weight: u32) -> Instance {
 fn follow(registry: &EtcdRegistry) -> Follow {
     let mut config = FollowConfig::default();
     config.hold_back = HoldBack::off();
+    config.hold_back.more_than = usize::MAX;
     Follow::with_config("shop", &registry.resolver_of("shop").unwrap(), config)
 }
 
