@@ -240,5 +240,5 @@ async fn what_cannot_be_asked_is_said() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("services.json"));
     let output = rpcctl(&["instances", "zookeeper://a:1/shop"]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("accepted are: dns, dns+srv, file"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("accepted are: dns, dns+srv, etcd, file"));
 }
