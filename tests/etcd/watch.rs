@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use rpc::{
     Instance,
     registry::{
-        EtcdRegistry, FaultKind, Follow, InstanceId, Registry as _, Resolver as _, Update,
+        Amendment, EtcdRegistry, FaultKind, Follow, InstanceId, InstanceState, Registry as _, Resolver as _,
+        Update,
         follow::{FollowConfig, HoldBack},
         record::{Directory, Layout},
     },
@@ -241,4 +242,45 @@ async fn a_bad_record_hides_no_good_one_and_the_last_good_one_stays() {
     // Whoever announced it finds that out.
     let fault = a.verify().await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
+}
+
+#[tokio::test]
+async fn an_operator_changes_a_record_under_the_lease_that_it_has() {
+    let node = Node::start().await;
+    let etcd = node.etcd();
+    let registry = EtcdRegistry::new(etcd.clone());
+    let mut owner = registry.announce("shop", &instance("a", 1)).await.unwrap();
+    let lease = etcd.get("/microservices/shop/a").await.unwrap().unwrap().lease;
+    let disabled = Amendment::new().with_state(InstanceState::Disabled);
+    let fault = registry.amend("shop", &"b".into(), &disabled).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
+
+    registry.amend("shop", &"a".into(), &disabled).await.unwrap();
+    let entry = etcd.get("/microservices/shop/a").await.unwrap().unwrap();
+    assert_eq!(entry.lease, lease);
+    let found = owner.verify().await.unwrap().unwrap();
+    assert_eq!(found.state, InstanceState::Disabled);
+    assert!(found.metadata.contains_key(Instance::OPERATOR));
+    assert_eq!(found.weight, 1);
+
+    // The owner may have the last word, and it goes with the owner's lease.
+    owner.renew().await.unwrap();
+    owner.amend(&instance("a", 2)).await.unwrap();
+    assert_eq!(owner.verify().await.unwrap().unwrap(), instance("a", 2));
+    let renamed = owner.amend(&instance("b", 2)).await.unwrap_err();
+    assert_eq!(renamed.kind(), FaultKind::Invalid, "{renamed}");
+    owner.withdraw().await.unwrap();
+    owner.withdraw().await.unwrap();
+    assert_eq!(etcd.get("/microservices/shop/a").await.unwrap(), None);
+    let fault = owner.renew().await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
+
+    // An address is all that go-zero says.
+    let registry = EtcdRegistry::new(etcd).with_layout(Layout::GoZero);
+    let _owner = registry.announce("shop.rpc", &instance("a", 1)).await.unwrap();
+    let fault = registry
+        .amend("shop.rpc", &"127.0.0.1:9000".into(), &disabled)
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Invalid, "{fault}");
 }
