@@ -29,7 +29,7 @@ impl Node {
     pub(crate) async fn start() -> Self {
         let mut node = Self::new("http", &[]);
         node.begin();
-        node.answers(&node.etcd()).await;
+        node.up().await;
         node
     }
 
@@ -87,7 +87,21 @@ impl Node {
     pub(crate) async fn restart(&mut self) {
         self.kill();
         self.begin();
-        self.answers(&self.etcd()).await;
+        self.up().await;
+    }
+
+    /// Waits until it answers. One that has ended, because somebody has taken its port meanwhile, is started again.
+    async fn up(&mut self) {
+        let etcd = self.etcd();
+        let deadline = Instant::now() + LONG;
+        while let Err(status) = etcd.get("is anybody there?").await {
+            assert!(Instant::now() < deadline, "etcd does not answer: {status}");
+            let process = self.process.as_mut().expect("it was started");
+            if process.try_wait().expect("it can be asked for").is_some() {
+                self.begin();
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Starts it again with nothing, on the same ports, and waits until it answers.
@@ -152,10 +166,12 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is: impl FnM
     }
 }
 
-/// Of a port that nobody listens on now.
+/// A port that nobody listens on now; below those that systems give to outgoing connections, of which there are many here.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("it is bound").port()
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(15_000..32_000))
+        .find(is_free)
+        .expect("loopback has free ports")
 }
 
 /// An address that refuses connections.
