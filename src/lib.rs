@@ -78,10 +78,16 @@
 //! | `postcard`, `bincode` | | for peers that are built together |
 //! | `gzip` | yes | compressed messages |
 //! | `zstd` | | compressed messages |
+//! | `file` | | targets `file:`: instances from a YAML or JSON file |
+//! | `dns` | | targets `dns:` and `dns+srv:` |
 //! | `tls` | | TLS by rustls |
+//! | `etcd` | | `etcd://` targets: instances in etcd |
 
 pub mod client;
+mod host;
+mod local;
 pub mod prelude;
+mod schemes;
 pub mod server;
 
 pub use rpc_codegen::{ServiceError, service};
@@ -97,10 +103,12 @@ pub use rpc_governance as governance;
 #[cfg(feature = "grpc")]
 pub use rpc_grpc as grpc;
 pub use rpc_lb as lb;
-pub use rpc_registry::{self as registry, Instance, MemoryRegistry, Target};
+pub use rpc_registry::{self as registry, Instance, InstanceHandle, MemoryRegistry, Target};
 
 pub use self::{
     client::{Client, ClientBuilder},
+    local::LocalServers,
+    schemes::built_in_schemes,
     server::{Server, ServerBuilder, ServerHandle},
 };
 
@@ -128,8 +136,13 @@ mod guide {
     mod streaming {}
     #[doc = include_str!("../docs/clients.md")]
     mod clients {}
+    #[doc = include_str!("../docs/discovery.md")]
+    mod discovery {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
+    #[cfg(feature = "etcd")]
+    #[doc = include_str!("../docs/etcd.md")]
+    mod etcd {}
     #[doc = include_str!("../docs/wire.md")]
     mod wire {}
     #[doc = include_str!("../docs/framed.md")]

@@ -17,10 +17,10 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(instance: Instance, link: Arc<dyn Link>) -> Self {
+    pub(crate) fn new(instance: Arc<Instance>, link: Arc<dyn Link>) -> Self {
         Self {
             id: instance.id.clone(),
-            instance: ArcSwap::from_pointee(instance),
+            instance: ArcSwap::new(instance),
             link,
         }
     }
@@ -45,8 +45,8 @@ impl Endpoint {
         &self.link
     }
 
-    pub(crate) fn amend(&self, instance: Instance) {
-        self.instance.store(Arc::new(instance));
+    pub(crate) fn amend(&self, instance: Arc<Instance>) {
+        self.instance.store(instance);
     }
 }
 

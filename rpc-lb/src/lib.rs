@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`endpoint`] | one instance as this client sees it: the record and the link |
 //! | [`endpoints`] | all of them, kept by diff, published as immutable snapshots |
+//! | [`near`] | providers next door |
 //! | [`policy`] | which of the endpoints that are left gets a call |
 //! | [`pick`] | the layer that chooses, waits where nothing can be chosen yet, and goes elsewhere once if refused |
 //!
@@ -14,13 +15,15 @@
 
 pub mod endpoint;
 pub mod endpoints;
+pub mod near;
 pub mod pick;
 pub mod policy;
 pub mod snapshot;
 
 pub use self::{
     endpoint::Endpoint,
-    endpoints::Endpoints,
+    endpoints::{Endpoints, EndpointsConfig},
+    near::Near,
     pick::{EndpointStage, Pick, PickLayer, ToLink},
     policy::RoundRobin,
     snapshot::Snapshot,

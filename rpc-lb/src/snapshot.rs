@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use rpc_core::Status;
-use rpc_registry::Fault;
+use rpc_registry::Freshness;
 
 use crate::Endpoint;
 
@@ -16,10 +16,8 @@ use crate::Endpoint;
 pub struct Snapshot {
     pub(crate) ready: Vec<Arc<Endpoint>>,
     pub(crate) counts: Counts,
-    /// True once the resolver has said which instances there are.
-    pub(crate) listed: bool,
-    /// Why the resolver cannot say more, if it cannot.
-    pub(crate) fault: Option<Fault>,
+    /// How far the list of instances can be trusted.
+    pub(crate) freshness: Freshness,
     /// Why the last attempt to connect to one of the endpoints failed.
     pub(crate) last_error: Option<Status>,
     pub(crate) closed: bool,
@@ -39,6 +37,8 @@ pub struct Counts {
     pub failing: usize,
     /// Draining or disabled: they get no calls.
     pub off: usize,
+    /// Connected and up, but the registry does not list them any more. They count as ready as well where calls go to them.
+    pub suspect: usize,
     /// Without an address for the protocol that this client speaks.
     pub foreign: usize,
 }
@@ -54,14 +54,19 @@ impl Snapshot {
         self.counts
     }
 
-    /// True once the resolver has said which instances there are.
+    /// True once there is a list of instances, be it one that an earlier start has kept.
     pub fn is_listed(&self) -> bool {
-        self.listed
+        self.freshness.has_list()
+    }
+
+    /// How far the list of instances can be trusted: whether it is live, and since when or from when it is if not.
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// True if an endpoint may become ready without anybody doing anything: waiting makes sense.
     pub(crate) fn is_hopeful(&self) -> bool {
-        let unanswered = !self.listed && self.fault.is_none();
+        let unanswered = matches!(self.freshness, Freshness::Pending);
         unanswered || self.counts.connecting + self.counts.idle > 0
     }
 }
@@ -74,6 +79,7 @@ impl fmt::Display for Counts {
             (self.idle, "idle"),
             (self.failing, "failing"),
             (self.off, "draining or disabled"),
+            (self.suspect, "suspect"),
             (self.foreign, "of another protocol"),
         ];
         let mut any = false;

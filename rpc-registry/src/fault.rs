@@ -49,6 +49,11 @@ impl Fault {
         Self::new(FaultKind::Lost, message)
     }
 
+    /// A field of a record, a file or an answer that makes no sense.
+    pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
+        Self::new(FaultKind::Invalid, format!("`{field}`: {problem}"))
+    }
+
     /// Adds the error that caused it.
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(Arc::from(source.into()));

@@ -1,8 +1,21 @@
 //! One provider, as the registry knows it.
 
-use std::{borrow::Borrow, borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
+mod address;
+mod bounds;
+
+use std::{
+    borrow::{Borrow, Cow},
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use rpc_core::{context::Lane, net::Address};
+
+pub use self::address::InstanceAddress;
+use crate::Fault;
 
 /// One provider of a service.
 ///
@@ -25,28 +38,22 @@ pub struct Instance {
     pub weight: u32,
     /// The lane that it serves; `None` is the base lane.
     pub lane: Option<Lane>,
-    /// The application group that may see it; `None` is everybody's.
-    pub group: Option<Arc<str>>,
+    /// The application groups that it belongs to: callers see the instances of the group that they ask for, and no
+    /// others. None is [`DEFAULT_GROUP`](Self::DEFAULT_GROUP) alone.
+    pub groups: Vec<Arc<str>>,
     /// Where it runs: calls prefer their own zone.
     pub zone: Option<Arc<str>>,
     /// The version of the application that it runs.
     pub version: Option<Arc<str>>,
-    /// What else its record says, unknown fields included.
+    /// What else its record says.
     pub metadata: BTreeMap<String, String>,
+    /// Fields of its record that this version does not know, as they were written (JSON, say): whoever writes the record
+    /// anew writes them as well, so that nothing is lost where versions meet.
+    pub unknown: BTreeMap<String, String>,
     /// When it started to serve; a young instance gets fewer calls. `None` is not known.
     pub started_at: Option<SystemTime>,
     /// Whether calls should go to it.
     pub state: InstanceState,
-}
-
-/// An address of an instance, and what is spoken there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InstanceAddress {
-    /// `grpc`, `framed`, `local`; `None` where the target does not say, as a list of addresses does not.
-    pub protocol: Option<Cow<'static, str>>,
-    /// Where.
-    pub address: Address,
 }
 
 /// Whether calls should go to an instance.
@@ -74,10 +81,11 @@ impl Instance {
             addresses: Vec::new(),
             weight: Self::DEFAULT_WEIGHT,
             lane: None,
-            group: None,
+            groups: Vec::new(),
             zone: None,
             version: None,
             metadata: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             started_at: None,
             state: InstanceState::Up,
         }
@@ -86,21 +94,24 @@ impl Instance {
     /// The weight of an instance that says nothing of it.
     pub const DEFAULT_WEIGHT: u32 = 100;
 
+    /// The group of instances that belong to none, and of callers that ask for none.
+    pub const DEFAULT_GROUP: &'static str = "default";
+
+    /// The key in the metadata of a record that an operator has changed from outside.
+    ///
+    /// Whoever announced the instance takes state, weight, lane and groups of such a record on as its own, also for
+    /// announcements to come; without the mark it puts back what it announced.
+    pub const OPERATOR: &'static str = "rpc.operator";
+
     /// Adds an address where a protocol is spoken.
     pub fn with_address(mut self, protocol: impl Into<Cow<'static, str>>, address: Address) -> Self {
-        self.addresses.push(InstanceAddress {
-            protocol: Some(protocol.into()),
-            address,
-        });
+        self.addresses.push(InstanceAddress::new(protocol, address));
         self
     }
 
     /// Adds an address where whatever the client speaks is understood.
     pub fn with_any_address(mut self, address: Address) -> Self {
-        self.addresses.push(InstanceAddress {
-            protocol: None,
-            address,
-        });
+        self.addresses.push(InstanceAddress::any(address));
         self
     }
 
@@ -116,9 +127,9 @@ impl Instance {
         self
     }
 
-    /// Sets the group that may see it.
+    /// Adds a group that it belongs to.
     pub fn with_group(mut self, group: impl Into<Arc<str>>) -> Self {
-        self.group = Some(group.into());
+        self.groups.push(group.into());
         self
     }
 
@@ -152,15 +163,35 @@ impl Instance {
         self
     }
 
-    /// Where it speaks a protocol: the first address of it, else the first that does not say what is spoken there.
+    /// The key in the metadata by which an instance with a unix socket says on which host that is. The value is an
+    /// opaque text that is the same for all processes of a host.
+    pub const HOST: &'static str = "rpc.host";
+
+    /// True if it belongs to a group.
+    pub fn is_in_group(&self, group: &str) -> bool {
+        match &*self.groups {
+            [] => group == Self::DEFAULT_GROUP,
+            groups => groups.iter().any(|own| **own == *group),
+        }
+    }
+
+    /// Where it speaks a protocol: the first of [`addresses_for`](Self::addresses_for).
     pub fn address_for(&self, protocol: &str) -> Option<&Address> {
-        let exact = self
-            .addresses
-            .iter()
-            .find(|a| a.protocol.as_deref() == Some(protocol));
-        exact
-            .or_else(|| self.addresses.iter().find(|a| a.protocol.is_none()))
-            .map(|a| &a.address)
+        self.addresses_for(protocol).next()
+    }
+
+    /// Where it speaks a protocol, the best first: the addresses of it; then those of it over TLS, which other frameworks
+    /// write with an `s` at the end, `grpcs`; then those that do not say what is spoken there.
+    pub fn addresses_for(&self, protocol: &str) -> impl Iterator<Item = &Address> {
+        let of = |is_right: fn(Option<&str>, &str) -> bool| {
+            let fits = move |at: &&InstanceAddress| is_right(at.protocol.as_deref(), protocol);
+            self.addresses.iter().filter(fits).map(|at| &at.address)
+        };
+        of(|spoken, wanted| spoken == Some(wanted))
+            .chain(of(|spoken, wanted| {
+                spoken.is_some_and(|spoken| spoken.strip_suffix('s') == Some(wanted))
+            }))
+            .chain(of(|spoken, _| spoken.is_none()))
     }
 }
 
@@ -195,12 +226,36 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-impl fmt::Display for InstanceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl InstanceState {
+    /// The word for it in records: `up`, `draining`, `disabled`.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Up => "up",
             Self::Draining => "draining",
             Self::Disabled => "disabled",
-        })
+        }
+    }
+}
+
+impl FromStr for InstanceState {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        match text {
+            "up" => Ok(Self::Up),
+            "draining" => Ok(Self::Draining),
+            "disabled" => Ok(Self::Disabled),
+            _ => {
+                let shown: String = text.chars().take(64).collect();
+                let problem = format!("`{shown}` is not a state; accepted are: up, draining, disabled");
+                Err(Fault::invalid("state", problem))
+            }
+        }
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

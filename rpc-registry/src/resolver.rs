@@ -4,6 +4,23 @@
 //! A stream of updates that meets a fault must either end, or pause and try again by itself. The first loses the place
 //! where it stood (a revision, an index, a cookie), so that each fault costs a full list; the second puts the pausing
 //! into every adapter. A [`Watch`] stays after a fault: it keeps its place, and whoever drives it decides when to ask again.
+//!
+//! # Who does what
+//! A watch asks and translates. It never pauses, caches, tries again, filters, compares with what it told before, or doubts
+//! what it is told: [`follow`](crate::follow) does all that, once for all registries. A record that it cannot read it hands
+//! on as a [`BadRecord`](crate::BadRecord) among the good ones.
+//!
+//! # How registries fit
+//! | registry | a watch is | place it keeps | an update | a fault |
+//! | --- | --- | --- | --- | --- |
+//! | etcd | a range read, then a watch stream from its revision + 1 | revision | range: snapshot or absent; events: delta | broken stream: transient, goes on from the revision; compacted: behind |
+//! | Consul | a blocking query `index=N&wait=55s` | index; one that is lower than ours is 0 next | each answer: snapshot or absent, equal ones included | no known leader: [`Stale`](crate::Update::Stale) |
+//! | Nacos | a subscription on its connection, redone after a new connection | – | each push: snapshot or absent | connection gone: transient |
+//! | Kubernetes | list pages up to the end into one snapshot, then watch with bookmarks | resource version | events: delta of addresses, where one lives while any slice has it | 410: behind |
+//! | ZooKeeper | read children *with* a watch; after it fired, again | – | snapshot, reading only the new children | session expired: behind |
+//! | Bilibili Discovery | a long poll, 30 s | timestamp, with the node that gave it | each answer: snapshot; not modified is no update | node changed: behind |
+//! | xDS | an aggregated stream; acknowledging is the watch's own affair | version, nonce | each resource: snapshot; resource does not exist: absent | stream lost: transient |
+//! | DNS | a lookup when the last answer's time is up, or when [refreshed](Watch::refresh) | – | snapshot; no such name: absent | SERVFAIL, timeout: transient |
 
 use std::sync::Arc;
 
@@ -15,26 +32,44 @@ use crate::{Fault, Update};
 pub trait Resolver: Send + Sync + 'static {
     /// Begins to watch. Nothing is asked of the registry before the first [`Watch::next`].
     fn watch(&self) -> Box<dyn Watch>;
+
+    /// True if what vanishes from its lists was taken out by somebody who meant it, as from a file that people write.
+    /// Nothing is held back then. Default: false, as of all registries that forget who does not renew.
+    fn is_deliberate(&self) -> bool {
+        false
+    }
 }
 
 /// A watch of the instances of one target.
 #[async_trait]
 pub trait Watch: Send + 'static {
-    /// The next update; waits, for ever if need be, while there is none. The first one is a
-    /// [`Snapshot`](Update::Snapshot) or [`Absent`](Update::Absent).
+    /// The next update; waits, for ever if need be, while there is none. The first one, unless it is
+    /// [`Stale`](Update::Stale), is a [`Snapshot`](Update::Snapshot) or [`Absent`](Update::Absent).
+    ///
+    /// A watch notices by itself that its registry has fallen silent, and says so with a fault: nobody above can tell
+    /// silence from peace.
     ///
     /// # Errors
     /// [`Fault`]. Asking again makes another attempt, from where the watch stood if the registry can do that, else
-    /// beginning with a snapshot. Pausing before is the caller's part.
+    /// beginning with a snapshot; after [`FaultKind::Behind`](crate::FaultKind::Behind) it begins with a snapshot. Pausing
+    /// before is the caller's part.
     ///
     /// # Cancellation
     /// Dropping the future loses no update.
     async fn next(&mut self) -> Result<Update, Fault>;
+
+    /// Somebody could not connect to an instance: if the watch asks now and then, it asks sooner. It bounds by itself how
+    /// often. The default does nothing, which is right where the registry pushes.
+    fn refresh(&mut self) {}
 }
 
 impl<R: Resolver + ?Sized> Resolver for Arc<R> {
     fn watch(&self) -> Box<dyn Watch> {
         R::watch(self)
+    }
+
+    fn is_deliberate(&self) -> bool {
+        R::is_deliberate(self)
     }
 }
 

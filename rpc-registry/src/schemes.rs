@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use rpc_core::BuildError;
 
-use crate::{Resolver, Target};
+use crate::{Registry, Resolver, Target};
 
 /// What a scheme of a target means: `memory` in `memory:///shop`.
 pub trait Scheme: Send + Sync + 'static {
@@ -16,6 +16,41 @@ pub trait Scheme: Send + Sync + 'static {
     /// # Errors
     /// If the target lacks something, or says too much; the field is `target`.
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError>;
+
+    /// Where a provider announces itself so that clients of this target find it. Does no I/O.
+    ///
+    /// # Errors
+    /// As above; and where nothing can be announced, which is the default.
+    fn registry(&self, target: &Target) -> Result<Place, BuildError> {
+        let scheme = target.scheme();
+        Err(target.error(format!("nothing can be announced at a `{scheme}:` target")))
+    }
+}
+
+/// Where an instance is announced: a registry, and the service's name in it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Place {
+    /// The registry.
+    pub registry: Arc<dyn Registry>,
+    /// The service's name.
+    pub name: String,
+}
+
+impl Place {
+    /// A name in a registry.
+    pub fn new(registry: Arc<dyn Registry>, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { registry, name }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The schemes that a client understands. A value that its builder owns; nothing is global.
@@ -49,17 +84,25 @@ impl Schemes {
     /// # Errors
     /// If the scheme is not known here, with the names of those that are; or what the scheme says of the target.
     pub fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
+        self.of(target)?.resolver(target)
+    }
+
+    /// Where providers of a target announce themselves.
+    ///
+    /// # Errors
+    /// If the scheme is not known here, with the names of those that are; or what the scheme says of the target.
+    pub fn registry(&self, target: &Target) -> Result<Place, BuildError> {
+        self.of(target)?.registry(target)
+    }
+
+    fn of(&self, target: &Target) -> Result<&dyn Scheme, BuildError> {
         let scheme = target.scheme();
-        match self.0.get(scheme) {
-            Some(found) => found.resolver(target),
-            None => Err(BuildError::new(
-                "target",
-                format!(
-                    "scheme `{scheme}` of `{target}` is not known here; accepted are: {}",
-                    self.names().collect::<Vec<_>>().join(", ")
-                ),
-            )),
-        }
+        self.0.get(scheme).map(|found| &**found).ok_or_else(|| {
+            let accepted = self.names().collect::<Vec<_>>().join(", ");
+            let problem =
+                format!("scheme `{scheme}` of `{target}` is not known here; accepted are: {accepted}");
+            BuildError::new("target", problem)
+        })
     }
 }
 

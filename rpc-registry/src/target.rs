@@ -18,6 +18,8 @@ const MAX_LEN: usize = 4096;
 /// | `unix:/run/shop.sock`, `unix:///run/shop.sock` | one, behind a unix socket |
 /// | `memory:///shop` | what is announced as `shop` in the embedded registry |
 /// | `local:///shop` | the services of a server in this process |
+/// | `file:///etc/rpc/services.yaml?name=shop` | those in a file (feature `file`) |
+/// | `dns:///shop.internal:50051`, `dns+srv:///_grpc._tcp.shop.internal` | those that DNS knows (feature `dns`) |
 ///
 /// Credentials do not belong into a target: targets are logged. `user@` is refused.
 ///

@@ -12,7 +12,7 @@ use crate::options::Health as Options;
     clippy::pedantic,
     reason = "generated from public definitions"
 )]
-mod v1 {
+pub(crate) mod v1 {
     include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
 }
 

@@ -4,10 +4,17 @@
 //! rpcctl health static://127.0.0.1:50051                 is the server serving?
 //! rpcctl health unix:/run/shop.sock shop.v1.Inventory    and this service of it?
 //! rpcctl health static://127.0.0.1:50051 --watch         each time it changes
+//! rpcctl instances dns:///shop.internal:50051            who is there?
+//! rpcctl register TARGET --address 10.0.0.1:50051 --health 127.0.0.1:50051
+//! rpcctl drain TARGET shop-1                             take one out of the rotation
 //! ```
 
 mod health;
+mod instances;
+mod operate;
 mod options;
+mod probe;
+mod register;
 
 use std::process::ExitCode;
 
@@ -19,6 +26,9 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(options::Command::Health(options)) => health::run(options).await,
+        Ok(options::Command::Instances(options)) => instances::run(options).await,
+        Ok(options::Command::Register(options)) => register::run(*options).await,
+        Ok(options::Command::Operate(options)) => operate::run(options).await,
         Err(problem) => {
             eprintln!("rpcctl: {problem}\n\n{}", options::USAGE);
             ExitCode::from(1)

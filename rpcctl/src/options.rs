@@ -1,87 +1,113 @@
 //! The command line.
 
-use std::time::Duration;
+mod health;
+mod registry;
+
+pub(crate) use self::{
+    health::Health,
+    registry::{Instances, Operate, Register},
+};
 
 pub(crate) const USAGE: &str = "\
 rpcctl health TARGET [SERVICE] [--watch] [--timeout-ms N]
+rpcctl instances TARGET [--watch] [--json] [--timeout-ms N]
+rpcctl register TARGET --address ADDRESS [--health PROBE] [...]
+rpcctl enable|disable|drain TARGET ID
 
-  Asks a server's health service whether it serves, or whether one of its services does.
-  TARGET is what a client takes, `static://127.0.0.1:50051` or `unix:/run/shop.sock`; a bare `host:port` is static.
+  TARGET is what a client takes, `etcd://h1:2379/shop` or `file:///etc/rpc/services.yaml?name=shop`; for `health` also
+  `static://127.0.0.1:50051` or `unix:/run/shop.sock`, and a bare `host:port` is static.
+
+health: asks a server's health service whether it serves, or whether one of its services does.
   --watch         go on, and print each change; ends with the stream or a signal
   --timeout-ms N  how long to wait for the answer, connecting included (default 1000)
 
-  Ends with 0 if it serves, 1 for a wrong command line, 2 if it cannot be reached, 3 if the call fails, 4 if it does
-  not serve.";
+instances: prints the instances of a target, those of all groups unless it says `?group=`.
+  --watch         go on, and print all of them at each change
+  --json          one line of JSON each time
+  --timeout-ms N  how long to wait for the registry (default 5000)
+
+register: announces an instance until a signal comes, then withdraws it. Beside a service of any language it makes the
+  service known for as long as it answers.
+  --address A     where it is called, `10.0.0.1:50051` or `grpc://10.0.0.1:50051`; may be given several times
+  --health PROBE  announce it only once this answers, and show it as disabled while it does not: `host:port` or
+                  `grpc://host:port/service` asks gRPC's health service, `tcp://host:port` connects
+  --interval-ms N how often to probe (default 2000); two failures in a row count
+  --id ID         default: the first address
+  --weight N --lane L --zone Z --version V --group G (may be given several times) --disabled
+
+enable, disable, drain: changes the state of an instance that somebody announced, and keeps it changed.
+
+  Ends with 0 if it went well (health: it serves), 1 for a wrong command line, 2 if it cannot be reached, 3 if it fails,
+  4 if it does not serve.";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Health(Health),
-}
-
-/// `rpcctl health`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Health {
-    pub(crate) target: String,
-    pub(crate) service: String,
-    pub(crate) watch: bool,
-    pub(crate) timeout: Duration,
+    Instances(Instances),
+    Register(Box<Register>),
+    Operate(Operate),
 }
 
 impl Command {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut arguments = arguments.into_iter();
-        match arguments.next().as_deref() {
+        let command = arguments.next();
+        match command.as_deref() {
             None => Err("which command?".to_owned()),
             Some("--help" | "-h" | "help") => Ok(Self::Help),
             Some("health") => Health::parse(arguments).map(Self::Health),
-            Some(other) => Err(format!("`{other}` is not a command; there is: health")),
+            Some("instances") => Instances::parse(arguments).map(Self::Instances),
+            Some("register") => Register::parse(arguments).map(Box::new).map(Self::Register),
+            Some(state @ ("enable" | "disable" | "drain")) => {
+                Operate::parse(state, arguments).map(Self::Operate)
+            }
+            Some(other) => Err(format!(
+                "`{other}` is not a command; there are: health, instances, register, enable, disable, drain"
+            )),
         }
     }
 }
 
-impl Health {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut names, mut watch, mut timeout_ms) = (Vec::new(), false, 1000);
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--watch" => watch = true,
-                "--timeout-ms" => {
-                    let value = arguments.next().ok_or("`--timeout-ms` wants a value")?;
-                    timeout_ms = value
-                        .parse()
-                        .ok()
-                        .filter(|ms| (1..=3_600_000).contains(ms))
-                        .ok_or_else(|| format!("`--timeout-ms` wants 1 to 3600000, not `{value}`"))?;
-                }
-                option if option.starts_with('-') => return Err(format!("`{option}` is not an option")),
-                _ => names.push(argument),
-            }
-        }
-        let mut names = names.into_iter();
-        let target = names.next().ok_or("which target?")?;
-        let service = names.next().unwrap_or_default();
-        if let Some(extra) = names.next() {
-            return Err(format!("`{extra}` is one argument too many"));
-        }
-        let is_bare = !target.contains("://") && !target.starts_with("unix:");
-        let target = if is_bare {
-            format!("static://{target}")
-        } else {
-            target
-        };
-        Ok(Self {
-            target,
-            service,
-            watch,
-            timeout: Duration::from_millis(timeout_ms),
-        })
+/// The value that an option wants.
+fn value(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<String, String> {
+    arguments
+        .next()
+        .ok_or_else(|| format!("`{option}` wants a value"))
+}
+
+/// A number that an option wants.
+fn number(
+    option: &str,
+    range: std::ops::RangeInclusive<u64>,
+    arguments: &mut impl Iterator<Item = String>,
+) -> Result<u64, String> {
+    let value = value(option, arguments)?;
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "`{option}` wants {} to {}, not `{value}`",
+            range.start(),
+            range.end()
+        )
+    })
+}
+
+/// Exactly so many arguments that are no options.
+fn exactly<const N: usize>(names: Vec<String>, missing: [&str; N]) -> Result<[String; N], String> {
+    if let Some(extra) = names.get(N) {
+        return Err(format!("`{extra}` is one argument too many"));
     }
+    names
+        .try_into()
+        .map_err(|names: Vec<String>| missing[names.len()].to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Command, String> {
@@ -109,6 +135,25 @@ mod tests {
             ("health a:1 --wach", "`--wach` is not an option"),
             ("health a:1 --timeout-ms", "wants a value"),
             ("health a:1 --timeout-ms 0", "wants 1 to 3600000, not `0`"),
+            ("instances", "which target?"),
+            ("instances a b", "`b` is one argument too many"),
+            ("instances --jsn", "`--jsn` is not an option"),
+            ("register file:///f?name=a", "`--address` is missing"),
+            ("register t --address a", "`--address`: `endpoints`"),
+            ("register t --address a:0", "port 0"),
+            (
+                "register t --address a:1 --weight red",
+                "`--weight` wants 0 to 1000000, not `red`",
+            ),
+            ("register t --address a:1 --lane a/b", "`--lane`: not a lane"),
+            (
+                "register t --address a:1 --health http://a:1",
+                "`http` is not a probe",
+            ),
+            ("register t --address a:1 --group", "`--group` wants a value"),
+            ("drain", "which target?"),
+            ("drain t", "which instance?"),
+            ("drain t i --force", "`--force` is not an option"),
         ] {
             let problem = parse(line).expect_err("is refused");
             assert!(problem.contains(expected), "`{line}`: {problem}");

@@ -1,9 +1,12 @@
 //! The program itself against a server of ours.
 
-use std::process::Output;
+use std::{fs, path::PathBuf, process::Output, time::Duration};
 
-use rpc::{Server, server::HealthReporter};
-use tokio::process::Command;
+use rpc::{
+    Client, Server,
+    server::{HealthReporter, ServingStatus},
+};
+use tokio::process::{Child, Command};
 
 /// A server needs a service.
 #[rpc::service(package = "test.v1")]
@@ -53,7 +56,7 @@ async fn health_says_how_it_is_and_ends_accordingly() {
             .code(),
         Some(3)
     );
-    reporter.set("", rpc::server::ServingStatus::NotServing);
+    reporter.set("", ServingStatus::NotServing);
     assert_eq!(
         printed(&rpcctl(&["health", &address]).await),
         (Some(4), "NOT_SERVING".to_owned())
@@ -63,4 +66,179 @@ async fn health_says_how_it_is_and_ends_accordingly() {
     serving.await.expect("no panic").expect("a clean stop");
     assert_eq!(rpcctl(&["health", &address]).await.status.code(), Some(2));
     assert_eq!(rpcctl(&["health"]).await.status.code(), Some(1));
+}
+
+/// A file of instances, and what is said of it.
+struct Services(PathBuf);
+
+impl Services {
+    fn new() -> Self {
+        let name = format!(
+            "rpcctl-{}-{:x}",
+            std::process::id(),
+            std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()
+        );
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn target(&self) -> String {
+        format!("file://{}?name=shop", self.0.join("services.json").display())
+    }
+
+    /// What `instances --json` prints.
+    async fn json(&self) -> String {
+        printed(&rpcctl(&["instances", &self.target(), "--json"]).await).1
+    }
+
+    /// Waits until that contains a text, or does not.
+    async fn until(&self, contains: bool, text: &str) {
+        let reached = async {
+            while self.json().await.contains(text) != contains {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_mins(1), reached).await;
+        assert!(in_time.is_ok(), "`{text}` {contains}: {}", self.json().await);
+    }
+
+    fn register(&self, more: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_rpcctl"))
+            .args(["register", &self.target(), "--interval-ms", "20"])
+            .args(more)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program runs")
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(unix)]
+async fn terminate(mut child: Child) -> Option<i32> {
+    let id = child.id().expect("it runs").to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("it is sent")
+            .success()
+    );
+    child.wait().await.expect("it ends").code()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_service_is_registered_operated_and_withdrawn() {
+    let services = Services::new();
+    fs::write(
+        services.0.join("services.json"),
+        r#"{"version": 1, "services": {}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        printed(&rpcctl(&["instances", &services.target(), "--json"]).await),
+        (Some(0), "[]".to_owned())
+    );
+    let more = [
+        "--address",
+        "10.0.0.1:50051",
+        "--id",
+        "shop-1",
+        "--weight",
+        "7",
+        "--group",
+        "vip",
+        "--lane",
+        "red",
+    ];
+    let child = services.register(&more);
+    services.until(true, r#""id":"shop-1""#).await;
+    let table = printed(&rpcctl(&["instances", &services.target()]).await).1;
+    let row: Vec<_> = table.lines().nth(1).expect("a row").split_whitespace().collect();
+    assert_eq!(
+        row,
+        [
+            "shop-1",
+            "up",
+            "7",
+            "grpc://10.0.0.1:50051",
+            "-",
+            "red",
+            "vip",
+            "-"
+        ]
+    );
+
+    for (command, state) in [("drain", "draining"), ("disable", "disabled"), ("enable", "up")] {
+        let output = rpcctl(&[command, &services.target(), "shop-1"]).await;
+        assert_eq!(printed(&output), (Some(0), format!("shop-1 is {state}")));
+        assert!(services.json().await.contains(&format!(r#""state":"{state}""#)));
+    }
+    assert_eq!(
+        rpcctl(&["drain", &services.target(), "nobody"])
+            .await
+            .status
+            .code(),
+        Some(3)
+    );
+    assert_eq!(
+        rpcctl(&["drain", "static://a:1", "nobody"]).await.status.code(),
+        Some(1)
+    );
+
+    assert_eq!(terminate(child).await, Some(0));
+    assert_eq!(services.json().await, "[]");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_service_is_registered_for_as_long_as_it_answers() {
+    let services = Services::new();
+    let reporter = HealthReporter::new();
+    reporter.set("", ServingStatus::NotServing);
+    let server = Server::builder()
+        .add_service(NothingServer::new(Nobody))
+        .health(reporter.clone())
+        .without_signals()
+        .build()
+        .expect("a server");
+    let server = server.bind("127.0.0.1:0").await.expect("a free port");
+    let address = server.local_addresses()[0].to_string();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve());
+    let child = services.register(&["--address", &address, "--health", &address]);
+    reporter.set("", ServingStatus::Serving);
+    services.until(true, r#""state":"up""#).await;
+    let client = Client::builder()
+        .target(services.target())
+        .build()
+        .expect("a client");
+    client.ready().await.expect("it is found and answers");
+    reporter.set("", ServingStatus::NotServing);
+    services.until(true, r#""state":"disabled""#).await;
+    reporter.set("", ServingStatus::Serving);
+    services.until(true, r#""state":"up""#).await;
+    handle.shutdown();
+    serving.await.expect("no panic").expect("a clean stop");
+    services.until(true, r#""state":"disabled""#).await;
+    assert_eq!(terminate(child).await, Some(0));
+    assert_eq!(services.json().await, "[]");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_said() {
+    let services = Services::new();
+    let output = rpcctl(&["instances", &services.target(), "--timeout-ms", "100"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("services.json"));
+    let output = rpcctl(&["instances", "zookeeper://a:1/shop"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("accepted are: dns, dns+srv, etcd, file"));
 }

@@ -9,22 +9,24 @@ use rpc_core::{
     transport::Transport,
 };
 use rpc_governance::client::deadline::DeadlinePolicy;
-use rpc_lb::Endpoints;
-use rpc_registry::{LocalScheme, Scheme, Schemes, StaticScheme, Target, UnixScheme};
+use rpc_registry::{Scheme, Schemes, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
     Client,
+    discovery::Discovery,
     stack::{self, Parts},
     transport::Choice,
 };
+use crate::schemes;
 
 /// Makes a [`Client`]. Every mistake is found at [`build`](Self::build), which names the method that was called wrongly.
 #[must_use = "a builder does nothing until `build()`"]
 pub struct ClientBuilder {
     target: Option<Cow<'static, str>>,
     schemes: Schemes,
+    pub(super) discovery: Box<Discovery>,
     options: CallOptions,
     default_timeout: Timeout,
     governance: bool,
@@ -47,10 +49,8 @@ impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
             target: None,
-            schemes: Schemes::new()
-                .with(StaticScheme)
-                .with(UnixScheme)
-                .with(LocalScheme),
+            schemes: schemes::built_in_schemes(),
+            discovery: Box::default(),
             options: CallOptions::new(),
             default_timeout: Timeout::Default,
             governance: true,
@@ -212,7 +212,7 @@ impl ClientBuilder {
         }
         let resolver = self.schemes.resolver(&target)?;
         let transport = self.transport.transport(&target)?;
-        let endpoints = Endpoints::new(text, resolver, transport);
+        let endpoints = self.discovery.endpoints(&target, resolver, transport)?;
         if self.eager {
             endpoints.start().map_err(|status| {
                 BuildError::new("connect_eagerly", "needs a tokio runtime around `build()`")

@@ -10,6 +10,7 @@
 
 mod blocking;
 mod builder;
+mod discovery;
 #[cfg(feature = "framed")]
 mod framed;
 mod slot;

@@ -1,108 +1,151 @@
-//! The server's records in registries.
+//! The server in registries.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use rpc_core::net::Address;
-use rpc_registry::{Instance, InstanceState, Registration, Registry};
+use rpc_core::{net::Address, server::Dispatch};
+use rpc_registry::{AnnounceConfig, Announcer, Fault, Instance, InstanceAddress, InstanceHandle, Place};
 use tokio::task::JoinSet;
 
-use super::ServeError;
+use super::{
+    HealthReporter, ServeError,
+    advertise::{Advertise, advertised},
+};
+use crate::{LocalServers, host};
 
-/// A registry gets so long to take a record out.
-const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(3);
+/// So long may the server say `NOT_SERVING` before its records show it.
+const HEALTH_GRACE: Duration = Duration::from_secs(3);
 
-/// Under which name a server is announced, and where.
-#[derive(Clone)]
-pub(super) struct Announcement {
-    pub(super) registry: Arc<dyn Registry>,
-    pub(super) name: String,
+/// Where the server shall be found, and as what.
+pub(super) struct Announcements {
+    pub(super) places: Vec<Place>,
+    pub(super) instance: InstanceHandle,
+    pub(super) advertise: Option<Advertise>,
+    pub(super) local: Vec<LocalServers>,
 }
 
-/// What is announced: the instance, and the registrations of it.
+/// A server that is being announced.
 pub(super) struct Announced {
-    instance: Instance,
-    registrations: Vec<(String, Box<dyn Registration>)>,
+    instance: InstanceHandle,
+    local: Vec<LocalServers>,
+    announcers: JoinSet<Result<(), ServeError>>,
 }
 
-/// Fills in what the user did not say: the addresses, and when it began.
-///
-/// # Errors
-/// If the addresses that the server listens on are not ones that others can call.
-pub(super) fn complete(
-    instance: Option<Instance>,
-    protocols: &[&'static str],
-    listening: &[Address],
-) -> Result<Instance, ServeError> {
-    let mut instance = instance.unwrap_or_else(|| Instance::new(random_id()));
-    if instance.addresses.is_empty() {
-        for address in listening {
-            if let Address::Socket(socket) = address
-                && socket.ip().is_unspecified()
-            {
-                let text = format!(
-                    "cannot announce {address}: nobody else can call it; say which address others shall call with \
-                     `.instance(Instance::new(\"...\").with_address(\"grpc\", ...))`"
-                );
-                return Err(ServeError::announce(text, None));
+impl Announcements {
+    /// Fills in what the user did not say of the instance: the addresses, and when it began.
+    fn complete(&self, protocols: &[&'static str], listening: &[Address]) {
+        let mut addresses = Vec::new();
+        if self.instance.instance().addresses.is_empty() {
+            // Sockets that all can call come before those of this host.
+            let (files, others): (Vec<_>, Vec<_>) =
+                listening.iter().partition(|at| matches!(at, Address::Unix(_)));
+            for address in others.into_iter().chain(files) {
+                let address = advertised(self.advertise.as_ref(), address);
+                let spoken = protocols
+                    .iter()
+                    .map(|protocol| InstanceAddress::new(*protocol, address.clone()));
+                addresses.extend(spoken);
             }
-            for protocol in protocols {
-                instance = instance.with_address(*protocol, address.clone());
-            }
+            // Several listeners may be advertised as one.
+            let mut seen = Vec::new();
+            addresses.retain(|at| {
+                !seen.contains(at) && {
+                    seen.push(at.clone());
+                    true
+                }
+            });
         }
+        self.instance.update(|instance| {
+            instance.addresses.extend(addresses);
+            let has_file = instance
+                .addresses
+                .iter()
+                .any(|at| matches!(at.address, Address::Unix(_)));
+            if let Some(host) = host::id().filter(|_| has_file) {
+                instance.metadata.entry(Instance::HOST.to_owned()).or_insert(host);
+            }
+            instance.started_at.get_or_insert_with(SystemTime::now);
+        });
     }
-    if instance.started_at.is_none() {
-        instance = instance.with_started_at(SystemTime::now());
-    }
-    Ok(instance)
-}
 
-/// Announces an instance everywhere, or nowhere.
-pub(super) async fn announce(to: &[Announcement], instance: Instance) -> Result<Announced, ServeError> {
-    let mut registrations = Vec::with_capacity(to.len());
-    for Announcement { registry, name } in to {
-        match registry.announce(name, &instance).await {
-            Ok(registration) => registrations.push((name.clone(), registration)),
-            Err(fault) => {
-                let text = format!("cannot announce the server as `{name}`: {fault}");
-                return Err(ServeError::announce(text, Some(fault.into())));
-            }
+    /// Begins to announce.
+    pub(super) fn begin(
+        self,
+        protocols: &[&'static str],
+        listening: &[Address],
+        dispatch: &Dispatch,
+    ) -> Announced {
+        if !self.places.is_empty() {
+            self.complete(protocols, listening);
+        }
+        let Self {
+            places,
+            instance,
+            local,
+            ..
+        } = self;
+        let id = instance.instance().id;
+        for servers in &local {
+            servers.add(id.clone(), dispatch.clone());
+        }
+        let mut announcers = JoinSet::new();
+        for place in places {
+            let announcer = Announcer::new(place, &instance, AnnounceConfig::default());
+            announcers.spawn(async move {
+                let name = announcer.name().to_owned();
+                announcer.run().await.map_err(|fault| refused(&name, fault))
+            });
+        }
+        Announced {
+            instance,
+            local,
+            announcers,
         }
     }
-    Ok(Announced {
-        instance,
-        registrations,
-    })
 }
 
 impl Announced {
-    /// Marks the records as draining, then takes them out, in all registries at the same time: one that does not answer
-    /// holds up none of the others. Dropping the set gives up what is not done.
-    pub(super) fn withdraw(self) -> JoinSet<()> {
-        let draining = self.instance.with_state(InstanceState::Draining);
-        let mut withdrawals = JoinSet::new();
-        for (name, registration) in self.registrations {
-            withdrawals.spawn(withdraw(name, registration, draining.clone()));
+    /// Keeps what health says in the records, until a registry says that the instance makes no sense.
+    pub(super) async fn keep(&mut self, health: &HealthReporter) -> ServeError {
+        let instance = self.instance.clone();
+        let heed = async {
+            loop {
+                health.until(true).await;
+                instance.set_healthy(true);
+                health.until(false).await;
+                tokio::select! {
+                    () = tokio::time::sleep(HEALTH_GRACE) => instance.set_healthy(false),
+                    () = health.until(true) => {}
+                }
+            }
+        };
+        let failed = async {
+            loop {
+                match self.announcers.join_next().await {
+                    Some(Ok(Err(error))) => return error,
+                    Some(_) => {}
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        tokio::select! {
+            error = failed => error,
+            never = heed => never,
         }
-        withdrawals
+    }
+
+    /// Marks the records as draining and takes them out, in all registries at the same time: one that does not answer
+    /// holds up none of the others. Dropping the set gives up what is not done.
+    pub(super) fn withdraw(self) -> JoinSet<Result<(), ServeError>> {
+        self.instance.withdraw();
+        let id = self.instance.instance().id;
+        for servers in &self.local {
+            servers.remove(&id);
+        }
+        self.announcers
     }
 }
 
-async fn withdraw(name: String, mut registration: Box<dyn Registration>, draining: Instance) {
-    let gone = tokio::time::timeout(WITHDRAW_TIMEOUT, async {
-        // It is taken out right away: that the mark was not taken matters to nobody.
-        let _ = registration.amend(&draining).await;
-        registration.withdraw().await
-    });
-    match gone.await {
-        Ok(Ok(())) => {}
-        Ok(Err(fault)) => tracing::warn!(name, %fault, "the record could not be taken out of the registry"),
-        Err(_) => tracing::warn!(name, "the registry did not take the record out in time"),
-    }
-}
-
-fn random_id() -> String {
-    format!("{:016x}", fastrand::u64(..))
+fn refused(name: &str, fault: Fault) -> ServeError {
+    let text = format!("cannot announce the server as `{name}`: {fault}");
+    ServeError::announce(text, Some(fault.into()))
 }

@@ -9,13 +9,14 @@ use rpc_core::{
     stage::{CallService, Hook, UserLayer},
     transport::ServerTransport,
 };
-use rpc_registry::{Instance, Registry};
+use rpc_registry::{Instance, InstanceHandle, InstanceState, Place, Registry, Scheme, Schemes};
 use tower_layer::Layer;
 
 use super::{
-    HealthReporter, Server, ServerHandle, announce::Announcement, handle::StoppedOnDrop, serve::Parts,
+    HealthReporter, Server, ServerHandle, announce::Announcements, handle::StoppedOnDrop, serve::Parts,
     shutdown::Times, stack,
 };
+use crate::{LocalServers, schemes};
 
 /// The notice where no registry asks for more: health is pushed to those who watch it.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -39,8 +40,13 @@ pub struct ServerBuilder {
     stream_grace: Option<Duration>,
     health: Option<HealthReporter>,
     without_health: bool,
-    announcements: Vec<Announcement>,
+    places: Vec<Place>,
+    targets: Vec<String>,
+    schemes: Schemes,
     instance: Option<Instance>,
+    disabled: bool,
+    advertise: Option<String>,
+    local: Vec<LocalServers>,
     signals: bool,
 }
 
@@ -62,8 +68,13 @@ impl ServerBuilder {
             stream_grace: None,
             health: None,
             without_health: false,
-            announcements: Vec::new(),
+            places: Vec::new(),
+            targets: Vec::new(),
+            schemes: schemes::built_in_schemes(),
             instance: None,
+            disabled: false,
+            advertise: None,
+            local: Vec::new(),
             signals: true,
         }
     }
@@ -152,18 +163,50 @@ impl ServerBuilder {
 
 /// Registries, and the stop.
 impl ServerBuilder {
-    /// Announces the server in a registry under a name, as soon as it serves, and takes it out when it begins to stop.
-    /// May be called several times.
+    /// Announces the server where clients of a target look: `memory:///shop`. As soon as it serves and health says so, it
+    /// is announced; when it begins to stop, it is taken out. May be called several times, for several registries.
+    ///
+    /// A registry that is away is no reason not to serve: it is asked again until it takes the server, and for ever after
+    /// it has lost it. See [`rpc_registry::announce`].
+    pub fn announce_at(mut self, target: impl Into<String>) -> Self {
+        self.targets.push(target.into());
+        self
+    }
+
+    /// Adds the registry of a scheme: a [`MemoryRegistry`](crate::MemoryRegistry) makes `memory:` targets known to
+    /// [`announce_at`](Self::announce_at).
+    pub fn registry(mut self, registry: impl Scheme) -> Self {
+        self.schemes.add(registry);
+        self
+    }
+
+    /// The same as [`announce_at`](Self::announce_at), with the registry itself and the service's name in it.
     pub fn register(mut self, registry: impl Registry, name: impl Into<String>) -> Self {
-        self.announcements.push(Announcement {
-            registry: Arc::new(registry),
-            name: name.into(),
-        });
+        self.places.push(Place::new(Arc::new(registry), name));
+        self
+    }
+
+    /// Starts with an instance that is announced and gets no calls, until [`InstanceHandle::enable`] lets them come.
+    pub fn start_disabled(mut self) -> Self {
+        self.disabled = true;
+        self
+    }
+
+    /// Sets the host, or host and port, that others are told to call. Default: the address that the server listens on; if
+    /// that is all addresses of the host, the one from which it calls others.
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.advertise = Some(address.into());
+        self
+    }
+
+    /// Makes the server known to clients of this process, which then call it directly: see [`LocalServers`].
+    pub fn local_servers(mut self, servers: &LocalServers) -> Self {
+        self.local.push(servers.clone());
         self
     }
 
     /// Sets what is announced. Default: an instance with a random id. Where it has no address, those that the server
-    /// listens on are filled in; where it has no start time, now.
+    /// listens on are filled in, as [`advertise`](Self::advertise)d; where it has no start time, now.
     pub fn instance(mut self, instance: Instance) -> Self {
         self.instance = Some(instance);
         self
@@ -242,11 +285,16 @@ impl ServerBuilder {
         }
         protocols.dedup();
         let grace = self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE);
-        let asked = self
-            .announcements
-            .iter()
-            .map(|announcement| announcement.registry.notice())
-            .max();
+        let mut places = self.places;
+        for target in &self.targets {
+            places.push(self.schemes.registry(&target.parse()?)?);
+        }
+        let asked = places.iter().map(|place| place.registry.notice()).max();
+        let advertise = self.advertise.as_deref().map(str::parse).transpose()?;
+        let mut instance = self.instance.unwrap_or_else(|| Instance::new(random_id()));
+        if self.disabled {
+            instance.state = InstanceState::Disabled;
+        }
         let times = Times {
             notice: self.notice.or(asked).unwrap_or(NOTICE),
             grace,
@@ -259,8 +307,12 @@ impl ServerBuilder {
             listen: self.listen,
             times,
             health,
-            announcements: self.announcements,
-            instance: self.instance,
+            announcements: Announcements {
+                places,
+                instance: InstanceHandle::new(instance),
+                advertise,
+                local: self.local,
+            },
             signals: self.signals,
         };
         Ok(Server {
@@ -298,17 +350,25 @@ impl ServerBuilder {
                 "streams cannot get more time than `shutdown_grace` gives to all calls",
             );
         }
-        if self.instance.is_some() && self.announcements.is_empty() {
+        let is_announced = !self.places.is_empty() || !self.targets.is_empty();
+        let for_registries = [
+            (self.instance.is_some() && self.local.is_empty(), "instance"),
+            (self.disabled, "start_disabled"),
+            (self.advertise.is_some(), "advertise"),
+        ];
+        if let Some((_, field)) = for_registries
+            .into_iter()
+            .find(|(said, _)| *said && !is_announced)
+        {
             return wrong(
-                "instance",
-                "there is no registry to announce it in: add one with `register`",
+                field,
+                "there is no registry to announce it in: add one with `announce_at` or `register`",
             );
         }
-        if self
-            .announcements
-            .iter()
-            .any(|announcement| announcement.name.is_empty())
-        {
+        if let Some(Err(fault)) = self.instance.as_ref().map(Instance::check) {
+            return Err(BuildError::new("instance", fault.to_string()).with_source(fault));
+        }
+        if self.places.iter().any(|place| place.name.is_empty()) {
             return wrong(
                 "register",
                 "the name is empty: give the one that targets end with, `shop` in `memory:///shop`",
@@ -345,4 +405,8 @@ fn add_health(router: &mut Router, health: &HealthReporter) -> Result<(), BuildE
 #[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
 fn add_health(_: &mut Router, _: &HealthReporter) -> Result<(), BuildError> {
     Ok(())
+}
+
+fn random_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }

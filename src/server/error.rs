@@ -38,7 +38,7 @@ impl ServeError {
         matches!(&*self.0, Kind::Address(_))
     }
 
-    /// True if a registry did not take the instance, or there is no address to announce.
+    /// True if a registry said that the instance makes no sense.
     pub fn is_announce(&self) -> bool {
         matches!(&*self.0, Kind::Announce { .. })
     }

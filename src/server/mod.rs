@@ -20,6 +20,7 @@
 #![doc = include_str!("stop.md")]
 
 mod addresses;
+mod advertise;
 mod announce;
 mod builder;
 mod error;

@@ -7,11 +7,11 @@ use rpc_core::{
     server::Dispatch,
     transport::{Drain, ServerTransport},
 };
-use rpc_registry::Instance;
+use rpc_registry::InstanceHandle;
 
 use super::{
     HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle,
-    announce::{self, Announcement},
+    announce::Announcements,
     handle::StoppedOnDrop,
     shutdown::{Stop, Times},
     signals::Signals,
@@ -35,8 +35,7 @@ pub(super) struct Parts {
     pub(super) listen: ListenConfig,
     pub(super) times: Times,
     pub(super) health: HealthReporter,
-    pub(super) announcements: Vec<Announcement>,
-    pub(super) instance: Option<Instance>,
+    pub(super) announcements: Announcements,
     pub(super) signals: bool,
 }
 
@@ -105,6 +104,11 @@ impl Server {
         self.parts.health.clone()
     }
 
+    /// Changes the server's instance in the registries while it is announced: weight, lane, groups, state.
+    pub fn instance(&self) -> InstanceHandle {
+        self.parts.announcements.instance.clone()
+    }
+
     /// Stops the server once it serves.
     pub fn handle(&self) -> ServerHandle {
         self.stopped.0.clone()
@@ -154,6 +158,11 @@ impl Bound {
     /// Says how the services are.
     pub fn health(&self) -> HealthReporter {
         self.server.health()
+    }
+
+    /// Changes the server's instance in the registries: see [`Server::instance`].
+    pub fn instance(&self) -> InstanceHandle {
+        self.server.instance()
     }
 
     /// Serves until SIGTERM or SIGINT asks it to stop, or a [handle](Self::handle) does. See [`Server::serve`].
@@ -214,28 +223,23 @@ impl Bound {
         for address in &addresses {
             tracing::info!(%address, "listening");
         }
+        // Connections queue up from here on: whoever learns of the server from a registry is served.
+        let mut announced = parts
+            .announcements
+            .begin(&parts.protocols, &addresses, &parts.dispatch);
         let mut serving = pin!(listener.serve(parts.transports, parts.dispatch, view));
-        let announced = if parts.announcements.is_empty() {
-            None
-        } else {
-            let instance = announce::complete(parts.instance, &parts.protocols, &addresses)?;
-            // It serves before it is announced: the first caller comes as soon as it is.
-            tokio::select! {
-                announced = announce::announce(&parts.announcements, instance) => Some(announced?),
-                () = serving.as_mut() => return Ok(()),
-                () = handle.stop_wanted() => None,
-            }
-        };
         tokio::select! {
+            biased;
             () = serving.as_mut() => return Ok(()),
             () = handle.stop_wanted() => {}
+            error = announced.keep(&parts.health) => return Err(error),
         }
         let stop = Stop {
             times: parts.times,
             handle,
             health: &parts.health,
             drain: &drain,
-            announced,
+            announced: Some(announced),
         };
         stop.run(serving).await;
         Ok(())

@@ -120,7 +120,7 @@ impl<S: Future<Output = ()>, H: Future<Output = ()>> Steps<'_, S, H> {
     }
 }
 
-async fn finish(tasks: &mut JoinSet<()>) {
+async fn finish<T: 'static>(tasks: &mut JoinSet<T>) {
     while tasks.join_next().await.is_some() {}
 }
 

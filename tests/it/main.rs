@@ -1,5 +1,6 @@
 //! Client and server together, over the public API.
 
 mod client;
+mod discovery;
 mod hops;
 mod server;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 mod cargo_test;
+mod etcd;
 mod examples;
 mod interop;
 mod readme;
@@ -48,6 +49,16 @@ pub(crate) const PARTS: &[&Part] = &[
         name: "interop-python",
         about: "gRPC's compression cases with its C core (Python), both ways",
         run: interop::python::run,
+    },
+    &Part {
+        name: "etcd",
+        about: "a real etcd, killed, stopped, compacted and emptied",
+        run: etcd::run,
+    },
+    &Part {
+        name: "records",
+        about: "records in etcd with Kratos, go-zero, gRPC naming, go-micro and Kitex, both ways",
+        run: etcd::records,
     },
 ];
 

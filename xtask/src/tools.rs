@@ -57,6 +57,18 @@ pub(crate) fn valgrind() -> Result<PathBuf> {
     find("valgrind").ok_or_else(|| Error::Missing("`valgrind` is not there".to_owned()))
 }
 
+/// The server of etcd, 3.4 or newer.
+///
+/// # Errors
+/// It is not there, and cannot be installed.
+pub(crate) fn etcd() -> Result<PathBuf> {
+    if let Some(etcd) = find("etcd") {
+        return Ok(etcd);
+    }
+    apt_install(&["etcd-server"])?;
+    find("etcd").ok_or_else(|| Error::Missing("`etcd` is not there".to_owned()))
+}
+
 /// The path of a program on `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

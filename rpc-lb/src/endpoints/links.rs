@@ -11,11 +11,11 @@ use rpc_core::{
     net::Address,
     transport::{LinkState, Transport},
 };
-use rpc_registry::{Instance, InstanceId, InstanceState, Update};
+use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
 use tokio::sync::watch;
 
 use crate::{
-    Endpoint,
+    Endpoint, Near,
     snapshot::{Counts, Snapshot},
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Links {
     next: u64,
     changes: FuturesUnordered<BoxFuture<'static, Change>>,
     last_error: Option<Status>,
+    unreachable: Vec<Unreachable>,
+    near: Near,
 }
 
 struct Tracked {
@@ -38,8 +40,16 @@ struct Tracked {
     state: LinkState,
     /// The balancer's turn when the link last became ready.
     ready_at: usize,
+    /// The registry does not list it any more: it must be connected to be called.
+    suspect: bool,
     /// No instance any more: kept until the calls on it are done.
     retired: bool,
+}
+
+/// An instance that cannot be connected to.
+pub(super) struct Unreachable {
+    pub(super) id: InstanceId,
+    pub(super) suspect: bool,
 }
 
 /// A link has changed its state.
@@ -50,26 +60,18 @@ pub(super) struct Change {
 }
 
 impl Links {
+    pub(super) fn new(near: Near) -> Self {
+        let links = Self::default();
+        Self { near, ..links }
+    }
+
     /// Brings the endpoints in line with what the resolver told.
-    pub(super) fn apply(&mut self, update: Update, transport: &dyn Transport) {
-        match update {
-            Update::Snapshot(instances) => {
-                self.retire_but(&instances);
-                for instance in instances {
-                    self.put(instance, transport);
-                }
-            }
-            Update::Delta { put, gone } => {
-                for id in &gone {
-                    self.remove(id);
-                }
-                for instance in put {
-                    self.put(instance, transport);
-                }
-            }
-            Update::Absent => self.retire_all(),
-            // Nothing is known of the endpoints.
-            _ => {}
+    pub(super) fn apply(&mut self, change: rpc_registry::Change, transport: &dyn Transport) {
+        for id in &change.gone {
+            self.remove(id);
+        }
+        for listed in change.put {
+            self.put(listed, transport);
         }
     }
 
@@ -101,9 +103,17 @@ impl Links {
         tracing::debug!(endpoint = ?tracked.endpoint, state = %tracked.state, "link");
         match &tracked.state {
             LinkState::Ready => tracked.ready_at = turn,
-            LinkState::Failing(status) => self.last_error = Some(status.clone()),
-            // A connection that ended while calls were made is wanted again; one that nobody used is not.
-            LinkState::Idle if !tracked.retired && tracked.ready_at != turn => tracked.connect(),
+            LinkState::Failing(status) => {
+                self.last_error = Some(status.clone());
+                if !tracked.retired {
+                    self.unreachable.push(tracked.unreachable());
+                }
+            }
+            // A connection that ended while calls were made is wanted again, and one to a suspect shows whether it lives;
+            // one that nobody used is not.
+            LinkState::Idle if !tracked.retired && (tracked.suspect || tracked.ready_at != turn) => {
+                tracked.connect();
+            }
             LinkState::Closed if tracked.retired => {
                 self.tracked.remove(&number);
                 return;
@@ -113,6 +123,11 @@ impl Links {
         if !gone {
             self.watch(number, states);
         }
+    }
+
+    /// The instances that could not be connected to since this was asked last.
+    pub(super) fn take_unreachable(&mut self) -> Vec<Unreachable> {
+        std::mem::take(&mut self.unreachable)
     }
 
     /// Connects what is idle and may get calls.
@@ -125,7 +140,10 @@ impl Links {
 
     /// Takes all instances out.
     pub(super) fn retire_all(&mut self) {
-        self.retire_but(&[]);
+        let known: Vec<_> = self.numbers.keys().chain(&self.foreign).cloned().collect();
+        for id in &known {
+            self.remove(id);
+        }
     }
 
     /// True once no link is left, retired ones included.
@@ -139,20 +157,32 @@ impl Links {
             foreign: self.foreign.len(),
             ..Counts::default()
         };
-        let mut ready = Vec::new();
+        let (mut ready, mut suspects) = (Vec::new(), Vec::new());
         for tracked in self.tracked.values().filter(|tracked| !tracked.retired) {
             if tracked.endpoint.instance().state != InstanceState::Up {
                 counts.off += 1;
                 continue;
             }
             match tracked.state {
+                LinkState::Ready if tracked.suspect => suspects.push(Arc::clone(&tracked.endpoint)),
                 LinkState::Ready => ready.push(Arc::clone(&tracked.endpoint)),
                 LinkState::Idle => counts.idle += 1,
                 LinkState::Connecting => counts.connecting += 1,
                 _ => counts.failing += 1,
             }
         }
+        counts.suspect = suspects.len();
+        // Suspects come last, unless they are the most: then it is the registry that is suspect, and the few that it still
+        // knows must not get the calls of all. (Envoy's panic threshold, 50 % as well, is the same thought.)
+        if suspects.len() >= ready.len() {
+            ready.append(&mut suspects);
+        }
         counts.ready = ready.len();
+        if self.near.counts() {
+            let distance = |endpoint: &Arc<Endpoint>| self.near.distance(endpoint.address());
+            let nearest = ready.iter().map(distance).min();
+            ready.retain(|endpoint| Some(distance(endpoint)) == nearest);
+        }
         let last_error = self.last_error.clone().filter(|_| counts.failing > 0);
         Snapshot {
             ready,
@@ -162,30 +192,28 @@ impl Links {
         }
     }
 
-    fn retire_but(&mut self, stay: &[Instance]) {
-        let stay: HashSet<&InstanceId> = stay.iter().map(|instance| &instance.id).collect();
-        let known = self.numbers.keys().chain(&self.foreign);
-        let gone: Vec<_> = known.filter(|id| !stay.contains(id)).cloned().collect();
-        for id in &gone {
-            self.remove(id);
-        }
-    }
-
-    fn put(&mut self, instance: Instance, transport: &dyn Transport) {
-        let Some((protocol, address)) = place(&instance, transport) else {
+    fn put(&mut self, listed: Listed, transport: &dyn Transport) {
+        let Listed {
+            instance, suspect, ..
+        } = listed;
+        let Some((protocol, address)) = place(&instance, transport, &self.near) else {
             tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
             self.remove(&instance.id);
-            self.foreign.insert(instance.id);
+            self.foreign.insert(instance.id.clone());
             return;
         };
         self.foreign.remove(&instance.id);
         if let Some(tracked) = self
             .numbers
             .get(&instance.id)
-            .and_then(|number| self.tracked.get(number))
+            .and_then(|number| self.tracked.get_mut(number))
         {
             if *tracked.endpoint.address() == address && tracked.protocol == protocol {
+                tracked.suspect = suspect;
                 tracked.endpoint.amend(instance);
+                if suspect && tracked.state.is_failing() {
+                    self.unreachable.push(tracked.unreachable());
+                }
                 // It may have come up just now.
                 tracked.connect();
                 return;
@@ -203,6 +231,7 @@ impl Links {
             protocol,
             state,
             ready_at: 0,
+            suspect,
             retired: false,
         };
         tracing::debug!(endpoint = ?tracked.endpoint, "new endpoint");
@@ -237,22 +266,24 @@ impl Links {
 }
 
 /// By what an instance is called, and where: the best protocol that it lists, else the usual one where it says nothing.
-fn place(instance: &Instance, transport: &dyn Transport) -> Option<(&'static str, Address)> {
-    let listed = |protocol: &str| {
+fn place(instance: &Instance, transport: &dyn Transport, near: &Near) -> Option<(&'static str, Address)> {
+    let is_listed = |protocol: &&&'static str| {
         let mut addresses = instance.addresses.iter();
-        addresses.find(|address| address.protocol.as_deref() == Some(protocol))
+        addresses.any(|address| address.protocol.as_deref() == Some(**protocol))
     };
-    let best = transport
-        .protocols()
-        .iter()
-        .find_map(|protocol| Some((*protocol, listed(protocol)?.address.clone())));
-    best.or_else(|| {
-        let protocol = transport.protocol();
-        Some((protocol, instance.address_for(protocol)?.clone()))
-    })
+    let best = transport.protocols().iter().find(is_listed).copied();
+    let protocol = best.unwrap_or_else(|| transport.protocol());
+    Some((protocol, near.address(instance, protocol)?))
 }
 
 impl Tracked {
+    fn unreachable(&self) -> Unreachable {
+        Unreachable {
+            id: self.endpoint.id().clone(),
+            suspect: self.suspect,
+        }
+    }
+
     fn connect(&self) {
         if matches!(self.state, LinkState::Idle) && self.endpoint.instance().state == InstanceState::Up {
             self.endpoint.link().connect();

@@ -21,7 +21,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rpc_core::{Status, status::Side, transport::Transport};
-use rpc_registry::Resolver;
+use rpc_registry::{FollowConfig, Resolver};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use self::upkeep::Upkeep;
-use crate::{RoundRobin, Snapshot};
+use crate::{Near, RoundRobin, Snapshot};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
 ///
@@ -49,11 +49,25 @@ struct Shared {
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
     balancer: RoundRobin,
+    follow: FollowConfig,
+    near: Near,
     /// A snapshot was published.
     changed: Notify,
     /// A call waits: connect what is idle.
     wanted: Notify,
     phase: watch::Sender<Phase>,
+}
+
+/// How endpoints are kept.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct EndpointsConfig {
+    /// The balancer; it begins where its maker says.
+    pub balancer: RoundRobin,
+    /// How the resolver is followed.
+    pub follow: FollowConfig,
+    /// Which endpoints are preferred because they are near.
+    pub near: Near,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,22 +86,29 @@ impl Endpoints {
         resolver: Arc<dyn Resolver>,
         transport: Arc<dyn Transport>,
     ) -> Self {
-        Self::with_balancer(target, resolver, transport, RoundRobin::new())
+        Self::configured(target, resolver, transport, EndpointsConfig::default())
     }
 
-    /// The same with a balancer that begins where the caller says.
-    pub fn with_balancer(
+    /// The same, configured.
+    pub fn configured(
         target: impl Into<String>,
         resolver: Arc<dyn Resolver>,
         transport: Arc<dyn Transport>,
-        balancer: RoundRobin,
+        config: EndpointsConfig,
     ) -> Self {
+        let EndpointsConfig {
+            balancer,
+            follow,
+            near,
+        } = config;
         let shared = Shared {
             target: target.into(),
             resolver,
             transport,
             snapshot: ArcSwap::default(),
             balancer,
+            follow,
+            near,
             changed: Notify::new(),
             wanted: Notify::new(),
             phase: watch::Sender::new(Phase::Open),

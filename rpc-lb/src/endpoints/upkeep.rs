@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use rpc_registry::{Fault, Follow, Update};
+use rpc_registry::{Change, Follow, Freshness};
 
 use super::{Phase, Shared, links::Links};
 use crate::Snapshot;
@@ -11,28 +11,30 @@ use crate::Snapshot;
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
     links: Links,
-    listed: bool,
-    fault: Option<Fault>,
+    follow: Follow,
+    freshness: Freshness,
 }
 
 impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let config = shared.follow.clone();
+        let follow = Follow::with_config(shared.target.clone(), &*shared.resolver, config);
+        let near = shared.near.clone();
         Self {
             shared,
-            links: Links::default(),
-            listed: false,
-            fault: None,
+            links: Links::new(near),
+            follow,
+            freshness: Freshness::Pending,
         }
     }
 
     /// Runs until it is aborted, or everything is closed.
     pub(super) async fn run(mut self) {
-        let mut follow = Follow::new(&*self.shared.resolver);
         let mut phase = self.shared.phase.subscribe();
         loop {
             tokio::select! {
                 _ = phase.wait_for(|phase| *phase > Phase::Open) => break,
-                update = follow.next() => self.learn(update),
+                change = self.follow.next() => self.learn(change),
                 change = self.links.changed() => self.observe(change),
                 () = self.shared.wanted.notified() => {
                     self.links.connect();
@@ -47,22 +49,29 @@ impl Upkeep {
         self.close().await;
     }
 
-    fn learn(&mut self, update: Update) {
-        match update {
-            Update::Stale(fault) => {
-                tracing::warn!(target = %self.shared.target, %fault, "the registry cannot be asked; the last list stays");
-                self.fault = Some(fault);
-            }
-            update => {
-                self.fault = None;
-                self.listed = true;
-                self.links.apply(update, &*self.shared.transport);
-            }
+    fn learn(&mut self, change: Change) {
+        if let (true, Some(fault)) = (self.freshness.fault().is_none(), change.freshness.fault()) {
+            let target = &self.shared.target;
+            tracing::warn!(target, %fault, "the registry cannot be asked; the last list stays");
         }
+        self.freshness = change.freshness.clone();
+        self.links.apply(change, &*self.shared.transport);
+        self.doubt();
     }
 
     fn observe(&mut self, change: super::links::Change) {
         self.links.observe(change, self.shared.balancer.turn());
+        self.doubt();
+    }
+
+    /// What cannot be connected to may be gone.
+    fn doubt(&mut self) {
+        for unreachable in self.links.take_unreachable() {
+            if unreachable.suspect {
+                self.follow.dismiss(&unreachable.id);
+            }
+            self.follow.refresh();
+        }
     }
 
     fn catch_up(&mut self) {
@@ -86,8 +95,7 @@ impl Upkeep {
 
     fn publish(&self) {
         let mut snapshot = self.links.snapshot();
-        snapshot.listed = self.listed;
-        snapshot.fault.clone_from(&self.fault);
+        snapshot.freshness = self.freshness.clone();
         self.shared.publish(snapshot);
     }
 }

@@ -10,8 +10,8 @@ use crate::Snapshot;
 /// Nobody can take the call.
 pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot) -> Status {
     let counts = snapshot.counts;
-    let text = match (&snapshot.fault, &snapshot.last_error) {
-        (Some(fault), _) if !snapshot.listed => format!("`{target}` cannot be resolved: {fault}"),
+    let text = match (snapshot.freshness.fault(), &snapshot.last_error) {
+        (Some(fault), _) if !snapshot.is_listed() => format!("`{target}` cannot be resolved: {fault}"),
         (_, Some(error)) => {
             format!(
                 "no endpoint of `{target}` can be reached ({counts}); the last error: {}",
@@ -24,7 +24,7 @@ pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot) -> Status {
         .with_reason(reason::NO_ENDPOINT)
         .with_domain(reason::DOMAIN)
         .not_processed();
-    match (&snapshot.last_error, &snapshot.fault) {
+    match (&snapshot.last_error, snapshot.freshness.fault()) {
         (Some(error), _) => status.at_side(Side::Network).with_source(error.clone()),
         (None, Some(fault)) => status.at_side(Side::Network).with_source(fault.clone()),
         (None, None) => status.at_side(Side::Client),

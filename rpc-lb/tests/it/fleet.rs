@@ -16,8 +16,8 @@ use rpc_core::{
     status::reason,
     transport::{Link, LinkState, Transport},
 };
-use rpc_lb::{Endpoints, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
-use rpc_registry::{Instance, MemoryRegistry, Registration, Registry as _};
+use rpc_lb::{Endpoints, EndpointsConfig, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
+use rpc_registry::{FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _};
 use tokio::sync::watch;
 use tower_layer::Layer as _;
 
@@ -164,13 +164,24 @@ impl Fleet {
         Self::over(FakeTransport::default())
     }
 
+    /// What the registry says is believed, and at once.
     pub(crate) fn over(transport: FakeTransport) -> Self {
+        let mut follow = FollowConfig::default();
+        follow.hold_back = HoldBack::off();
+        follow.settle = Duration::ZERO;
+        Self::following(transport, follow)
+    }
+
+    pub(crate) fn following(transport: FakeTransport, follow: FollowConfig) -> Self {
         let memory = MemoryRegistry::new();
-        let endpoints = Endpoints::with_balancer(
+        let mut config = EndpointsConfig::default();
+        config.balancer = RoundRobin::starting_at(0);
+        config.follow = follow;
+        let endpoints = Endpoints::configured(
             "memory:///test",
             memory.resolver_of("test"),
             Arc::new(transport.clone()),
-            RoundRobin::starting_at(0),
+            config,
         );
         let pick = PickLayer::new(endpoints.clone()).layer(ToLink);
         Self {

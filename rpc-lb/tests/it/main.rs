@@ -5,4 +5,5 @@ mod closing;
 mod elsewhere;
 mod fleet;
 mod rotation;
+mod suspects;
 mod waiting;

@@ -154,7 +154,7 @@ impl Watch for FlakyWatch {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         match asked.cmp(&self.faults) {
             std::cmp::Ordering::Less => Err(Fault::transient("no route to registry")),
-            std::cmp::Ordering::Equal => Ok(Update::Snapshot(vec![instance(0)])),
+            std::cmp::Ordering::Equal => Ok(Update::Snapshot(vec![Ok(instance(0))])),
             std::cmp::Ordering::Greater => std::future::pending().await,
         }
     }

@@ -112,7 +112,7 @@ impl Watch for Once {
     async fn next(&mut self) -> Result<Update, Fault> {
         match self.0.take() {
             Some(instances) if instances.is_empty() => Ok(Update::Absent),
-            Some(instances) => Ok(Update::Snapshot(instances)),
+            Some(instances) => Ok(Update::Snapshot(instances.into_iter().map(Ok).collect())),
             None => std::future::pending().await,
         }
     }

@@ -15,7 +15,8 @@ use rpc_core::BuildError;
 use tokio::sync::watch;
 
 use crate::{
-    Fault, FaultKind, Instance, InstanceId, Registration, Registry, Resolver, Scheme, Target, Update, Watch,
+    Amendment, Fault, FaultKind, Filter, Instance, InstanceId, Place, Registration, Registry, Resolver,
+    Scheme, Target, Update, Watch,
 };
 
 /// A registry inside the process. Cheap to clone; clones are the same registry.
@@ -27,7 +28,7 @@ use crate::{
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), rpc_registry::Fault> {
 /// let memory = MemoryRegistry::new();
-/// let registration = memory.announce("shop", &Instance::new("shop-1")).await?;
+/// let mut registration = memory.announce("shop", &Instance::new("shop-1")).await?;
 /// assert_eq!(memory.instances("shop").len(), 1);
 /// registration.withdraw().await?;
 /// assert!(memory.instances("shop").is_empty());
@@ -100,7 +101,20 @@ impl Registry for MemoryRegistry {
             name,
             id,
             number,
+            written: instance.clone(),
         }))
+    }
+
+    async fn amend(&self, name: &str, id: &InstanceId, amendment: &Amendment) -> Result<(), Fault> {
+        let mut found = false;
+        self.change(name, |list| {
+            if let Some((_, instance)) = list.get_mut(id) {
+                amendment.apply_as_operator(instance);
+                found = true;
+            }
+        });
+        let unknown = || Fault::lost(format!("there is no instance `{id}` of `{name}`"));
+        found.then_some(()).ok_or_else(unknown)
     }
 
     /// Watchers run in this process: the time they need to be scheduled.
@@ -115,17 +129,23 @@ impl Scheme for MemoryRegistry {
     }
 
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
-        target.only_options(&[])?;
-        if !target.authority().is_empty() {
-            return Err(
-                target.error("the embedded registry has no host: write `memory:///shop`, with three `/`")
-            );
-        }
-        if target.name().is_empty() {
-            return Err(target.error("no name: write `memory:///shop`"));
-        }
-        Ok(self.resolver_of(target.name()))
+        check(target).map(|()| self.resolver_of(target.name()))
     }
+
+    fn registry(&self, target: &Target) -> Result<Place, BuildError> {
+        check(target).map(|()| Place::new(Arc::new(self.clone()), target.name()))
+    }
+}
+
+fn check(target: &Target) -> Result<(), BuildError> {
+    target.only_options(&Filter::OPTIONS)?;
+    if !target.authority().is_empty() {
+        return Err(target.error("the embedded registry has no host: write `memory:///shop`, with three `/`"));
+    }
+    if target.name().is_empty() {
+        return Err(target.error("no name: write `memory:///shop`"));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for MemoryRegistry {
@@ -143,6 +163,7 @@ struct Announced {
     name: String,
     id: InstanceId,
     number: u64,
+    written: Instance,
 }
 
 #[async_trait]
@@ -162,17 +183,37 @@ impl Registration for Announced {
                 *known = instance.clone();
             }
         });
-        let lost = || Fault::lost(format!("`{}` was announced anew by somebody else", self.id));
-        found.then_some(()).ok_or_else(lost)
+        if !found {
+            return Err(self.anew());
+        }
+        self.written = instance.clone();
+        Ok(())
     }
 
-    async fn withdraw(self: Box<Self>) -> Result<(), Fault> {
-        Ok(()) // Dropping it does.
+    async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
+        let found = self.registry.with(|names| {
+            let list = names.lists.get(&self.name)?.borrow();
+            let (number, instance) = list.get(&self.id)?;
+            (*number == self.number).then(|| (*instance != self.written).then(|| instance.clone()))
+        });
+        found.ok_or_else(|| self.anew())
+    }
+
+    async fn withdraw(&mut self) -> Result<(), Fault> {
+        self.take_out();
+        Ok(())
     }
 }
 
-impl Drop for Announced {
-    fn drop(&mut self) {
+impl Announced {
+    fn anew(&self) -> Fault {
+        Fault::lost(format!(
+            "`{}` was announced anew by somebody else, or taken out",
+            self.id
+        ))
+    }
+
+    fn take_out(&self) {
         self.registry.change(&self.name, |list| {
             // A later announcement of the same id is not ours to take out.
             if list
@@ -182,6 +223,12 @@ impl Drop for Announced {
                 list.remove(&self.id);
             }
         });
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.take_out();
     }
 }
 
@@ -227,7 +274,7 @@ impl Watch for Watching {
                 }
             } else {
                 let list = Arc::clone(&self.list.borrow_and_update());
-                let all: Vec<_> = list.values().map(|(_, instance)| instance.clone()).collect();
+                let all: Vec<_> = list.values().map(|(_, instance)| Ok(instance.clone())).collect();
                 self.seen = Some(list);
                 return Ok(if all.is_empty() {
                     Update::Absent
@@ -248,7 +295,7 @@ fn difference(old: &List, new: &List) -> Option<Update> {
     let put: Vec<_> = new
         .iter()
         .filter(|(id, (_, i))| is_news(*id, i))
-        .map(|(_, (_, instance))| instance.clone())
+        .map(|(_, (_, instance))| Ok(instance.clone()))
         .collect();
     let gone: Vec<_> = old.keys().filter(|id| !new.contains_key(*id)).cloned().collect();
     (!put.is_empty() || !gone.is_empty()).then_some(Update::Delta { put, gone })

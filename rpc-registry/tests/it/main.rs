@@ -1,5 +1,14 @@
-//! Targets, schemes and the embedded registry.
+//! Targets, schemes, the embedded registry, and what is done around all registries.
 
+mod announce;
+mod anything;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "etcd")]
+mod etcd;
+#[cfg(feature = "file")]
+mod file;
 mod follow;
 mod memory;
+mod record;
 mod target;

@@ -4,7 +4,10 @@ use rpc_registry::{FaultKind, Instance, InstanceState, MemoryRegistry, Registry 
 
 async fn snapshot(watch: &mut dyn Watch) -> Vec<String> {
     match watch.next().await.unwrap() {
-        Update::Snapshot(instances) => instances.iter().map(|instance| instance.id.to_string()).collect(),
+        Update::Snapshot(instances) => instances
+            .iter()
+            .map(|record| record.as_ref().unwrap().id.to_string())
+            .collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -12,7 +15,9 @@ async fn snapshot(watch: &mut dyn Watch) -> Vec<String> {
 async fn delta(watch: &mut dyn Watch) -> (Vec<String>, Vec<String>) {
     match watch.next().await.unwrap() {
         Update::Delta { put, gone } => (
-            put.iter().map(|i| i.id.to_string()).collect(),
+            put.iter()
+                .map(|record| record.as_ref().unwrap().id.to_string())
+                .collect(),
             gone.iter().map(ToString::to_string).collect(),
         ),
         other => panic!("{other:?}"),
@@ -22,7 +27,7 @@ async fn delta(watch: &mut dyn Watch) -> (Vec<String>, Vec<String>) {
 #[tokio::test]
 async fn a_watch_begins_with_all_and_goes_on_with_changes() {
     let memory = MemoryRegistry::new();
-    let first = memory.announce("shop", &Instance::new("a")).await.unwrap();
+    let mut first = memory.announce("shop", &Instance::new("a")).await.unwrap();
     let mut watch = memory.resolver_of("shop").watch();
     assert_eq!(snapshot(&mut *watch).await, ["a"]);
     let mut second = memory

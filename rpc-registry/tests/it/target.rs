@@ -17,7 +17,7 @@ async fn addresses(target: &str) -> Vec<String> {
     };
     instances
         .iter()
-        .map(|instance| instance.address_for("grpc").unwrap().to_string())
+        .map(|record| record.as_ref().unwrap().address_for("grpc").unwrap().to_string())
         .collect()
 }
 

@@ -94,6 +94,13 @@ impl HealthReporter {
         self.advance(Stage::Ended);
     }
 
+    /// Waits until the server as a whole serves, or does not.
+    pub(in crate::server) async fn until(&self, serves: bool) {
+        let is_so = |table: &Table| (table.get("") == Some(ServingStatus::Serving)) == serves;
+        // It cannot fail: the sender is kept.
+        let _ = self.0.subscribe().wait_for(is_so).await;
+    }
+
     pub(super) fn subscribe(&self) -> watch::Receiver<Table> {
         self.0.subscribe()
     }

@@ -34,7 +34,7 @@ fn mistakes_name_the_method() {
         (
             "target",
             Client::builder().target("http://127.0.0.1:1"),
-            "accepted are: local, static, unix",
+            "local, static, unix",
         ),
         ("target", Client::builder().target("static://"), "no address"),
         (

@@ -35,7 +35,7 @@ impl Registry for Book {
             .unwrap()
             .push(format!("announce {} as {name}, {}", instance.id, instance.state));
         if name == "denied" {
-            return Err(Fault::transient("no room"));
+            return Err(Fault::invalid("weight", "no room"));
         }
         Ok(Box::new(Page {
             log: Arc::clone(&self.log),
@@ -62,7 +62,7 @@ impl Registration for Page {
         }
     }
 
-    async fn withdraw(self: Box<Self>) -> Result<(), Fault> {
+    async fn withdraw(&mut self) -> Result<(), Fault> {
         self.log.lock().unwrap().push("withdraw".to_owned());
         Ok(())
     }
@@ -152,38 +152,6 @@ async fn a_registry_that_does_not_take_it_ends_the_start() {
         error.to_string().contains("denied") && error.to_string().contains("no room"),
         "{error}"
     );
-}
-
-#[tokio::test]
-async fn an_address_that_nobody_can_call_is_not_announced() {
-    let registry = MemoryRegistry::new();
-    let builder = || quiet(&Gate::new()).register(registry.clone(), "shop");
-    let error = in_time(builder().build().unwrap().serve("0.0.0.0:0"))
-        .await
-        .unwrap_err();
-    assert!(error.is_announce());
-    assert!(
-        error.to_string().contains("instance"),
-        "it says what to do: {error}"
-    );
-    // Unless the user says which one to call.
-    let instance = Instance::new("a").with_address("grpc", "127.0.0.1:1".parse().unwrap());
-    let running = Running::serve(
-        builder()
-            .instance(instance)
-            .build()
-            .unwrap()
-            .bind("0.0.0.0:0")
-            .await
-            .unwrap(),
-    );
-    in_time(async {
-        while registry.instances("shop").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    running.stop().await;
 }
 
 #[tokio::test]

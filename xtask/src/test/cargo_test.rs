@@ -1,6 +1,6 @@
 //! The tests that cargo knows: all crates, all features, counted one by one.
 
-use std::time::Duration;
+use std::{ffi::OsStr, time::Duration};
 
 use crate::{cargo::cargo, error::Result, libtest::Tally, process, report::Outcome, workspace::Workspace};
 
@@ -15,7 +15,7 @@ pub(super) fn unit(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     let mut build = cargo(workspace, "test");
     build.args(args).arg("--no-run");
     process::run(build, BUILD)?;
-    test(workspace, outcome, &args, RUN)
+    test(workspace, outcome, &args, &[], RUN)
 }
 
 pub(super) fn doc(workspace: &Workspace, outcome: &mut Outcome) -> Result {
@@ -23,13 +23,37 @@ pub(super) fn doc(workspace: &Workspace, outcome: &mut Outcome) -> Result {
         workspace,
         outcome,
         &["--workspace", "--all-features", "--doc"],
+        &[],
         BUILD,
     )
 }
 
-fn test(workspace: &Workspace, outcome: &mut Outcome, args: &[&str], limit: Duration) -> Result {
+/// A test binary that takes no part in a plain `cargo test`, because it needs to be told by the environment where a program
+/// is that it runs against.
+pub(super) fn binary(
+    workspace: &Workspace,
+    outcome: &mut Outcome,
+    name: &str,
+    told: &[(&str, &OsStr)],
+) -> Result {
+    // All features and the whole workspace, as for the other tests: nothing is built twice.
+    let args = ["--workspace", "--all-features", "--test", name];
+    let mut build = cargo(workspace, "test");
+    build.args(args).arg("--no-run");
+    process::run(build, BUILD)?;
+    test(workspace, outcome, &args, told, RUN)
+}
+
+fn test(
+    workspace: &Workspace,
+    outcome: &mut Outcome,
+    args: &[&str],
+    told: &[(&str, &OsStr)],
+    limit: Duration,
+) -> Result {
     let mut command = cargo(workspace, "test");
     command.args(args).arg("--no-fail-fast");
+    command.envs(told.iter().copied());
     process::announce(&command);
     let mut tally = Tally::default();
     let ended = process::watch(command, limit, |line| {

@@ -34,6 +34,8 @@ impl ClientTls {
     pub fn builder() -> ClientTlsBuilder {
         ClientTlsBuilder {
             trust: Vec::new(),
+            certificate: None,
+            key: None,
             server_name: None,
             handshake_timeout: HANDSHAKE_TIMEOUT,
         }
@@ -64,6 +66,8 @@ impl fmt::Debug for ClientTls {
 #[must_use = "nothing is made before `build`"]
 pub struct ClientTlsBuilder {
     trust: Vec<(&'static str, Pem)>,
+    certificate: Option<(&'static str, Pem)>,
+    key: Option<(&'static str, Pem)>,
     server_name: Option<String>,
     handshake_timeout: Duration,
 }
@@ -79,6 +83,31 @@ impl ClientTlsBuilder {
     pub fn trust_file(mut self, path: impl AsRef<Path>) -> Self {
         self.trust
             .push(("trust_file", Pem::File(path.as_ref().to_owned())));
+        self
+    }
+
+    /// Shows this certificate, with the chain up to its authority, to servers that want to know who calls. Its key is needed
+    /// as well. Default: none.
+    pub fn certificate_pem(mut self, chain: impl Into<Vec<u8>>) -> Self {
+        self.certificate = Some(("certificate_pem", Pem::Bytes(chain.into())));
+        self
+    }
+
+    /// The same, from a file, which is read by `build`.
+    pub fn certificate_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.certificate = Some(("certificate_file", Pem::File(path.as_ref().to_owned())));
+        self
+    }
+
+    /// Sets the certificate's private key: PKCS #8, PKCS #1 or SEC1, not encrypted.
+    pub fn key_pem(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.key = Some(("key_pem", Pem::Bytes(key.into())));
+        self
+    }
+
+    /// The same, from a file, which is read by `build`.
+    pub fn key_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.key = Some(("key_file", Pem::File(path.as_ref().to_owned())));
         self
     }
 
@@ -99,7 +128,8 @@ impl ClientTlsBuilder {
     ///
     /// # Errors
     /// Names the setting: `trust_pem` or `trust_file` if nothing is trusted, a file cannot be read, or there is no usable
-    /// certificate in it; `server_name` if it is neither a DNS name nor an IP address; `handshake_timeout` if it is zero.
+    /// certificate in it; `certificate_pem`, `certificate_file`, `key_pem` or `key_file` likewise, or if there is one without
+    /// the other; `server_name` if it is neither a DNS name nor an IP address; `handshake_timeout` if it is zero.
     pub fn build(self) -> Result<ClientTls, BuildError> {
         if self.trust.is_empty() {
             let problem = "nothing is trusted, so no server can be: give the certificates of an authority";
@@ -124,8 +154,25 @@ impl ClientTlsBuilder {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| BuildError::new("tls", error.to_string()).with_source(error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match (self.certificate, self.key) {
+            (None, None) => config.with_no_client_auth(),
+            (Some((field, certificate)), Some((key_field, key))) => config
+                .with_client_auth_cert(certificate.certificates(field)?, key.key(key_field)?)
+                .map_err(|error| BuildError::new(key_field, error.to_string()).with_source(error))?,
+            (Some((field, _)), None) => {
+                return Err(BuildError::new(
+                    field,
+                    "a certificate is of no use without its key",
+                ));
+            }
+            (None, Some((field, _))) => {
+                return Err(BuildError::new(
+                    field,
+                    "a key is of no use without its certificate",
+                ));
+            }
+        };
         Ok(ClientTls {
             config: Arc::new(config),
             server_name,

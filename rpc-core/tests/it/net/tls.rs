@@ -249,7 +249,7 @@ fn mistakes_of_a_client_name_their_field() {
     let cases = [
         ("trust_pem", ClientTls::builder()),
         ("trust_pem", ClientTls::builder().trust_pem("nonsense")),
-        ("trust_pem", ClientTls::builder().trust_pem(key)),
+        ("trust_pem", ClientTls::builder().trust_pem(&*key)),
         (
             "trust_pem",
             ClientTls::builder().trust_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
@@ -257,6 +257,18 @@ fn mistakes_of_a_client_name_their_field() {
         (
             "trust_file",
             ClientTls::builder().trust_file("/nonexistent/ca.pem"),
+        ),
+        (
+            "certificate_pem",
+            ClientTls::builder().trust_pem(&*pem).certificate_pem(&*pem),
+        ),
+        ("key_pem", ClientTls::builder().trust_pem(&*pem).key_pem(&*key)),
+        (
+            "key_file",
+            ClientTls::builder()
+                .trust_pem(&*pem)
+                .certificate_pem(&*pem)
+                .key_file("/nonexistent/key.pem"),
         ),
         (
             "server_name",

@@ -1,0 +1,103 @@
+//! Which endpoint is asked.
+//!
+//! One at a time, until it fails: etcd's members answer alike, and a client that spreads its calls over them gains nothing
+//! but a connection to each. The first one is drawn, so that many clients do not all begin with the same member.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use rpc_core::{
+    Body, Call, Code, Reply, Result, Stage, Status,
+    net::Dialer,
+    transport::{Link, Transport as _},
+};
+use rpc_grpc::{Backoff, ClientConfig, GrpcTransport, Keepalive};
+use tokio::time::{Instant, timeout_at};
+
+use crate::EtcdConfig;
+
+/// A page of a list, or a batch of changes, fits into this, or is asked for in smaller pieces.
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+
+pub(crate) struct Endpoints {
+    links: Vec<Arc<dyn Link>>,
+    /// The one that is asked.
+    current: AtomicUsize,
+    timeout: Duration,
+}
+
+impl Endpoints {
+    pub(crate) fn new(config: &EtcdConfig) -> Result<Self, rpc_core::BuildError> {
+        let dialer = Dialer::new();
+        #[cfg(feature = "tls")]
+        let dialer = match &config.tls {
+            Some(tls) => dialer.with_tls(tls.clone()),
+            None => dialer,
+        };
+        let transport = GrpcTransport::with_dialer(grpc(config), dialer)?;
+        let links: Vec<_> = config
+            .endpoints
+            .iter()
+            .map(|endpoint| transport.link(endpoint))
+            .collect();
+        Ok(Self {
+            current: AtomicUsize::new(fastrand::usize(..links.len())),
+            links,
+            timeout: config.timeout,
+        })
+    }
+
+    /// Asks another one from now on, unless somebody has seen to that already.
+    fn leave(&self, index: usize) {
+        let next = (index + 1) % self.links.len();
+        let _ = self.current.compare_exchange(index, next, Relaxed, Relaxed);
+    }
+}
+
+impl Stage for Endpoints {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let deadline = Instant::now() + self.timeout;
+        let mut left = self.links.len();
+        loop {
+            let index = self.current.load(Relaxed);
+            let link = &self.links[index];
+            let Ok(result) = timeout_at(deadline, link.call(call)).await else {
+                self.leave(index);
+                let text = format!("etcd at {} does not answer", link.address());
+                return Err(Status::deadline_exceeded(text));
+            };
+            let Err(status) = result else { return result };
+            // Also what a member says that has no leader: another one may have.
+            if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) {
+                self.leave(index);
+            }
+            left -= 1;
+            let may_go_on = !status.was_processed() && !matches!(call.body, Body::Empty);
+            if left == 0 || !may_go_on {
+                return Err(status);
+            }
+        }
+    }
+}
+
+fn grpc(config: &EtcdConfig) -> ClientConfig {
+    let mut grpc = ClientConfig::default();
+    grpc.max_message_bytes = MAX_MESSAGE_BYTES;
+    grpc.connect_timeout = config.timeout;
+    // Short: whoever calls pauses longer and longer by itself, and a call that finds the link waiting fails at once.
+    let mut backoff = Backoff::default();
+    backoff.base = Duration::from_millis(100);
+    backoff.max = Duration::from_secs(1);
+    grpc.backoff = backoff;
+    // etcd takes a ping each 5 s while there are streams.
+    let mut keepalive = Keepalive::default();
+    keepalive.interval = Some(Duration::from_secs(10));
+    keepalive.timeout = config.timeout;
+    grpc.keepalive = keepalive;
+    grpc
+}

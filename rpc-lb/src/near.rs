@@ -1,0 +1,83 @@
+//! Providers next door: in this process, or on this host.
+//!
+//! Services that are deployed together need not call each other through a network: one in the same process is called
+//! directly, one on the same host through its unix socket, if its record has one. Which address of an instance is used is
+//! decided when it comes on the list. Among the endpoints that can be called now, the nearest get all calls; the others take
+//! over as soon as no nearer one is ready.
+
+use std::{fmt, sync::Arc};
+
+use rpc_core::net::Address;
+use rpc_registry::{Instance, InstanceId};
+
+type InProcess = Arc<dyn Fn(&InstanceId) -> bool + Send + Sync>;
+
+/// Which nearness counts. Default: none, all endpoints are alike.
+#[derive(Clone, Default)]
+pub struct Near {
+    process: Option<InProcess>,
+    host: Option<Arc<str>>,
+}
+
+impl Near {
+    /// None counts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Instances of which `is_here` says that they are in this process are called at `local:` and their id.
+    pub fn in_process(mut self, is_here: impl Fn(&InstanceId) -> bool + Send + Sync + 'static) -> Self {
+        self.process = Some(Arc::new(is_here));
+        self
+    }
+
+    /// Instances on this host are called through their unix sockets. `host` is what their records say of it, under
+    /// [`Instance::HOST`].
+    pub fn on_host(mut self, host: impl Into<Arc<str>>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Where an instance is called.
+    pub(crate) fn address(&self, instance: &Instance, protocol: &str) -> Option<Address> {
+        if self.process.as_ref().is_some_and(|is_here| is_here(&instance.id)) {
+            return Some(Address::Local(instance.id.as_str().into()));
+        }
+        let is_socket = |at: &&Address| matches!(at, Address::Unix(_));
+        let Some(host) = instance.metadata.get(Instance::HOST) else {
+            return instance.address_for(protocol).cloned();
+        };
+        if self.host.as_deref() == Some(host) {
+            // Another container of the host does not see the file.
+            let is_there = |at: &&Address| matches!(at, Address::Unix(path) if path.exists());
+            if let Some(socket) = instance.addresses_for(protocol).find(is_there) {
+                return Some(socket.clone());
+            }
+        }
+        // A socket of who knows which host is the last resort.
+        let other = instance.addresses_for(protocol).find(|at| !is_socket(at));
+        other.or_else(|| instance.address_for(protocol)).cloned()
+    }
+
+    /// The smaller, the nearer.
+    pub(crate) fn distance(&self, address: &Address) -> u8 {
+        match address {
+            Address::Local(_) if self.process.is_some() => 0,
+            Address::Unix(_) if self.host.is_some() => 1,
+            _ => 2,
+        }
+    }
+
+    pub(crate) fn counts(&self) -> bool {
+        self.process.is_some() || self.host.is_some()
+    }
+}
+
+impl fmt::Debug for Near {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Near")
+            .field("process", &self.process.is_some())
+            .field("host", &self.host)
+            .finish()
+    }
+}

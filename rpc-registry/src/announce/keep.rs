@@ -1,0 +1,225 @@
+//! While an instance is announced: renew, verify, amend, withdraw.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::{AnnounceState, Announcer};
+use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration};
+
+/// The pause between two attempts to withdraw.
+const WITHDRAW_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why an instance is not kept any more.
+pub(super) enum Ending {
+    Withdrawn,
+    Lost { fault: Fault, lease: Option<Duration> },
+}
+
+/// Keeps a registration.
+pub(super) struct Keep<'a> {
+    owner: &'a mut Announcer,
+    registration: Box<dyn Registration>,
+    /// What the registry shows, as far as we know.
+    shown: Instance,
+    /// When the registry last did something for it: a lease lasts from here on.
+    good_at: Instant,
+    renew_at: Option<Instant>,
+    verify_at: Instant,
+    /// An amendment that the registry has not taken yet is tried again.
+    amend_at: Option<Instant>,
+}
+
+enum Due {
+    Changed,
+    Lost(Fault),
+    Renew,
+    Verify,
+    Amend,
+}
+
+impl<'a> Keep<'a> {
+    pub(super) fn new(
+        owner: &'a mut Announcer,
+        registration: Box<dyn Registration>,
+        shown: Instance,
+    ) -> Self {
+        let now = Instant::now();
+        let mut keep = Self {
+            owner,
+            registration,
+            shown,
+            good_at: now,
+            renew_at: None,
+            verify_at: now,
+            amend_at: None,
+        };
+        keep.plan_renewal();
+        keep.plan_verification();
+        keep
+    }
+
+    pub(super) async fn run(mut self) -> Ending {
+        loop {
+            let result = match self.due().await {
+                Due::Lost(fault) => Err(fault),
+                Due::Changed if self.is_withdrawn() => {
+                    self.withdraw().await;
+                    return Ending::Withdrawn;
+                }
+                Due::Changed | Due::Amend => self.amend().await,
+                Due::Renew => self.renew().await,
+                Due::Verify => self.verify().await,
+            };
+            if let Err(fault) = result {
+                let lease = self.registration.lease();
+                return Ending::Lost { fault, lease };
+            }
+        }
+    }
+
+    async fn due(&mut self) -> Due {
+        let at = |time: Option<Instant>| async move {
+            match time {
+                Some(time) => sleep_until(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            // An error means that nobody is left who could want it: as good as withdrawn.
+            _ = self.owner.wanted.changed() => Due::Changed,
+            fault = self.registration.lost() => Due::Lost(fault),
+            () = at(self.renew_at) => Due::Renew,
+            () = at(self.amend_at) => Due::Amend,
+            () = sleep_until(self.verify_at) => Due::Verify,
+        }
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.owner.wanted.has_changed().is_err() || self.owner.wanted.borrow().is_withdrawn()
+    }
+
+    async fn renew(&mut self) -> Result<(), Fault> {
+        let lease = self.registration.lease().unwrap_or_default();
+        let result = bounded(lease / 6, self.registration.renew()).await;
+        match result {
+            Ok(()) => self.good(),
+            Err(fault) if fault.kind() == FaultKind::Lost => return Err(fault),
+            Err(fault) => {
+                if self.good_at.elapsed() >= lease {
+                    return Err(fault);
+                }
+                // Sooner than the next renewal would be: the lease runs.
+                let pause = self.owner.pauses.next().min(lease / 6);
+                tracing::debug!(name = self.owner.name, %fault, ?pause, "the lease was not renewed");
+                self.owner.state.send_replace(AnnounceState::Away(fault));
+                self.renew_at = Some(Instant::now() + pause);
+            }
+        }
+        Ok(())
+    }
+
+    async fn verify(&mut self) -> Result<(), Fault> {
+        self.plan_verification();
+        let result = bounded(self.owner.config.timeout, self.registration.verify()).await;
+        match result {
+            Ok(None) => Ok(()),
+            Ok(Some(found)) => {
+                let marked = found.metadata.contains_key(Instance::OPERATOR);
+                self.owner.operator = marked.then(|| operators(&found));
+                self.shown = found;
+                self.amend().await
+            }
+            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            Err(fault) => {
+                tracing::debug!(name = self.owner.name, %fault, "the record could not be read back");
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings the record in line with what its owner wants.
+    async fn amend(&mut self) -> Result<(), Fault> {
+        self.amend_at = None;
+        let wanted = self.owner.shown();
+        if wanted == self.shown {
+            return Ok(());
+        }
+        let result = bounded(self.owner.config.timeout, self.registration.amend(&wanted)).await;
+        match result {
+            Ok(()) => {
+                tracing::info!(name = self.owner.name, instance = %wanted.id, state = %wanted.state, "amended");
+                self.shown = wanted;
+                Ok(())
+            }
+            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            Err(fault) => {
+                let pause = self.owner.pauses.next();
+                tracing::warn!(name = self.owner.name, %fault, ?pause, "the record could not be amended; trying again");
+                self.amend_at = Some(Instant::now() + pause);
+                Ok(())
+            }
+        }
+    }
+
+    /// Marks the record, then takes it out.
+    async fn withdraw(mut self) {
+        let limit = self.owner.config.withdraw;
+        let gone = timeout(limit, async {
+            let marked = self.owner.shown().with_state(InstanceState::Draining);
+            // It is taken out right away: that the mark was not taken matters little.
+            let _ = bounded(limit / 3, self.registration.amend(&marked)).await;
+            while let Err(fault) = self.registration.withdraw().await {
+                if fault.kind() == FaultKind::Lost {
+                    break;
+                }
+                tracing::debug!(name = self.owner.name, %fault, "the record could not be taken out; trying again");
+                sleep(WITHDRAW_PAUSE).await;
+            }
+        });
+        if gone.await.is_err() {
+            let name = &self.owner.name;
+            tracing::warn!(
+                name,
+                "the registry did not take the record out in time; its lease will"
+            );
+        }
+    }
+
+    fn good(&mut self) {
+        self.good_at = Instant::now();
+        if !matches!(*self.owner.state.borrow(), AnnounceState::Announced) {
+            self.owner.state.send_replace(AnnounceState::Announced);
+        }
+        self.plan_renewal();
+    }
+
+    fn plan_renewal(&mut self) {
+        let pauses = &mut self.owner.pauses;
+        self.renew_at = self
+            .registration
+            .lease()
+            .map(|lease| Instant::now() + pauses.about(lease / 3));
+    }
+
+    fn plan_verification(&mut self) {
+        let lease = self.registration.lease().unwrap_or_default();
+        let period = self.owner.config.verify.max(lease);
+        self.verify_at = Instant::now() + self.owner.pauses.about(period);
+    }
+}
+
+/// What an operator may have changed.
+fn operators(found: &Instance) -> Amendment {
+    Amendment::new()
+        .with_state(found.state)
+        .with_weight(found.weight)
+        .with_lane(found.lane.clone())
+        .with_groups(found.groups.iter().cloned())
+}
+
+async fn bounded<T>(limit: Duration, exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let in_time = timeout(limit, exchange).await;
+    in_time.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time")))
+}

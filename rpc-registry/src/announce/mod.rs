@@ -1,0 +1,35 @@
+//! Keeps an instance announced, whatever happens to the registry.
+//!
+//! | state | begins when | what is done |
+//! | --- | --- | --- |
+//! | waiting | the instance is known | nothing: it is announced only once it is [healthy](InstanceHandle::set_healthy) |
+//! | announced | the registry has confirmed | renew, verify, amend what its owner changes |
+//! | away | the registry does not answer, or has given it up | announce again, with pauses, for ever |
+//! | withdrawn | its owner stops | marked as draining, then taken out, in bounded time |
+//!
+//! # Rules
+//! - Renewals come each third of the lease, give or take a tenth, and get a sixth of it to be answered. A lease that was
+//!   not renewed for its whole time is taken as lost.
+//! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
+//!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
+//!   would make an instance unreachable for ever that serves perfectly well.
+//! - The record is read back every 30 s, or every lease if that is longer.
+//! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops
+//!   being healthy is shown as disabled until it is healthy again.
+//! - A record that an [operator](Instance::OPERATOR) has changed stays as the operator wants it.
+//!
+//! One [`Announcer`] keeps one instance announced in one registry; several share an [`InstanceHandle`]. It is a future
+//! and starts no task: it ends with whoever drives it.
+
+mod announcer;
+mod config;
+mod handle;
+mod keep;
+
+pub use self::{
+    announcer::{AnnounceState, Announcer},
+    config::AnnounceConfig,
+    handle::InstanceHandle,
+};
+#[cfg(doc)]
+use crate::Instance;

@@ -1,0 +1,75 @@
+//! When to ask.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use hickory_resolver::TokioResolver;
+use tokio::time::{Instant, sleep_until};
+
+use super::lookup::{Families, LONGEST, Lookup};
+use crate::{Fault, Instance, Resolver, Update, Watch};
+
+/// Answers are good for so long at least, and nobody makes us ask sooner.
+const SHORTEST: Duration = Duration::from_secs(5);
+
+pub(super) struct DnsResolver(pub(super) Arc<Lookup>);
+
+impl Resolver for DnsResolver {
+    fn watch(&self) -> Box<dyn Watch> {
+        Box::new(Asking {
+            lookup: Arc::clone(&self.0),
+            dns: None,
+            families: Families::default(),
+            asked_at: None,
+            next_at: None,
+            told: None,
+            random: fastrand::Rng::new(),
+        })
+    }
+}
+
+struct Asking {
+    lookup: Arc<Lookup>,
+    dns: Option<TokioResolver>,
+    families: Families,
+    asked_at: Option<Instant>,
+    next_at: Option<Instant>,
+    told: Option<Vec<Instance>>,
+    random: fastrand::Rng,
+}
+
+#[async_trait]
+impl Watch for Asking {
+    async fn next(&mut self) -> Result<Update, Fault> {
+        loop {
+            if let Some(at) = self.next_at {
+                sleep_until(at).await;
+            }
+            // What comes is a fault, or sets it anew.
+            self.next_at = None;
+            let dns = match &self.dns {
+                Some(dns) => dns,
+                None => self.dns.insert(self.lookup.resolver()?),
+            };
+            self.asked_at = Some(Instant::now());
+            let answer = self.lookup.ask(dns, &mut self.families).await?;
+            let good_for = answer.ttl.clamp(SHORTEST, LONGEST);
+            self.next_at = Some(Instant::now() + good_for.mul_f64(0.9 + 0.2 * self.random.f64()));
+            if self.told.as_ref() == Some(&answer.instances) {
+                continue;
+            }
+            self.told = Some(answer.instances.clone());
+            return Ok(if answer.instances.is_empty() {
+                Update::Absent
+            } else {
+                Update::Snapshot(answer.instances.into_iter().map(Ok).collect())
+            });
+        }
+    }
+
+    fn refresh(&mut self) {
+        if let (Some(asked), Some(next)) = (self.asked_at, self.next_at) {
+            self.next_at = Some(next.min(asked + SHORTEST));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! An announced instance: its key, and the lease under it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rpc_etcd::Etcd;
+
+use super::fault;
+use crate::{Fault, Instance, Registration, record::Directory};
+
+pub(super) struct Announced {
+    etcd: Etcd,
+    directory: Directory,
+    key: Bytes,
+    lease: i64,
+    /// As etcd granted or renewed it last.
+    ttl: Duration,
+    /// What was written last.
+    instance: Instance,
+    /// As it was written; `None` where the layout has no word for it, and so no record.
+    record: Option<Bytes>,
+}
+
+impl Announced {
+    pub(super) async fn announce(
+        etcd: &Etcd,
+        directory: Directory,
+        instance: &Instance,
+        ttl: Duration,
+    ) -> Result<Self, Fault> {
+        // Before anything is sent: what cannot be written shall leave no lease behind.
+        let record = directory.write(instance)?.map(Bytes::from);
+        directory.key(instance, 1)?;
+        let granted = etcd.grant(ttl).await.map_err(fault)?;
+        let key = Bytes::from(directory.key(instance, granted.id)?);
+        if let Some(record) = &record {
+            let put = etcd.put(key.clone(), record.clone(), Some(granted.id));
+            put.await.map_err(fault)?;
+        }
+        Ok(Self {
+            etcd: etcd.clone(),
+            directory,
+            key,
+            lease: granted.id,
+            ttl: granted.ttl,
+            instance: instance.clone(),
+            record,
+        })
+    }
+}
+
+#[async_trait]
+impl Registration for Announced {
+    fn lease(&self) -> Option<Duration> {
+        Some(self.ttl)
+    }
+
+    async fn renew(&mut self) -> Result<(), Fault> {
+        self.ttl = self.etcd.keep_alive(self.lease).await.map_err(fault)?;
+        Ok(())
+    }
+
+    async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
+        let Some(written) = &self.record else {
+            return Ok(None);
+        };
+        let entry = self.etcd.get(self.key.clone()).await.map_err(fault)?;
+        let entry = entry.ok_or_else(|| Fault::lost("the record is not there any more"))?;
+        if entry.lease != Some(self.lease) {
+            return Err(Fault::lost(
+                "the record hangs on another lease: it is somebody else's",
+            ));
+        }
+        // A layout may say less than was announced: then the same bytes mean the same instance.
+        if entry.value == *written {
+            return Ok(Some(self.instance.clone()));
+        }
+        let mut records = self.directory.read(&entry.key, &entry.value).into_iter();
+        let found = records.find_map(|record| record.ok().filter(|found| found.id == self.instance.id));
+        found
+            .map(Some)
+            .ok_or_else(|| Fault::lost("the record was overwritten with something else"))
+    }
+
+    async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
+        let key = self.directory.key(instance, self.lease)?;
+        if instance.id != self.instance.id || key != self.key {
+            let (old, new) = (&self.instance.id, &instance.id);
+            let problem = format!("`{old}` was announced and cannot become `{new}`, nor get another key");
+            return Err(Fault::invalid("id", problem));
+        }
+        let record = self.directory.write(instance)?.map(Bytes::from);
+        match &record {
+            Some(record) => {
+                let put = self.etcd.put(self.key.clone(), record.clone(), Some(self.lease));
+                put.await.map_err(fault)?;
+            }
+            None => drop(self.etcd.delete(self.key.clone()).await.map_err(fault)?),
+        }
+        self.instance = instance.clone();
+        self.record = record;
+        Ok(())
+    }
+
+    async fn withdraw(&mut self) -> Result<(), Fault> {
+        self.etcd.revoke(self.lease).await.map_err(fault)
+    }
+}

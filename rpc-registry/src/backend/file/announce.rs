@@ -1,0 +1,139 @@
+//! Changing the file.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+
+use super::document::Document;
+use crate::{Amendment, Fault, Instance, InstanceId, Registration, Registry};
+
+#[derive(Clone)]
+pub(super) struct FileRegistry {
+    pub(super) path: PathBuf,
+}
+
+impl FileRegistry {
+    /// Changes the file, alone. One that is not there is made.
+    async fn change<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Document) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let path = self.path.clone();
+        let changed = spawn_blocking(move || {
+            let fault = |error: io::Error| {
+                Fault::transient(format!("`{}` cannot be changed: {error}", path.display()))
+                    .with_source(error)
+            };
+            let _lock = lock(&path).map_err(fault)?;
+            let mut document = if path.exists() {
+                Document::read(&path)?
+            } else {
+                Document::empty()
+            };
+            let result = f(&mut document)?;
+            replace(&path, &document).map_err(fault)?;
+            Ok(result)
+        });
+        let gone = |error| Fault::transient("the file could not be changed").with_source(error);
+        changed.await.map_err(gone)?
+    }
+}
+
+#[async_trait]
+impl Registry for FileRegistry {
+    async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        let (owned, written) = (name.to_owned(), instance.clone());
+        self.change(move |document| document.put(&owned, &written))
+            .await?;
+        Ok(Box::new(Written {
+            registry: self.clone(),
+            name: name.to_owned(),
+            instance: instance.clone(),
+        }))
+    }
+
+    async fn amend(&self, name: &str, id: &InstanceId, amendment: &Amendment) -> Result<(), Fault> {
+        let (name, id, amendment) = (name.to_owned(), id.clone(), amendment.clone());
+        self.change(move |document| {
+            let mut records = document.records(&name).into_iter().flatten();
+            let found = records.find(|instance| instance.id == id);
+            let mut found =
+                found.ok_or_else(|| Fault::lost(format!("there is no instance `{id}` of `{name}`")))?;
+            amendment.apply_as_operator(&mut found);
+            document.put(&name, &found)
+        })
+        .await
+    }
+
+    /// Twice as long as it takes until a changed file is read.
+    fn notice(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+struct Written {
+    registry: FileRegistry,
+    name: String,
+    instance: Instance,
+}
+
+#[async_trait]
+impl Registration for Written {
+    async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
+        let (path, name) = (self.registry.path.clone(), self.name.clone());
+        let read = spawn_blocking(move || Ok(Document::read(&path)?.records(&name)));
+        let gone = |error| Fault::transient("the file could not be read").with_source(error);
+        let records = read.await.map_err(gone)??;
+        let found = records.into_iter().flatten().find(|i| i.id == self.instance.id);
+        let found = found.ok_or_else(|| Fault::lost(format!("`{}` is not in the file", self.instance.id)))?;
+        // Times are written in milliseconds.
+        let started_at = self.instance.started_at;
+        Ok(Some(Instance { started_at, ..found }).filter(|found| *found != self.instance))
+    }
+
+    async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
+        let (name, written) = (self.name.clone(), instance.clone());
+        self.registry
+            .change(move |document| document.put(&name, &written))
+            .await?;
+        self.instance = instance.clone();
+        Ok(())
+    }
+
+    async fn withdraw(&mut self) -> Result<(), Fault> {
+        let (name, id) = (self.name.clone(), self.instance.id.clone());
+        let change = self.registry.change(move |document| {
+            document.remove(&name, id.as_str());
+            Ok(())
+        });
+        change.await
+    }
+}
+
+/// Waits until nobody else changes the file. The lock ends with what is returned.
+fn lock(path: &Path) -> io::Result<fs::File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(name)?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn replace(path: &Path, document: &Document) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{:x}", std::process::id()));
+    let mut temporary = fs::File::create(&name)?;
+    temporary.write_all(&serde_json::to_vec_pretty(document)?)?;
+    temporary.sync_all()?;
+    fs::rename(&name, path)
+}

@@ -1,0 +1,161 @@
+//! What is in the file.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Fault, FaultKind, Instance, Record,
+    record::plain::{self, Plain},
+};
+
+const VERSION: u32 = 1;
+/// What is larger is not read.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// All services of a file. Records are kept as they are: a bad one is nobody else's affair.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    version: u32,
+    services: BTreeMap<String, Vec<Value>>,
+}
+
+impl Document {
+    pub(super) fn empty() -> Self {
+        Self {
+            version: VERSION,
+            services: BTreeMap::new(),
+        }
+    }
+
+    /// Reads a file. Blocks.
+    pub(super) fn read(path: &Path) -> Result<Self, Fault> {
+        let fault = |error: io::Error| {
+            let kind = match error.kind() {
+                io::ErrorKind::PermissionDenied => FaultKind::Denied,
+                _ => FaultKind::Transient,
+            };
+            Fault::new(kind, format!("`{}`: {error}", path.display())).with_source(error)
+        };
+        let length = fs::metadata(path).map_err(fault)?.len();
+        if length > MAX_BYTES {
+            let problem = format!("{length} bytes; at most {MAX_BYTES} are read");
+            return Err(Fault::invalid(&path.display().to_string(), problem));
+        }
+        let text = fs::read_to_string(path).map_err(fault)?;
+        Self::parse(&text).map_err(|problem| Fault::invalid(&path.display().to_string(), problem))
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("it is empty; `version` and `services` are wanted".to_owned());
+        }
+        let document: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        if document.version != VERSION {
+            let found = document.version;
+            return Err(format!(
+                "`version`: {found} is not known here; {VERSION} is accepted"
+            ));
+        }
+        Ok(document)
+    }
+
+    /// The records of a service.
+    pub(super) fn records(&self, name: &str) -> Vec<Record> {
+        let values = self.services.get(name).map_or(&[][..], Vec::as_slice);
+        values
+            .iter()
+            .enumerate()
+            .map(|(n, value)| {
+                let id = value.get("id").and_then(Value::as_str);
+                let place = id.map_or_else(|| format!("#{n}"), ToOwned::to_owned);
+                plain::read(value, &place)
+            })
+            .collect()
+    }
+
+    /// Adds an instance, in place of the one with its id.
+    pub(super) fn put(&mut self, name: &str, instance: &Instance) -> Result<(), Fault> {
+        let value = serde_json::to_value(Plain::from(instance))
+            .map_err(|error| Fault::invalid("record", "cannot be written").with_source(error))?;
+        let values = self.services.entry(name.to_owned()).or_default();
+        let id = Value::from(instance.id.as_str());
+        match values.iter_mut().find(|known| known.get("id") == Some(&id)) {
+            Some(known) => *known = value,
+            None => values.push(value),
+        }
+        Ok(())
+    }
+
+    /// True if it was there.
+    pub(super) fn remove(&mut self, name: &str, id: &str) -> bool {
+        let Some(values) = self.services.get_mut(name) else {
+            return false;
+        };
+        let before = values.len();
+        values.retain(|known| known.get("id").and_then(Value::as_str) != Some(id));
+        before != values.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_name_the_field() {
+        for (text, expected) in [
+            ("", "empty"),
+            ("version: 1", "services"),
+            ("services: {}", "version"),
+            ("version: 2\nservices: {}", "`version`: 2"),
+            ("version: 1\nservices: {}\nservice: {}", "service"),
+            ("version: one\nservices: {}", "version"),
+            ("version: 1\nservices: {shop: 7}", "shop"),
+            ("version: 1\nservices: {shop: [", ""),
+            ("[1, 2", ""),
+        ] {
+            let problem = Document::parse(text).expect_err(text);
+            assert!(problem.contains(expected), "`{text}`: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_bad_record_is_refused_by_field_and_hides_no_good_one() {
+        let text = "
+version: 1
+services:
+  shop:
+    - { id: good, endpoints: ['grpc://10.0.0.1:1'], weight: 7, groups: [vip], state: disabled }
+    - { id: colour, endpoints: ['grpc://10.0.0.1:1'], weight: red }
+    - { id: typo, endpoints: ['grpc://10.0.0.1:1'], wieght: 7 }
+    - { id: port, endpoints: ['grpc://10.0.0.1:0'] }
+    - { id: lane, endpoints: ['grpc://10.0.0.1:1'], lane: 'a b' }
+    - { id: state, endpoints: ['grpc://10.0.0.1:1'], state: on }
+    - { endpoints: ['grpc://10.0.0.1:1'] }
+    - 7
+";
+        let records = Document::parse(text).unwrap().records("shop");
+        let good = records[0].as_ref().unwrap();
+        assert_eq!(
+            (good.id.as_str(), good.weight, &*good.groups[0]),
+            ("good", 7, "vip")
+        );
+        for (record, (id, field)) in records[1..].iter().zip([
+            ("colour", "weight"),
+            ("typo", "wieght"),
+            ("port", "endpoints"),
+            ("lane", "lane"),
+            ("state", "state"),
+            ("#6", "id"),
+            ("#7", "record"),
+        ]) {
+            let bad = record.as_ref().expect_err(id);
+            assert_eq!(bad.id.as_str(), id);
+            assert!(bad.fault.to_string().contains(field), "{id}: {}", bad.fault);
+        }
+        assert!(Document::parse(text).unwrap().records("other").is_empty());
+    }
+}

@@ -1,0 +1,302 @@
+//! The driver of a watch.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, sleep_until},
+};
+
+use super::{Change, FollowConfig, Freshness, HoldBack, View, cache::Saved, table::Table};
+use crate::{Fault, FaultKind, Instance, InstanceId, Resolver, Update, Watch, pause::Pauses};
+
+/// The least time between two lists that are saved.
+const SAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What a client shall see of its target's instances, without end and without errors. See the [module](super).
+pub struct Follow {
+    target: String,
+    config: FollowConfig,
+    watch: Box<dyn Watch>,
+    table: Table,
+    freshness: Freshness,
+    pauses: Pauses,
+    /// The watch has lost its place, and has not told a list since.
+    behind: bool,
+    /// The watch is not asked before.
+    resume_at: Option<Instant>,
+    /// The first answer is due.
+    answer_by: Option<Instant>,
+    /// Nothing is told before.
+    settled_at: Option<Instant>,
+    /// How far the list can be trusted has changed since it was told.
+    untold: bool,
+    disk: Disk,
+}
+
+enum Disk {
+    /// There is no cache.
+    Off,
+    Idle,
+    Loading(JoinHandle<Option<Saved>>),
+    /// It was asked for before it was needed.
+    Loaded(Option<Saved>),
+    Saving(JoinHandle<()>),
+    Resting(Instant),
+}
+
+/// What `next` waited for.
+enum Event {
+    Told(Result<Update, Fault>),
+    Resume,
+    Unanswered,
+    Expired,
+    Settled,
+    Disk,
+}
+
+impl Follow {
+    /// Follows a resolver as usual.
+    pub fn new(resolver: &dyn Resolver) -> Self {
+        Self::with_config("", resolver, FollowConfig::default())
+    }
+
+    /// Follows a resolver. `target` is what the cache on disk and the log call it.
+    pub fn with_config(target: impl Into<String>, resolver: &dyn Resolver, config: FollowConfig) -> Self {
+        let mut config = config;
+        if resolver.is_deliberate() {
+            config.hold_back = HoldBack::off();
+        }
+        let disk = if config.cache.is_some() {
+            Disk::Idle
+        } else {
+            Disk::Off
+        };
+        Self {
+            target: target.into(),
+            watch: resolver.watch(),
+            table: Table::new(config.clone()),
+            freshness: Freshness::Pending,
+            pauses: Pauses::new(config.seed),
+            behind: false,
+            resume_at: None,
+            answer_by: None,
+            settled_at: None,
+            untold: false,
+            disk,
+            config,
+        }
+    }
+
+    /// The next change; waits while there is none. The first one comes when there is a list, or none can be had.
+    ///
+    /// # Cancellation
+    /// Dropping the future loses no change.
+    pub async fn next(&mut self) -> Change {
+        if matches!(self.freshness, Freshness::Pending) && self.answer_by.is_none() {
+            self.answer_by = Some(Instant::now() + self.config.first_answer);
+            self.load();
+        }
+        loop {
+            if let Some(change) = self.take_change() {
+                return change;
+            }
+            self.save();
+            match self.event().await {
+                Event::Told(Ok(Update::Stale(fault))) => self.fault(fault),
+                Event::Told(Ok(update)) => self.learn(update),
+                Event::Told(Err(fault)) => {
+                    if fault.kind() == FaultKind::Behind && !self.behind {
+                        // It says nothing against the list, nor against the registry: the next list is asked for at once.
+                        tracing::debug!(target = self.target, %fault, "asking for a new list");
+                        self.behind = true;
+                        continue;
+                    }
+                    let pause = self.pauses.next();
+                    tracing::debug!(target = self.target, %fault, ?pause, "the registry cannot be watched");
+                    self.resume_at = Some(Instant::now() + pause);
+                    self.fault(fault);
+                }
+                Event::Resume => self.resume_at = None,
+                Event::Unanswered => self.fault(Fault::transient(format!(
+                    "no answer within {:?}",
+                    self.config.first_answer
+                ))),
+                Event::Expired => self.table.expire(Instant::now()),
+                Event::Settled => self.settled_at = None,
+                Event::Disk => {}
+            }
+        }
+    }
+
+    /// A suspect cannot be connected to: it is dropped. Nothing happens to others.
+    pub fn dismiss(&mut self, id: &InstanceId) {
+        self.table.dismiss(id);
+    }
+
+    /// Somebody could not connect to an instance: a registry that is asked now and then is asked sooner.
+    pub fn refresh(&mut self) {
+        self.watch.refresh();
+    }
+
+    /// What is known now, for people.
+    pub fn view(&self) -> View {
+        let (listed, suspects) = self.table.counts();
+        View {
+            freshness: self.freshness.clone(),
+            listed,
+            suspects,
+            refused: self.table.refused(),
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        let asked = self.resume_at.is_none();
+        let watch = &mut self.watch;
+        tokio::select! {
+            biased;
+            () = at(self.resume_at) => Event::Resume,
+            told = watch.next(), if asked => Event::Told(told),
+            () = at(self.settled_at) => Event::Settled,
+            () = at(self.answer_by) => Event::Unanswered,
+            () = at(self.table.next_expiry()) => Event::Expired,
+            () = self.disk.turn() => Event::Disk,
+        }
+    }
+
+    fn learn(&mut self, update: Update) {
+        self.answer_by = None;
+        self.behind = false;
+        if !matches!(self.freshness, Freshness::Live) {
+            self.freshness = Freshness::Live;
+            self.untold = true;
+        }
+        self.table.apply(update, Instant::now());
+    }
+
+    /// The registry cannot be asked: told once.
+    fn fault(&mut self, fault: Fault) {
+        match self.freshness {
+            Freshness::Live => {
+                let since = SystemTime::now();
+                self.freshness = Freshness::Stale { since, fault };
+                self.untold = true;
+            }
+            Freshness::Pending => {
+                self.answer_by = None;
+                self.freshness = Freshness::Unresolved(fault);
+                // What is on disk may be on its way: it is told then.
+                self.untold = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn take_change(&mut self) -> Option<Change> {
+        self.use_disk();
+        let waits = matches!(self.freshness, Freshness::Pending)
+            // A list from disk is better news than none.
+            || (matches!(self.freshness, Freshness::Unresolved(_)) && matches!(self.disk, Disk::Loading(_)))
+            || self.settled_at.is_some_and(|at| Instant::now() < at);
+        if waits || !(self.untold || self.table.is_touched()) {
+            return None;
+        }
+        let (gone, put) = self.table.diff();
+        if !self.untold && gone.is_empty() && put.is_empty() {
+            return None;
+        }
+        self.untold = false;
+        self.settled_at = Some(Instant::now() + self.config.settle);
+        let freshness = self.freshness.clone();
+        Some(Change { put, gone, freshness })
+    }
+
+    /// Takes the list from disk on, if it is wanted and there.
+    fn use_disk(&mut self) {
+        let Disk::Loaded(saved) = &mut self.disk else {
+            return;
+        };
+        match (&self.freshness, saved.take()) {
+            (Freshness::Unresolved(fault), Some(saved)) => {
+                let fault = fault.clone();
+                tracing::warn!(target = self.target, %fault, saved_at = ?saved.saved_at, "using the list that was kept on disk");
+                let records = saved.instances.into_iter().map(Ok).collect();
+                self.table.apply(Update::Snapshot(records), Instant::now());
+                let saved_at = saved.saved_at;
+                self.freshness = Freshness::Disk { saved_at, fault };
+                self.untold = true;
+                self.disk = Disk::Idle;
+            }
+            // Not needed yet.
+            (Freshness::Pending, saved) => self.disk = Disk::Loaded(saved),
+            (_, _) => self.disk = Disk::Idle,
+        }
+    }
+
+    fn load(&mut self) {
+        if let Some(cache) = self.config.cache.clone() {
+            let target = self.target.clone();
+            self.disk = Disk::Loading(spawn_blocking(move || cache.load(&target)));
+        }
+    }
+
+    fn save(&mut self) {
+        let Some(cache) = self
+            .config
+            .cache
+            .clone()
+            .filter(|_| matches!(self.disk, Disk::Idle))
+        else {
+            return;
+        };
+        if !matches!(self.freshness, Freshness::Live) {
+            return;
+        }
+        let Some(list) = self.table.take_unsaved() else {
+            return;
+        };
+        let target = self.target.clone();
+        self.disk = Disk::Saving(spawn_blocking(move || save(&cache, &target, &list)));
+    }
+}
+
+impl Disk {
+    /// Waits until something comes of it.
+    async fn turn(&mut self) {
+        *self = match self {
+            Self::Off | Self::Idle | Self::Loaded(_) => std::future::pending().await,
+            // It can only be that the runtime ends.
+            Self::Loading(task) => Self::Loaded(task.await.ok().flatten()),
+            Self::Saving(task) => {
+                let _ = task.await;
+                Self::Resting(Instant::now() + SAVE_PAUSE)
+            }
+            Self::Resting(until) => {
+                sleep_until(*until).await;
+                Self::Idle
+            }
+        };
+    }
+}
+
+fn save(cache: &super::DiskCache, target: &str, list: &[Arc<Instance>]) {
+    if let Err(error) = cache.save(target, list) {
+        tracing::warn!(target, %error, dir = %cache.dir.display(), "the list could not be kept on disk");
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl fmt::Debug for Follow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow")
+            .field("target", &self.target)
+            .field("freshness", &self.freshness)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! The fields of a JSON object, taken one by one.
+//!
+//! A derived reader would say where a record breaks, but not keep what it does not know as it was written. Here each field
+//! is read on its own, so that an error has its name, and what is left over is passed on as text.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::Fault;
+
+/// No sound record is larger than this, in bytes.
+const MAX_RECORD: usize = 128 << 10;
+
+pub(super) struct Fields {
+    /// What stands before a field's name in an error: `nodes[0].`
+    within: String,
+    left: BTreeMap<String, Box<RawValue>>,
+}
+
+impl Fields {
+    /// Of a whole record.
+    pub(super) fn of_record(value: &[u8]) -> Result<Self, Fault> {
+        if value.len() > MAX_RECORD {
+            let problem = format!("{} bytes; at most {MAX_RECORD} are accepted", value.len());
+            return Err(Fault::invalid("record", problem));
+        }
+        let left = serde_json::from_slice(value).map_err(|error| Fault::invalid("record", error))?;
+        let within = String::new();
+        Ok(Self { within, left })
+    }
+
+    /// Of an object inside a record.
+    pub(super) fn within(place: &str, value: &RawValue) -> Result<Self, Fault> {
+        let left = serde_json::from_str(value.get()).map_err(|error| Fault::invalid(place, error))?;
+        let within = format!("{place}.");
+        Ok(Self { within, left })
+    }
+
+    /// Takes a field; `None` if it is not there or `null`.
+    pub(super) fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, Fault> {
+        let Some(value) = self.left.remove(field) else {
+            return Ok(None);
+        };
+        serde_json::from_str(value.get())
+            .map_err(|error| Fault::invalid(&format!("{}{field}", self.within), error))
+    }
+
+    /// Takes a field that must be there.
+    pub(super) fn require<T: DeserializeOwned>(&mut self, field: &str) -> Result<T, Fault> {
+        self.take(field)?
+            .ok_or_else(|| Fault::invalid(&format!("{}{field}", self.within), "is missing"))
+    }
+
+    /// What was not taken, as JSON, each name with what is said to stand before it.
+    pub(super) fn left(self, before: &str) -> impl Iterator<Item = (String, String)> {
+        let text = |value: Box<RawValue>| value.get().to_owned();
+        self.left
+            .into_iter()
+            .map(move |(field, value)| (format!("{before}{field}"), text(value)))
+    }
+}
+
+/// Writes JSON as Go does: `<`, `>`, `&` and two line separators are escaped, so that the same record has the same bytes.
+pub(super) fn to_json(record: &impl serde::Serialize) -> Result<Vec<u8>, Fault> {
+    let text = serde_json::to_string(record).map_err(|error| Fault::invalid("record", error))?;
+    if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+        return Ok(text.into_bytes());
+    }
+    // They stand inside strings only: JSON itself has none of them.
+    let mut escaped = String::with_capacity(text.len() + 32);
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("\\u003c"),
+            '>' => escaped.push_str("\\u003e"),
+            '&' => escaped.push_str("\\u0026"),
+            '\u{2028}' => escaped.push_str("\\u2028"),
+            '\u{2029}' => escaped.push_str("\\u2029"),
+            c => escaped.push(c),
+        }
+    }
+    Ok(escaped.into_bytes())
+}
+
+/// A field that was kept as JSON; one that is none (any more) is left out.
+pub(super) fn raw(json: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(json.to_owned()).ok()
+}

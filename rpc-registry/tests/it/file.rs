@@ -1,0 +1,223 @@
+//! Instances from a file.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use rpc_registry::{
+    Amendment, Change, FileScheme, Follow, Freshness, Instance, InstanceState, Place, Registration, Schemes,
+    Target,
+};
+use tokio::time::timeout;
+
+struct File(PathBuf);
+
+impl File {
+    fn new() -> Self {
+        let name = format!("rpc-file-{}-{:x}", std::process::id(), fastrand::u64(..));
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("services.yaml")
+    }
+
+    fn target(&self) -> Target {
+        format!("file://{}?name=shop", self.path().display())
+            .parse()
+            .unwrap()
+    }
+
+    /// Replaces it as those do who know how.
+    fn replace(&self, text: &str) {
+        let new = self.0.join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.path()).unwrap();
+    }
+
+    fn list(&self, ids: &[&str]) {
+        let record = |id: &&str| format!("    - {{ id: {id}, endpoints: [\"grpc://10.0.0.1:50051\"] }}\n");
+        let records: String = ids.iter().map(record).collect();
+        self.replace(&format!("version: 1\nservices:\n  other: []\n  shop:\n{records}"));
+    }
+
+    fn follow(&self) -> Follow {
+        let resolver = Schemes::new().with(FileScheme).resolver(&self.target()).unwrap();
+        Follow::new(&*resolver)
+    }
+
+    fn place(&self) -> Place {
+        Schemes::new().with(FileScheme).registry(&self.target()).unwrap()
+    }
+
+    async fn announce(&self, instance: &Instance) -> Box<dyn Registration> {
+        self.place().registry.announce("shop", instance).await.unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn next(follow: &mut Follow) -> Change {
+    timeout(Duration::from_mins(1), follow.next())
+        .await
+        .expect("it is seen")
+}
+
+fn ids(change: &Change) -> Vec<&str> {
+    let mut ids: Vec<_> = change
+        .put
+        .iter()
+        .map(|listed| listed.instance.id.as_str())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_seen_and_nothing_is_held_back() {
+    let file = File::new();
+    file.list(&["a", "b", "c", "d"]);
+    let mut follow = file.follow();
+    assert_eq!(ids(&next(&mut follow).await), ["a", "b", "c", "d"]);
+    file.list(&["d", "e"]);
+    let change = next(&mut follow).await;
+    assert_eq!((ids(&change), change.gone.len()), (vec!["e"], 3));
+    // Written in place.
+    fs::write(file.path(), "{\"version\": 1, \"services\": {}}").unwrap();
+    assert_eq!(next(&mut follow).await.gone.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_file_keeps_the_last_good_list_and_names_the_field() {
+    let file = File::new();
+    file.list(&["a"]);
+    let mut follow = file.follow();
+    next(&mut follow).await;
+    for (text, field) in [
+        ("", "empty"),
+        ("version: 1\nservices: {shop: [", ""),
+        ("version: 3\nservices: {}", "`version`"),
+        ("version: 1\nservice: {}", "service"),
+    ] {
+        file.replace(text);
+        let change = next(&mut follow).await;
+        let Freshness::Stale { fault, .. } = &change.freshness else {
+            panic!("{change:?}")
+        };
+        let said = fault.to_string();
+        assert!(said.contains(field) && said.contains("services.yaml"), "{said}");
+        assert!(change.gone.is_empty() && change.put.is_empty());
+        file.list(&["a"]);
+        assert!(matches!(next(&mut follow).await.freshness, Freshness::Live));
+    }
+    fs::remove_file(file.path()).unwrap();
+    assert!(matches!(
+        next(&mut follow).await.freshness,
+        Freshness::Stale { .. }
+    ));
+    file.list(&["a", "b"]);
+    assert_eq!(ids(&next(&mut follow).await), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_there_yet_is_waited_for() {
+    let file = File::new();
+    let mut follow = file.follow();
+    let change = next(&mut follow).await;
+    assert!(matches!(change.freshness, Freshness::Unresolved(_)), "{change:?}");
+    file.list(&["a"]);
+    assert_eq!(ids(&next(&mut follow).await), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_record_hides_no_good_one() {
+    let file = File::new();
+    file.replace(
+        "version: 1\nservices: {shop: [{id: a, endpoints: ['a:1'], wieght: 1}, {id: b, endpoints: ['b:1']}]}",
+    );
+    let mut follow = file.follow();
+    assert_eq!(ids(&next(&mut follow).await), ["b"]);
+    let refused = follow.view().refused;
+    assert_eq!(refused[0].id.as_str(), "a");
+    assert!(
+        refused[0].fault.to_string().contains("wieght"),
+        "{}",
+        refused[0].fault
+    );
+}
+
+#[tokio::test]
+async fn instances_are_announced_amended_and_withdrawn() {
+    let file = File::new();
+    let instance = Instance::new("a")
+        .with_address("grpc", "10.0.0.1:1".parse().unwrap())
+        .with_zone("a")
+        .with_metadata("k", "v");
+    let mut first = file.announce(&instance).await;
+    let mut second = file
+        .announce(&Instance::new("b").with_address("grpc", "10.0.0.2:1".parse().unwrap()))
+        .await;
+    assert!(
+        first.verify().await.unwrap().is_none(),
+        "it is there as it was written"
+    );
+    second.withdraw().await.unwrap();
+    second.withdraw().await.unwrap();
+    assert_eq!(
+        second.verify().await.unwrap_err().kind(),
+        rpc_registry::FaultKind::Lost
+    );
+    let drained = Amendment::new().with_state(InstanceState::Draining);
+    let place = file.place();
+    place.registry.amend("shop", &"a".into(), &drained).await.unwrap();
+    let found = first.verify().await.unwrap().expect("it was changed");
+    assert_eq!(found.state, InstanceState::Draining);
+    assert!(found.metadata.contains_key(Instance::OPERATOR));
+    assert!(place.registry.amend("shop", &"b".into(), &drained).await.is_err());
+    first.amend(&instance).await.unwrap();
+    let mut follow = file.follow();
+    let change = timeout(Duration::from_secs(30), follow.next()).await.unwrap();
+    assert_eq!(*change.put[0].instance, instance);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_change_it_at_once_and_none_is_lost() {
+    let file = Arc::new(File::new());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..40 {
+        let file = Arc::clone(&file);
+        tasks.spawn(async move {
+            let instance =
+                Instance::new(format!("i-{n}")).with_address("grpc", "10.0.0.1:1".parse().unwrap());
+            let mut registration = file.announce(&instance).await;
+            if n % 2 == 0 {
+                registration.withdraw().await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let mut follow = file.follow();
+    let change = timeout(Duration::from_secs(30), follow.next()).await.unwrap();
+    assert_eq!(change.put.len(), 20);
+}
+
+#[test]
+fn mistakes_in_the_target_are_named() {
+    for (target, expected) in [
+        ("file://host/a.yaml?name=shop", "three `/`"),
+        ("file:///a.yaml", "option `name`"),
+        ("file:///a.yaml?name=", "option `name`"),
+        ("file:///?name=shop", "no path"),
+        ("file:///a.yaml?name=shop&nmae=x", "option `nmae` is not known"),
+    ] {
+        let target: Target = target.parse().unwrap();
+        let error = Schemes::new().with(FileScheme).resolver(&target).err().unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! A registry that fails.
+
+use std::time::Duration;
+
+use rpc_registry::{Fault, FaultKind, Freshness};
+use tokio::time::{Instant, timeout};
+
+use super::support::Client;
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_faults_is_told_once() {
+    let mut client = Client::new();
+    client.list([1]);
+    client.settle().await;
+    assert!(matches!(client.freshness, Freshness::Live));
+    let told = client.changes;
+    for _ in 0..3 {
+        client.away();
+    }
+    client.wait(Duration::from_mins(2)).await;
+    assert!(matches!(client.freshness, Freshness::Stale { .. }));
+    assert_eq!(client.changes, told + 1);
+    assert_eq!(client.counts(), (1, 0), "the list stays");
+    client.list([1]);
+    client.settle().await;
+    assert!(matches!(client.freshness, Freshness::Live));
+    assert_eq!(client.changes, told + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_never_gives_up_and_pauses_at_most_30_seconds() {
+    let mut client = Client::new();
+    for _ in 0..1000 {
+        client.away();
+    }
+    client.list([1]);
+    let start = Instant::now();
+    client.wait(Duration::from_millis(1)).await;
+    assert!(
+        matches!(client.freshness, Freshness::Unresolved(_)),
+        "the first fault is told at once"
+    );
+    while client.sees.is_empty() {
+        client.wait(Duration::from_mins(1)).await;
+        assert!(start.elapsed() < 1001 * Duration::from_secs(30));
+    }
+    assert!(start.elapsed() > Duration::from_hours(1), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_a_wait_loses_nothing() {
+    let mut client = Client::new();
+    for _ in 0..3 {
+        client.away();
+    }
+    client.list([1]);
+    client.settle().await;
+    let mut waits = 0;
+    let change = loop {
+        match timeout(Duration::from_millis(10), client.follow.next()).await {
+            Ok(change) => break change,
+            Err(_) => waits += 1,
+        }
+    };
+    assert_eq!(change.put.len(), 1);
+    assert!(waits > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_registry_is_told_of_after_five_seconds() {
+    let mut client = Client::new();
+    client.wait(Duration::from_millis(4900)).await;
+    assert_eq!(client.changes, 0);
+    client.wait(Duration::from_millis(200)).await;
+    let fault = client.freshness.fault().expect("it says so").to_string();
+    assert!(fault.contains("no answer within 5s"), "{fault}");
+    client.list([1]);
+    client.settle().await;
+    assert!(matches!(client.freshness, Freshness::Live));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_history_is_no_fault_and_costs_no_pause() {
+    let mut client = Client::new();
+    client.list([1, 2]);
+    client.settle().await;
+    client.tell(Err(Fault::new(FaultKind::Behind, "compacted")));
+    client.list([1, 2, 3]);
+    client.wait(Duration::from_millis(30)).await;
+    assert_eq!(client.counts(), (3, 0));
+    assert!(matches!(client.freshness, Freshness::Live));
+    // A registry that says so again and again is not asked in a loop.
+    let start = Instant::now();
+    for _ in 0..20 {
+        client.tell(Err(Fault::new(FaultKind::Behind, "compacted")));
+    }
+    client.list([1, 2]);
+    while client.counts().0 == 3 && start.elapsed() < Duration::from_hours(1) {
+        client.settle().await;
+    }
+    assert!(start.elapsed() > Duration::from_secs(10), "{:?}", start.elapsed());
+}

@@ -1,0 +1,8 @@
+//! Following a target: faults, doubt, filters, the cache on disk.
+
+mod cache;
+mod faults;
+mod flaps;
+mod hold_back;
+mod sight;
+mod support;

@@ -1,0 +1,43 @@
+//! `rpcctl enable`, `disable`, `drain`.
+
+use std::{process::ExitCode, time::Duration};
+
+use rpc::registry::{Amendment, Fault, FaultKind, Place, Target};
+use tokio::time::timeout;
+
+use crate::options::Operate as Options;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(options: Options) -> ExitCode {
+    let place = match place(&options.target) {
+        Ok(place) => place,
+        Err(error) => {
+            eprintln!("rpcctl: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let amendment = Amendment::new().with_state(options.state);
+    let id = options.id.as_str().into();
+    let amended = timeout(TIMEOUT, place.registry.amend(&place.name, &id, &amendment)).await;
+    match amended.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time"))) {
+        Ok(()) => {
+            println!("{id} is {}", options.state);
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("rpcctl: {fault}");
+            ExitCode::from(if fault.kind() == FaultKind::Transient {
+                2
+            } else {
+                3
+            })
+        }
+    }
+}
+
+/// Where instances of a target are announced.
+pub(crate) fn place(target: &str) -> Result<Place, rpc::BuildError> {
+    let target: Target = target.parse()?;
+    rpc::built_in_schemes().registry(&target)
+}

@@ -1,0 +1,223 @@
+//! Users, and TLS.
+
+use rpc::{Channel, Request, Result, net::tls::ClientTls};
+use rpc_etcd::{Etcd, EtcdConfig, Meaning, meaning};
+
+use super::node::{LONG, Node, until};
+use tokio::time::timeout;
+
+/// What is needed of etcd's administration.
+mod admin {
+    use super::{Request, Result};
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Nothing {}
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct User {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(string, tag = "2")]
+        pub(super) password: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Role {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct UserRole {
+        #[prost(string, tag = "1")]
+        pub(super) user: String,
+        #[prost(string, tag = "2")]
+        pub(super) role: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Permission {
+        /// 2 is reading and writing.
+        #[prost(int32, tag = "1")]
+        pub(super) kind: i32,
+        #[prost(string, tag = "2")]
+        pub(super) key: String,
+        #[prost(string, tag = "3")]
+        pub(super) range_end: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct RolePermission {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(message, optional, tag = "2")]
+        pub(super) permission: Option<Permission>,
+    }
+
+    #[rpc::service(package = "etcdserverpb", codecs = [Prost])]
+    pub(super) trait Auth {
+        async fn auth_enable(&self, request: Request<Nothing>) -> Result<Nothing>;
+        async fn user_add(&self, request: Request<User>) -> Result<Nothing>;
+        async fn user_grant_role(&self, request: Request<UserRole>) -> Result<Nothing>;
+        async fn role_add(&self, request: Request<Role>) -> Result<Nothing>;
+        async fn role_grant_permission(&self, request: Request<RolePermission>) -> Result<Nothing>;
+    }
+}
+
+/// `root` may do all, `shop` reads and writes below `/shop/`.
+async fn enable(node: &Node) {
+    use admin::{Auth as _, Nothing, Permission, Role, RolePermission, User, UserRole};
+
+    let client = rpc::Client::builder()
+        .target(format!("static://{}", node.address()))
+        .build()
+        .unwrap();
+    let auth = admin::AuthClient::new(Channel::from(&client));
+    for name in ["root", "shop"] {
+        let user = User {
+            name: name.to_owned(),
+            password: format!("{name}-secret"),
+        };
+        auth.user_add(Request::new(user)).await.unwrap();
+        let role = Role {
+            name: name.to_owned(),
+        };
+        auth.role_add(Request::new(role)).await.unwrap();
+        let both = UserRole {
+            user: name.to_owned(),
+            role: name.to_owned(),
+        };
+        auth.user_grant_role(Request::new(both)).await.unwrap();
+    }
+    let permission = Permission {
+        kind: 2,
+        key: "/shop/".to_owned(),
+        range_end: "/shop0".to_owned(),
+    };
+    let permission = RolePermission {
+        name: "shop".to_owned(),
+        permission: Some(permission),
+    };
+    auth.role_grant_permission(Request::new(permission))
+        .await
+        .unwrap();
+    auth.auth_enable(Request::new(Nothing {})).await.unwrap();
+}
+
+fn etcd(node: &Node, user: &str, password: &str) -> Etcd {
+    Etcd::new(EtcdConfig::new([node.address()]).with_user(user, password)).unwrap()
+}
+
+#[tokio::test]
+async fn who_logs_in_may_what_the_user_may() {
+    let mut node = Node::start().await;
+    // Nobody has to, and somebody does.
+    let early = etcd(&node, "shop", "shop-secret");
+    early.put("/shop/early", "1", None).await.unwrap();
+    enable(&node).await;
+    early.put("/shop/late", "1", None).await.unwrap();
+
+    let shop = etcd(&node, "shop", "shop-secret");
+    shop.put("/shop/a", "1", None).await.unwrap();
+    let list = shop.list("/shop/").await.unwrap();
+    let mut watch = shop.watch("/shop/", list.position).await.unwrap();
+    let lease = shop.grant(std::time::Duration::from_mins(1)).await.unwrap();
+    shop.put("/shop/b", "2", Some(lease.id)).await.unwrap();
+    assert_eq!(
+        timeout(LONG, watch.next()).await.unwrap().unwrap().changes.len(),
+        1
+    );
+
+    for denied in [
+        shop.put("/other", "1", None).await.unwrap_err(),
+        shop.watch("/other", list.position).await.unwrap_err(),
+        etcd(&node, "shop", "wrong").get("/shop/a").await.unwrap_err(),
+        etcd(&node, "nobody", "x").get("/shop/a").await.unwrap_err(),
+        node.etcd().get("/shop/a").await.unwrap_err(),
+    ] {
+        assert_eq!(meaning(&denied), Meaning::Denied, "{denied}");
+        assert!(!denied.to_string().contains("shop-secret"), "{denied}");
+    }
+
+    // Tokens do not outlive the process that gave them: the next call, or watch, logs in again.
+    node.kill();
+    node.begin();
+    shop_position(&early).await;
+    shop.put("/shop/c", "1", None).await.unwrap();
+    node.kill();
+    node.begin();
+    let position = shop_position(&early).await;
+    let watch = shop.watch("/shop/", position).await.unwrap();
+    assert_eq!(watch.position(), position);
+}
+
+/// Logs in by another client, once etcd is there.
+async fn shop_position(etcd: &Etcd) -> rpc_etcd::Position {
+    until("etcd answers", || async { etcd.list("/shop/").await.is_ok() }).await;
+    etcd.list("/shop/").await.unwrap().position
+}
+
+#[tokio::test]
+async fn tls() {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = std::env::temp_dir().join(format!("rpc-etcd-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let more = [
+        format!("--cert-file={}", certificate.display()),
+        format!("--key-file={}", key.display()),
+    ];
+    let mut node = Node::new("https", &more);
+    node.begin();
+
+    let tls = ClientTls::builder().trust_file(&certificate).build().unwrap();
+    let etcd = Etcd::new(EtcdConfig::new([node.address()]).with_tls(tls)).unwrap();
+    node.answers(&etcd).await;
+    etcd.put("/a", "1", None).await.unwrap();
+    assert_eq!(etcd.get("/a").await.unwrap().unwrap().value, "1");
+
+    // Neither without TLS nor with another authority.
+    assert!(node.etcd().get("/a").await.is_err());
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let tls = ClientTls::builder().trust_pem(other.cert.pem()).build().unwrap();
+    let stranger = Etcd::new(EtcdConfig::new([node.address()]).with_tls(tls)).unwrap();
+    assert!(stranger.get("/a").await.is_err());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A member that wants to see certificates of its clients.
+#[tokio::test]
+async fn tls_with_a_certificate_of_the_client() {
+    let server = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let client = rcgen::generate_simple_self_signed(["shop".to_owned()]).unwrap();
+    let folder = std::env::temp_dir().join(format!("rpc-etcd-mtls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let more = [
+        format!("--cert-file={}", file("cert.pem", server.cert.pem())),
+        format!(
+            "--key-file={}",
+            file("key.pem", server.signing_key.serialize_pem())
+        ),
+        format!("--trusted-ca-file={}", file("ca.pem", client.cert.pem())),
+        "--client-cert-auth".to_owned(),
+    ];
+    let mut node = Node::new("https", &more);
+    node.begin();
+
+    let tls = || ClientTls::builder().trust_pem(server.cert.pem());
+    let known = tls()
+        .certificate_pem(client.cert.pem())
+        .key_pem(client.signing_key.serialize_pem());
+    let etcd = Etcd::new(EtcdConfig::new([node.address()]).with_tls(known.build().unwrap())).unwrap();
+    node.answers(&etcd).await;
+    let stranger = EtcdConfig::new([node.address()]).with_tls(tls().build().unwrap());
+    assert!(Etcd::new(stranger).unwrap().get("/a").await.is_err());
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,7 @@
+//! From the registry to the call, and back: servers that are announced, clients that find them.
+
+mod announce;
+mod away;
+mod groups;
+mod near;
+mod support;
