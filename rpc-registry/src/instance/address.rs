@@ -49,9 +49,10 @@ impl FromStr for InstanceAddress {
 
     fn from_str(text: &str) -> Result<Self, Fault> {
         let invalid = |problem: &dyn fmt::Display| Fault::invalid("endpoints", problem);
-        let (protocol, address) = match text.split_once("://") {
-            // `unix:///run/shop.sock` is an address by itself.
-            Some(("unix" | "local", _)) | None => (None, text),
+        // `unix:///run/shop.sock` is an address by itself, and what follows may be anything.
+        let is_bare = text.starts_with("unix:") || text.starts_with("local:");
+        let (protocol, address) = match text.split_once("://").filter(|_| !is_bare) {
+            None => (None, text),
             Some((protocol, address)) => (Some(protocol), address),
         };
         let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.');
@@ -62,6 +63,12 @@ impl FromStr for InstanceAddress {
             )));
         }
         let address = address.parse().map_err(|error| invalid(&error))?;
+        // Written again, it would be read as another one.
+        if matches!(&address, Address::Unix(path) if path.as_os_str().as_encoded_bytes().starts_with(b"//")) {
+            return Err(invalid(&format_args!(
+                "the path of `{address}` begins with more than one `/`"
+            )));
+        }
         if matches!(address, Address::Host(_, 0)) || matches!(address, Address::Socket(s) if s.port() == 0) {
             return Err(invalid(&format_args!("port 0 of `{address}` cannot be called")));
         }
