@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rpc_core::{
     BoxFuture, Status,
     net::Address,
-    transport::{LinkState, Transport},
+    transport::{Link, LinkState, Transport},
 };
 use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
 use tokio::sync::watch;
@@ -32,6 +32,8 @@ pub(super) struct Links {
     last_error: Option<Status>,
     unreachable: Vec<Unreachable>,
     near: Near,
+    /// Links to close at the next snapshot.
+    leaving: Vec<Arc<dyn Link>>,
 }
 
 struct Tracked {
@@ -251,9 +253,17 @@ impl Links {
         };
         tracing::debug!(endpoint = ?tracked.endpoint, "endpoint is gone");
         tracked.retired = true;
-        tracked.endpoint.link().close();
+        self.leaving.push(Arc::clone(tracked.endpoint.link()));
         if matches!(tracked.state, LinkState::Closed) {
             self.tracked.remove(&number);
+        }
+    }
+
+    /// Closes the links of endpoints that went, once no snapshot has them any more: a call that finds a closed link in its
+    /// snapshot may find nothing else there.
+    pub(super) fn close_leaving(&mut self) {
+        for link in self.leaving.drain(..) {
+            link.close();
         }
     }
 

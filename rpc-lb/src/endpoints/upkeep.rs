@@ -86,6 +86,7 @@ impl Upkeep {
             closed: true,
             ..Snapshot::default()
         });
+        self.links.close_leaving();
         while !self.links.is_empty() {
             let change = self.links.changed().await;
             self.observe(change);
@@ -93,10 +94,11 @@ impl Upkeep {
         self.shared.phase.send_replace(Phase::Closed);
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let mut snapshot = self.links.snapshot();
         snapshot.freshness = self.freshness.clone();
         self.shared.publish(snapshot);
+        self.links.close_leaving();
     }
 }
 

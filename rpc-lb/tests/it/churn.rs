@@ -1,6 +1,6 @@
 //! Instances come and go while calls are made.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use rpc_registry::InstanceState;
 
@@ -64,4 +64,31 @@ async fn no_call_fails() {
         let closes = fleet.transport.of(&address(n)).closes.load(Ordering::Relaxed);
         assert_eq!(closes, usize::from(!running.iter().any(|(m, _)| *m == n)));
     }
+}
+
+/// A call that finds a closed link in its snapshot would find no other endpoint in there either.
+#[tokio::test(start_paused = true)]
+async fn a_link_is_closed_only_when_no_snapshot_has_it() {
+    let fleet = Fleet::new();
+    let mut old = fleet.announce(&instance(0)).await;
+    fleet.until_ready(1).await;
+    let seen = Arc::new(Mutex::new(None));
+    fleet.transport.of(&address(0)).on_close({
+        let (seen, endpoints) = (Arc::clone(&seen), fleet.endpoints.clone());
+        move || {
+            let ready = endpoints.snapshot();
+            let addresses = ready
+                .ready()
+                .iter()
+                .map(|endpoint| endpoint.address().to_string());
+            *seen.lock().unwrap() = Some(addresses.collect::<Vec<_>>());
+        }
+    });
+    // The client learns of both at once.
+    old.withdraw().await.unwrap();
+    let _new = fleet.announce(&instance(1)).await;
+    settle().await;
+    let seen = seen.lock().unwrap().take().expect("its link was closed");
+    assert!(!seen.contains(&address(0)), "{seen:?}");
+    fleet.call().await.unwrap();
 }

@@ -31,6 +31,7 @@ pub(crate) struct FakeLink {
     state: watch::Sender<LinkState>,
     connects_at_once: bool,
     behaviour: Mutex<Behaviour>,
+    on_close: Mutex<Option<Box<dyn Fn() + Send>>>,
     pub(crate) calls: AtomicUsize,
     pub(crate) connects: AtomicUsize,
     pub(crate) closes: AtomicUsize,
@@ -43,6 +44,11 @@ impl FakeLink {
 
     pub(crate) fn behave(&self, f: impl Fn(&mut Call<'_>) -> Result<(), Status> + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Box::new(f);
+    }
+
+    /// Runs something when the link is closed.
+    pub(crate) fn on_close(&self, f: impl Fn() + Send + 'static) {
+        *self.on_close.lock().unwrap() = Some(Box::new(f));
     }
 
     pub(crate) fn refuse(&self) {
@@ -90,6 +96,9 @@ impl Link for FakeLink {
 
     fn close(&self) {
         self.closes.fetch_add(1, Ordering::Relaxed);
+        if let Some(f) = &*self.on_close.lock().unwrap() {
+            f();
+        }
         if self.connects_at_once {
             self.set(LinkState::Closed);
         }
@@ -134,6 +143,7 @@ impl Transport for FakeTransport {
             state: watch::Sender::new(LinkState::Idle),
             connects_at_once: !self.by_hand,
             behaviour: Mutex::new(Box::new(|_| Ok(()))),
+            on_close: Mutex::default(),
             calls: AtomicUsize::new(0),
             connects: AtomicUsize::new(0),
             closes: AtomicUsize::new(0),
