@@ -156,11 +156,12 @@ impl<Req, Res> MethodTypes<Req, Res> {
     pub fn codec(&self, name: Option<&str>) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
         let index = match name {
             None => 0,
+            // Mostly the first of all, and the very same static: then there is nothing to compare.
+            Some(name) if std::ptr::eq(self.request[0].name(), name) => 0,
             Some(name) => self
                 .request
                 .iter()
-                // Mostly the very same static: then there is nothing to compare.
-                .position(|codec| std::ptr::eq(codec.name(), name) || codec.name() == name)
+                .position(|codec| codec.name() == name)
                 .ok_or_else(|| {
                     let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
                     Status::unimplemented(format!(

@@ -57,7 +57,14 @@ impl Context {
     }
 
     /// Takes on the lane, trace and baggage that the metadata carries; what it does not carry stays as it is.
-    pub fn extract(mut self, metadata: &Metadata) -> Self {
+    pub fn extract(self, metadata: &Metadata) -> Self {
+        if metadata.is_empty() {
+            return self;
+        }
+        self.extract_some(metadata)
+    }
+
+    fn extract_some(mut self, metadata: &Metadata) -> Self {
         let (mut lane, mut traceparent, mut tracestate) = (None, None, None::<String>);
         let mut baggage = None::<Baggage>;
         for (key, value) in metadata.iter() {

@@ -1,13 +1,13 @@
 //! The deadline as a stage, and as a tower service.
 
 use std::{
-    pin::{Pin, pin},
+    pin::pin,
     task::{Context, Poll},
 };
 
 use rpc_core::{
     BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status,
-    context::{DeadlineQueue, Expiry, Within},
+    context::{DeadlineQueue, Expiry},
     status::Side,
 };
 use tower_service::Service;
@@ -53,8 +53,9 @@ impl<S: Stage> Stage for Deadlined<S> {
             return self.inner.call(call).await;
         };
         let mut call = call.keep_deadline(deadline);
-        let answer = pin!(self.queue.within(deadline, self.inner.call(&mut call)));
-        bounded(deadline, &self.queue, answer).await
+        let mut answer = pin!(self.queue.within(deadline, self.inner.call(&mut call)));
+        let result = answer.as_mut().await;
+        ended(result, deadline, &self.queue, answer.has_expired())
     }
 }
 
@@ -89,8 +90,9 @@ where
             Some(deadline) => {
                 let queue = self.queue.clone();
                 Box::pin(async move {
-                    let answer = pin!(queue.within(deadline, answer));
-                    bounded(deadline, &queue, answer).await
+                    let mut answer = pin!(queue.within(deadline, answer));
+                    let result = answer.as_mut().await;
+                    ended(result, deadline, &queue, answer.has_expired())
                 })
             }
             None => Box::pin(answer),
@@ -98,22 +100,21 @@ where
     }
 }
 
-/// Runs to the deadline. What is left of it bounds the rest of a reply that is yet to arrive.
-///
-/// The future is lent, because an `async fn` that moves its argument on holds it twice.
-async fn bounded(
+/// How a call ended that ran to its deadline. What is left of that bounds the rest of a reply that is yet to arrive.
+fn ended(
+    result: Result<Reply, Status>,
     deadline: Deadline,
     queue: &DeadlineQueue,
-    mut answer: Pin<&mut Within<'_, impl Future<Output = Result<Reply, Status>>>>,
+    has_expired: bool,
 ) -> Result<Reply, Status> {
-    match answer.as_mut().await {
+    match result {
         Ok(mut reply) => {
             if reply.body.is_arriving() {
                 reply.expiry = Some(Box::new(Expiry::queued(deadline, queue)));
             }
             Ok(reply)
         }
-        Err(status) if answer.has_expired() => Err(ours(status)),
+        Err(status) if has_expired => Err(ours(status)),
         Err(status) => Err(status),
     }
 }
