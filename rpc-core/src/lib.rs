@@ -12,6 +12,7 @@
 //! | [`status`] | how a call failed: code, reason, details, facts |
 //! | [`context`] | what an inbound call hands to the calls it causes |
 //! | [`codec`] | message to bytes and back |
+//! | [`compress`] | compression of single messages, for transports |
 //! | [`stage`] | one step of a pipeline, and its tower face |
 //! | [`client`] | what the lines of a generated stub call |
 //! | [`server`] | what the lines of a generated server call, and the router |
@@ -24,6 +25,7 @@ pub mod blocking;
 pub mod call;
 pub mod client;
 pub mod codec;
+pub mod compress;
 pub mod context;
 pub mod error;
 pub mod executor;

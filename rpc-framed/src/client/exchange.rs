@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Compression,
     stream::{Coding, Pump, Receiver},
-    wire::{CallId, metadata, status},
+    wire::{CallId, compress, metadata, status},
 };
 
 /// An attempt that failed.
@@ -262,7 +262,13 @@ fn coding(call: &Call<'_>, config: &ClientConfig, connection: &Connection) -> Re
     };
     Ok(Coding {
         // A server that cannot undo it gets them as they are.
-        compression: wanted.filter(|wanted| connection.hub.peer.compressions.contains(&wanted.number())),
+        compression: wanted.filter(|wanted| {
+            connection
+                .hub
+                .peer
+                .compressions
+                .contains(&compress::number(*wanted))
+        }),
         switch: wanted.and_then(|_| call.extensions.get::<SendCompressed>().cloned()),
         limit: config.send_limit(),
     })

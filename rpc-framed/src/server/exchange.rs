@@ -17,7 +17,7 @@ use crate::{
     Compression,
     io::Queue,
     stream::{Coding, Pump},
-    wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata},
+    wire::{CallId, HEAD_BYTES, Head, compress, flag, kind, metadata},
 };
 
 /// Answers one call.
@@ -118,7 +118,9 @@ fn coding(reply: &Reply, conn: &Conn) -> Coding {
             .compression
             .into_iter()
             .chain(Compression::ALL.iter().copied());
-        coding.compression = known.into_iter().find(|known| accepted.contains(&known.number()));
+        coding.compression = known
+            .into_iter()
+            .find(|known| accepted.contains(&compress::number(*known)));
     }
     coding
 }

@@ -19,7 +19,7 @@ use super::{Credit, Hub};
 use crate::{
     Compression,
     io::Queue,
-    wire::{CallId, Head, flag, kind, metadata},
+    wire::{CallId, Head, compress, flag, kind, metadata},
 };
 
 /// What one turn may send before others get theirs.
@@ -59,7 +59,7 @@ impl Coding {
     pub(crate) fn pack(&self, message: Bytes) -> Result<(Bytes, bool), Status> {
         self.check(message.len())?;
         match self.now() {
-            Some(compression) => Ok((compression.deflate(&message)?, true)),
+            Some(compression) => Ok((compress::deflate(compression, &message)?, true)),
             None => Ok((message, false)),
         }
     }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     body::{Ending, Frames, H2Source, Part, Parts, RecvMessages, SendBody, send_whole},
     wire::{
+        compress,
         frame::{Data, Encoder},
         headers::{append_metadata, check_size},
         names,
@@ -162,7 +163,7 @@ pub(super) fn begin(reply: Reply, form: &AnswerForm, conn: &Conn) -> Result<(Hea
         None => form.compression.filter(|_| conn.config.compression.is_some()),
     };
     if let Some(compression) = compression {
-        headers.insert(names::ENCODING, compression.value());
+        headers.insert(names::ENCODING, compress::value(compression));
     }
     if !reply.metadata.is_empty() {
         append_metadata(&reply.metadata, &mut headers);

@@ -71,7 +71,7 @@ impl HeadTemplate {
             headers.insert(CONTENT_TYPE, content_type::value(&call.codec));
         }
         if let Some(compression) = compression {
-            headers.insert(names::ENCODING, compression.value());
+            headers.insert(names::ENCODING, compress::value(compression));
         }
         if !call.metadata.is_empty() || !context.is_empty() {
             headers.reserve(call.metadata.len() + context.len());

@@ -5,11 +5,10 @@
 //! bounded by the limit of a message. A frame that does not say how large its content is costs a few attempts with
 //! growing buffers.
 
+use super::{Compression, malformed, too_large};
+use crate::{Status, status::reason};
 use ::zstd::zstd_safe::{self, CCtx, DCtx, zstd_sys::ZSTD_ErrorCode};
 use bytes::{Bytes, BytesMut};
-use rpc_core::{Status, status::reason};
-
-use super::{Compression, malformed, too_large};
 
 /// The library's own default: a good ratio at a speed above that of gzip's fastest.
 const LEVEL: i32 = zstd_safe::CLEVEL_DEFAULT;

@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
+use super::{Compression, bounded::Bounded, malformed, too_large};
+use crate::{Status, status::reason};
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::write::{GzDecoder, GzEncoder};
-use rpc_core::{Status, status::reason};
-
-use super::{Compression, bounded::Bounded, malformed, too_large};
 
 pub(super) fn deflate(message: &[u8], out: &mut BytesMut) -> Result<(), Status> {
     let mut encoder = GzEncoder::new(out.writer(), flate2::Compression::default());
