@@ -44,6 +44,9 @@ use crate::{
 /// How many calls are run before what they answered is written.
 const BATCH_CALLS: usize = 16;
 
+/// How many calls of a batch that wait have theirs run before the next batch.
+const BATCH_WAITING: usize = BATCH_CALLS / 4;
+
 /// How long calls are run before what they answered is written.
 const BATCH_TIME: Duration = Duration::from_micros(25);
 
@@ -134,6 +137,8 @@ struct Connection<F, M> {
     make: M,
     runner: Runner<F>,
     running: Running,
+    /// How many calls were handed to the runtime since the last turn.
+    handed: usize,
     turn: Turn,
     slow: Vec<(Method, u8)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -183,6 +188,7 @@ where
             make,
             runner: Runner::new(),
             running: Running::default(),
+            handed: 0,
             turn: Turn::default(),
             slow: Vec::new(),
             timer: None,
@@ -276,6 +282,7 @@ where
             }
         };
         if let Some(call) = waits {
+            self.handed += 1;
             tokio::spawn(call.watched(self.running.add(deadline, is_stream)));
         }
     }
@@ -443,6 +450,7 @@ where
         // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
         ready!(this.turn.poll(cx, this.conn.calls() > 1));
         let mut calls = 0;
+        this.handed = 0;
         loop {
             let batch = this.poll_batch(cx);
             if let Poll::Ready(Err(_)) = this.flusher.poll_flush(cx) {
@@ -453,8 +461,9 @@ where
                 Batch::Drained => break,
                 Batch::More => calls += BATCH_CALLS,
             }
-            if calls >= TURN_CALLS {
-                cx.waker().wake_by_ref();
+            if calls >= TURN_CALLS || this.handed >= BATCH_WAITING {
+                // Behind those that were handed over, so that their answers are there.
+                this.turn.go_back(cx);
                 break;
             }
         }
