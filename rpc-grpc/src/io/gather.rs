@@ -1,4 +1,4 @@
-//! A writer that gathers.
+//! A writer that gathers, and a reader that stops after a while.
 
 use std::{
     io::{self, IoSlice},
@@ -19,6 +19,13 @@ const GATHER_BYTES: usize = 64 << 10;
 /// the system call that it saves.
 const LARGE_BYTES: usize = 16 << 10;
 
+/// How much is read before what came is worked off.
+///
+/// h2 reads for as long as there is something, and only then are calls looked at. With large messages that would be megabytes:
+/// all of a socket's buffer, each message out of the caches again before anybody looks at it. A few messages at a time stay
+/// in them from here to where they are used, and their answers go out while the next ones are read.
+const READ_BYTES: usize = 128 << 10;
+
 /// What an idle connection may keep of its buffer.
 const KEEP_BYTES: usize = 4 << 10;
 
@@ -29,6 +36,8 @@ pub(crate) fn gather<T>(io: T) -> (Gather<T>, Flusher<T>) {
         out: Vec::new(),
         written: 0,
         unflushed: false,
+        readable: usize::MAX,
+        paused: false,
     });
     let shared = Arc::new(Shared {
         inner,
@@ -63,6 +72,10 @@ struct Inner<T> {
     written: usize,
     /// Something was written below that may still wait for a flush, as TLS holds records back.
     unflushed: bool,
+    /// How many bytes may still be read in this turn.
+    readable: usize,
+    /// There may be more to read than that.
+    paused: bool,
 }
 
 impl<T: AsyncWrite + Unpin> Flusher<T> {
@@ -73,6 +86,18 @@ impl<T: AsyncWrite + Unpin> Flusher<T> {
 }
 
 impl<T> Flusher<T> {
+    /// Lets the next bytes be read: some, and whoever then polls h2 must ask whether there [is more](Self::is_paused).
+    pub(crate) fn begin_reading(&self) {
+        let mut inner = self.0.lock();
+        inner.readable = READ_BYTES;
+        inner.paused = false;
+    }
+
+    /// True if reading was stopped, and nobody will be woken when there is something to read.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.lock().paused
+    }
+
     /// How often bytes came in. Whoever remembers it knows later whether the peer was heard of since.
     pub(crate) fn reads(&self) -> u64 {
         self.0.counts.reads.load(Ordering::Relaxed)
@@ -203,11 +228,18 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Gather<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.0.lock();
+        if inner.readable == 0 {
+            inner.paused = true;
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.0.lock().io).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
+        ready!(Pin::new(&mut inner.io).poll_read(cx, buf))?;
+        let count = buf.filled().len() - before;
+        if count > 0 {
             self.0.counts.reads.fetch_add(1, Ordering::Relaxed);
         }
+        inner.readable = inner.readable.saturating_sub(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -321,6 +353,37 @@ mod tests {
         assert!(taken <= GATHER_BYTES + 10, "{taken}");
         drop(far);
         assert!(poll_fn(|cx| flusher.poll_flush(cx)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn reading_stops_after_a_while() {
+        let (mut gather, flusher, mut far) = pair(4 * READ_BYTES);
+        far.write_all(&vec![1; 3 * READ_BYTES]).await.unwrap();
+        let mut read_on = || {
+            let mut taken = 0;
+            flusher.begin_reading();
+            let mut room = [0; 8000];
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            loop {
+                let mut buf = ReadBuf::new(&mut room);
+                match Pin::new(&mut gather).poll_read(&mut cx, &mut buf) {
+                    Poll::Ready(read) => read.unwrap(),
+                    Poll::Pending => return (taken, flusher.is_paused()),
+                }
+                taken += buf.filled().len();
+            }
+        };
+        let (first, more) = read_on();
+        assert!(
+            more && (READ_BYTES..READ_BYTES + 8000).contains(&first),
+            "{first}"
+        );
+        let (second, more) = read_on();
+        assert!(
+            more && (READ_BYTES..READ_BYTES + 8000).contains(&second),
+            "{second}"
+        );
+        assert_eq!(read_on(), (3 * READ_BYTES - first - second, false));
     }
 
     #[tokio::test]

@@ -451,6 +451,7 @@ where
         ready!(this.turn.poll(cx, this.conn.calls() > 1));
         let mut calls = 0;
         this.handed = 0;
+        this.flusher.begin_reading();
         loop {
             let batch = this.poll_batch(cx);
             if let Poll::Ready(Err(_)) = this.flusher.poll_flush(cx) {
@@ -458,6 +459,10 @@ where
             }
             match batch {
                 Batch::Closed => return Poll::Ready(()),
+                Batch::Drained if this.flusher.is_paused() => {
+                    this.turn.go_back(cx);
+                    break;
+                }
                 Batch::Drained => break,
                 Batch::More => calls += BATCH_CALLS,
             }
