@@ -13,18 +13,24 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much is gathered before it is written in any case.
-const GATHER_BYTES: usize = 64 << 10;
+const GATHER_BYTES: usize = 256 << 10;
 
 /// Pieces from this size on are written from where they are, together with what was gathered: copying them costs more than
 /// the system call that it saves.
 const LARGE_BYTES: usize = 16 << 10;
+
+/// The same, if more than one call is under way.
+///
+/// A message that is written on its own leaves as full segments and one that holds what is over, and its trailers as a third;
+/// to the network each is a packet, which costs more than the copy by which messages share theirs.
+const LARGE_AMONG_OTHERS_BYTES: usize = 128 << 10;
 
 /// How much is read before what came is worked off.
 ///
 /// h2 reads for as long as there is something, and only then are calls looked at. With large messages that would be megabytes:
 /// all of a socket's buffer, each message out of the caches again before anybody looks at it. A few messages at a time stay
 /// in them from here to where they are used, and their answers go out while the next ones are read.
-const READ_BYTES: usize = 128 << 10;
+const READ_BYTES: usize = 256 << 10;
 
 /// What an idle connection may keep of its buffer.
 const KEEP_BYTES: usize = 4 << 10;
@@ -36,6 +42,7 @@ pub(crate) fn gather<T>(io: T) -> (Gather<T>, Flusher<T>) {
         out: Vec::new(),
         written: 0,
         unflushed: false,
+        large: LARGE_BYTES,
         readable: usize::MAX,
         paused: false,
     });
@@ -72,6 +79,8 @@ struct Inner<T> {
     written: usize,
     /// Something was written below that may still wait for a flush, as TLS holds records back.
     unflushed: bool,
+    /// The size from which on a piece is written from where it is.
+    large: usize,
     /// How many bytes may still be read in this turn.
     readable: usize,
     /// There may be more to read than that.
@@ -86,9 +95,16 @@ impl<T: AsyncWrite + Unpin> Flusher<T> {
 }
 
 impl<T> Flusher<T> {
-    /// Lets the next bytes be read: some, and whoever then polls h2 must ask whether there [is more](Self::is_paused).
-    pub(crate) fn begin_reading(&self) {
+    /// Begins a turn of the connection's task, in which `others` says whether more than one call is under way.
+    ///
+    /// Some bytes are read in it, and whoever polls h2 must ask then whether there [are more](Self::is_paused).
+    pub(crate) fn begin_turn(&self, others: bool) {
         let mut inner = self.0.lock();
+        inner.large = if others {
+            LARGE_AMONG_OTHERS_BYTES
+        } else {
+            LARGE_BYTES
+        };
         inner.readable = READ_BYTES;
         inner.paused = false;
     }
@@ -150,10 +166,10 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
         writes: &AtomicU64,
     ) -> Poll<io::Result<usize>> {
         let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let copies = len < LARGE_BYTES || !self.io.is_write_vectored();
+        let copies = len < self.large || !self.io.is_write_vectored();
         loop {
             let room = GATHER_BYTES.saturating_sub(self.out.len());
-            if copies && (room >= len || room >= LARGE_BYTES) {
+            if copies && (room >= len || room >= self.large) {
                 return Poll::Ready(Ok(self.copy(pieces, room)));
             }
             let gathered = self.out.len() - self.written;
@@ -302,8 +318,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn large_writes_wait_only_among_others() {
+        for (others, writes) in [(false, 3), (true, 0)] {
+            let (mut gather, flusher, _far) = pair(GATHER_BYTES);
+            flusher.begin_turn(others);
+            for _ in 0..3 {
+                let bufs = [IoSlice::new(&[1; 100]), IoSlice::new(&[2; 65_536])];
+                assert_eq!(gather.write_vectored(&bufs).await.unwrap(), 65_636);
+            }
+            assert_eq!(flusher.write_counter().get(), writes);
+        }
+    }
+
+    #[tokio::test]
     async fn order_survives_large_pieces_and_a_narrow_stream() {
+        order_survives(false).await;
+        order_survives(true).await;
+    }
+
+    async fn order_survives(others: bool) {
         let (mut gather, flusher, mut far) = pair(1000);
+        flusher.begin_turn(others);
         let sent: Vec<u8> = (0..500_000u32).map(|n| (n % 251) as u8).collect();
         let expected = sent.clone();
         let reader = tokio::spawn(async move {
@@ -361,7 +396,7 @@ mod tests {
         far.write_all(&vec![1; 3 * READ_BYTES]).await.unwrap();
         let mut read_on = || {
             let mut taken = 0;
-            flusher.begin_reading();
+            flusher.begin_turn(false);
             let mut room = [0; 8000];
             let mut cx = Context::from_waker(std::task::Waker::noop());
             loop {

@@ -137,7 +137,9 @@ struct Connection<F, M> {
     make: M,
     runner: Runner<F>,
     running: Running,
-    /// How many calls were handed to the runtime since the last turn.
+    /// How many calls came in this turn, or the last one.
+    accepted: usize,
+    /// How many of them were handed to the runtime.
     handed: usize,
     turn: Turn,
     slow: Vec<(Method, u8)>,
@@ -188,6 +190,7 @@ where
             make,
             runner: Runner::new(),
             running: Running::default(),
+            accepted: 0,
             handed: 0,
             turn: Turn::default(),
             slow: Vec::new(),
@@ -209,6 +212,7 @@ where
         for _ in 0..BATCH_CALLS {
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.accepted += 1;
                     let now = Instant::now();
                     self.accept(request, respond, now);
                     if now - started > BATCH_TIME {
@@ -450,8 +454,10 @@ where
         // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
         ready!(this.turn.poll(cx, this.conn.calls() > 1));
         let mut calls = 0;
-        this.handed = 0;
-        this.flusher.begin_reading();
+        // Calls that are done on the spot show only in what the last turn brought.
+        let others = this.accepted > 1 || this.conn.calls() > 1;
+        this.flusher.begin_turn(others);
+        (this.accepted, this.handed) = (0, 0);
         loop {
             let batch = this.poll_batch(cx);
             if let Poll::Ready(Err(_)) = this.flusher.poll_flush(cx) {

@@ -177,7 +177,7 @@ impl Driver {
             return Poll::Pending;
         }
         self.connection.set_driver(cx.waker());
-        self.flusher.begin_reading();
+        self.flusher.begin_turn(calls > 1);
         loop {
             // What was opened by now is written below.
             let resets = self.connection.resets.is_pending();
