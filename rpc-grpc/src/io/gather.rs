@@ -319,11 +319,12 @@ mod tests {
 
     #[tokio::test]
     async fn large_writes_wait_only_among_others() {
+        let message = vec![2; 65_536];
         for (others, writes) in [(false, 3), (true, 0)] {
             let (mut gather, flusher, _far) = pair(GATHER_BYTES);
             flusher.begin_turn(others);
             for _ in 0..3 {
-                let bufs = [IoSlice::new(&[1; 100]), IoSlice::new(&[2; 65_536])];
+                let bufs = [IoSlice::new(&[1; 100]), IoSlice::new(&message)];
                 assert_eq!(gather.write_vectored(&bufs).await.unwrap(), 65_636);
             }
             assert_eq!(flusher.write_counter().get(), writes);

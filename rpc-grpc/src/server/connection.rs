@@ -4,7 +4,8 @@
 //! It drains what h2 has read, and runs each call once, on the spot. A call that must wait goes to the executor; it is
 //! never awaited here, since a task that waits writes no answers, and with large messages both sides then wait for each
 //! other. The answers are written in batches, but after every [`BATCH_CALLS`] or [`BATCH_TIME`] of work: a server that
-//! writes only when all is done makes both sides take turns. After [`TURN_CALLS`] others get theirs.
+//! writes only when all is done makes both sides take turns. After [`TURN_CALLS`] others get theirs, and after each batch of
+//! which [`BATCH_WAITING`] calls wait: those that wait for little are answered before the next ones are read.
 //!
 //! # A first poll that takes long
 //! A handler that computes before it first waits would hold up the answers behind it. A method whose first poll was seen
