@@ -1,4 +1,4 @@
-//! A writer that gathers.
+//! A writer that gathers, and a reader that stops after a while.
 
 use std::{
     io::{self, IoSlice},
@@ -13,11 +13,24 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much is gathered before it is written in any case.
-const GATHER_BYTES: usize = 64 << 10;
+const GATHER_BYTES: usize = 256 << 10;
 
 /// Pieces from this size on are written from where they are, together with what was gathered: copying them costs more than
 /// the system call that it saves.
 const LARGE_BYTES: usize = 16 << 10;
+
+/// The same, if more than one call is under way.
+///
+/// A message that is written on its own leaves as full segments and one that holds what is over, and its trailers as a third;
+/// to the network each is a packet, which costs more than the copy by which messages share theirs.
+const LARGE_AMONG_OTHERS_BYTES: usize = 128 << 10;
+
+/// How much is read before what came is worked off.
+///
+/// h2 reads for as long as there is something, and only then are calls looked at. With large messages that would be megabytes:
+/// all of a socket's buffer, each message out of the caches again before anybody looks at it. A few messages at a time stay
+/// in them from here to where they are used, and their answers go out while the next ones are read.
+const READ_BYTES: usize = 256 << 10;
 
 /// What an idle connection may keep of its buffer.
 const KEEP_BYTES: usize = 4 << 10;
@@ -29,6 +42,9 @@ pub(crate) fn gather<T>(io: T) -> (Gather<T>, Flusher<T>) {
         out: Vec::new(),
         written: 0,
         unflushed: false,
+        large: LARGE_BYTES,
+        readable: usize::MAX,
+        paused: false,
     });
     let shared = Arc::new(Shared {
         inner,
@@ -63,6 +79,12 @@ struct Inner<T> {
     written: usize,
     /// Something was written below that may still wait for a flush, as TLS holds records back.
     unflushed: bool,
+    /// The size from which on a piece is written from where it is.
+    large: usize,
+    /// How many bytes may still be read in this turn.
+    readable: usize,
+    /// There may be more to read than that.
+    paused: bool,
 }
 
 impl<T: AsyncWrite + Unpin> Flusher<T> {
@@ -73,6 +95,25 @@ impl<T: AsyncWrite + Unpin> Flusher<T> {
 }
 
 impl<T> Flusher<T> {
+    /// Begins a turn of the connection's task, in which `others` says whether more than one call is under way.
+    ///
+    /// Some bytes are read in it, and whoever polls h2 must ask then whether there [are more](Self::is_paused).
+    pub(crate) fn begin_turn(&self, others: bool) {
+        let mut inner = self.0.lock();
+        inner.large = if others {
+            LARGE_AMONG_OTHERS_BYTES
+        } else {
+            LARGE_BYTES
+        };
+        inner.readable = READ_BYTES;
+        inner.paused = false;
+    }
+
+    /// True if reading was stopped, and nobody will be woken when there is something to read.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.lock().paused
+    }
+
     /// How often bytes came in. Whoever remembers it knows later whether the peer was heard of since.
     pub(crate) fn reads(&self) -> u64 {
         self.0.counts.reads.load(Ordering::Relaxed)
@@ -125,10 +166,10 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
         writes: &AtomicU64,
     ) -> Poll<io::Result<usize>> {
         let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let copies = len < LARGE_BYTES || !self.io.is_write_vectored();
+        let copies = len < self.large || !self.io.is_write_vectored();
         loop {
             let room = GATHER_BYTES.saturating_sub(self.out.len());
-            if copies && (room >= len || room >= LARGE_BYTES) {
+            if copies && (room >= len || room >= self.large) {
                 return Poll::Ready(Ok(self.copy(pieces, room)));
             }
             let gathered = self.out.len() - self.written;
@@ -203,11 +244,18 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Gather<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.0.lock();
+        if inner.readable == 0 {
+            inner.paused = true;
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.0.lock().io).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
+        ready!(Pin::new(&mut inner.io).poll_read(cx, buf))?;
+        let count = buf.filled().len() - before;
+        if count > 0 {
             self.0.counts.reads.fetch_add(1, Ordering::Relaxed);
         }
+        inner.readable = inner.readable.saturating_sub(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -270,8 +318,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn large_writes_wait_only_among_others() {
+        let message = vec![2; 65_536];
+        for (others, writes) in [(false, 3), (true, 0)] {
+            let (mut gather, flusher, _far) = pair(GATHER_BYTES);
+            flusher.begin_turn(others);
+            for _ in 0..3 {
+                let bufs = [IoSlice::new(&[1; 100]), IoSlice::new(&message)];
+                assert_eq!(gather.write_vectored(&bufs).await.unwrap(), 65_636);
+            }
+            assert_eq!(flusher.write_counter().get(), writes);
+        }
+    }
+
+    #[tokio::test]
     async fn order_survives_large_pieces_and_a_narrow_stream() {
+        order_survives(false).await;
+        order_survives(true).await;
+    }
+
+    async fn order_survives(others: bool) {
         let (mut gather, flusher, mut far) = pair(1000);
+        flusher.begin_turn(others);
         let sent: Vec<u8> = (0..500_000u32).map(|n| (n % 251) as u8).collect();
         let expected = sent.clone();
         let reader = tokio::spawn(async move {
@@ -321,6 +389,37 @@ mod tests {
         assert!(taken <= GATHER_BYTES + 10, "{taken}");
         drop(far);
         assert!(poll_fn(|cx| flusher.poll_flush(cx)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn reading_stops_after_a_while() {
+        let (mut gather, flusher, mut far) = pair(4 * READ_BYTES);
+        far.write_all(&vec![1; 3 * READ_BYTES]).await.unwrap();
+        let mut read_on = || {
+            let mut taken = 0;
+            flusher.begin_turn(false);
+            let mut room = [0; 8000];
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            loop {
+                let mut buf = ReadBuf::new(&mut room);
+                match Pin::new(&mut gather).poll_read(&mut cx, &mut buf) {
+                    Poll::Ready(read) => read.unwrap(),
+                    Poll::Pending => return (taken, flusher.is_paused()),
+                }
+                taken += buf.filled().len();
+            }
+        };
+        let (first, more) = read_on();
+        assert!(
+            more && (READ_BYTES..READ_BYTES + 8000).contains(&first),
+            "{first}"
+        );
+        let (second, more) = read_on();
+        assert!(
+            more && (READ_BYTES..READ_BYTES + 8000).contains(&second),
+            "{second}"
+        );
+        assert_eq!(read_on(), (3 * READ_BYTES - first - second, false));
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@
 //! [`Gather`], whose flush does nothing, and the task that drives the connection flushes for real, through the
 //! [`Flusher`], once it has let h2 write all that was queued. To let more be queued it goes to the back of the
 //! scheduler's queue once before it looks, if more than one call is under way: see [`Turn`].
+//!
+//! What a turn reads is bounded as well, since h2 would read all that a socket holds before a call is looked at.
 
 mod gather;
 mod turn;

@@ -19,9 +19,14 @@ impl Turn {
             self.waited = false;
             return Poll::Ready(());
         }
+        self.go_back(cx);
+        Poll::Pending
+    }
+
+    /// Goes to the back of the queue; what is next polled is ready. The caller has to return.
+    pub(crate) fn go_back(&mut self, cx: &Context<'_>) {
         self.waited = true;
         cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
@@ -59,5 +64,8 @@ mod tests {
             assert!(turn.poll(&mut cx, true).is_ready());
         }
         assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+        turn.go_back(&cx);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 3);
+        assert!(turn.poll(&mut cx, true).is_ready(), "it has waited");
     }
 }

@@ -4,7 +4,8 @@
 //! It drains what h2 has read, and runs each call once, on the spot. A call that must wait goes to the executor; it is
 //! never awaited here, since a task that waits writes no answers, and with large messages both sides then wait for each
 //! other. The answers are written in batches, but after every [`BATCH_CALLS`] or [`BATCH_TIME`] of work: a server that
-//! writes only when all is done makes both sides take turns. After [`TURN_CALLS`] others get theirs.
+//! writes only when all is done makes both sides take turns. After [`TURN_CALLS`] others get theirs, and after each batch of
+//! which [`BATCH_WAITING`] calls wait: those that wait for little are answered before the next ones are read.
 //!
 //! # A first poll that takes long
 //! A handler that computes before it first waits would hold up the answers behind it. A method whose first poll was seen
@@ -43,6 +44,9 @@ use crate::{
 
 /// How many calls are run before what they answered is written.
 const BATCH_CALLS: usize = 16;
+
+/// How many calls of a batch that wait have theirs run before the next batch.
+const BATCH_WAITING: usize = BATCH_CALLS / 4;
 
 /// How long calls are run before what they answered is written.
 const BATCH_TIME: Duration = Duration::from_micros(25);
@@ -134,6 +138,10 @@ struct Connection<F, M> {
     make: M,
     runner: Runner<F>,
     running: Running,
+    /// How many calls came in this turn, or the last one.
+    accepted: usize,
+    /// How many of them were handed to the runtime.
+    handed: usize,
     turn: Turn,
     slow: Vec<(Method, u8)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -183,6 +191,8 @@ where
             make,
             runner: Runner::new(),
             running: Running::default(),
+            accepted: 0,
+            handed: 0,
             turn: Turn::default(),
             slow: Vec::new(),
             timer: None,
@@ -203,6 +213,7 @@ where
         for _ in 0..BATCH_CALLS {
             match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.accepted += 1;
                     let now = Instant::now();
                     self.accept(request, respond, now);
                     if now - started > BATCH_TIME {
@@ -276,6 +287,7 @@ where
             }
         };
         if let Some(call) = waits {
+            self.handed += 1;
             tokio::spawn(call.watched(self.running.add(deadline, is_stream)));
         }
     }
@@ -443,6 +455,10 @@ where
         // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
         ready!(this.turn.poll(cx, this.conn.calls() > 1));
         let mut calls = 0;
+        // Calls that are done on the spot show only in what the last turn brought.
+        let others = this.accepted > 1 || this.conn.calls() > 1;
+        this.flusher.begin_turn(others);
+        (this.accepted, this.handed) = (0, 0);
         loop {
             let batch = this.poll_batch(cx);
             if let Poll::Ready(Err(_)) = this.flusher.poll_flush(cx) {
@@ -450,11 +466,16 @@ where
             }
             match batch {
                 Batch::Closed => return Poll::Ready(()),
+                Batch::Drained if this.flusher.is_paused() => {
+                    this.turn.go_back(cx);
+                    break;
+                }
                 Batch::Drained => break,
                 Batch::More => calls += BATCH_CALLS,
             }
-            if calls >= TURN_CALLS {
-                cx.waker().wake_by_ref();
+            if calls >= TURN_CALLS || this.handed >= BATCH_WAITING {
+                // Behind those that were handed over, so that their answers are there.
+                this.turn.go_back(cx);
                 break;
             }
         }

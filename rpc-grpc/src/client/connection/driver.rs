@@ -177,6 +177,7 @@ impl Driver {
             return Poll::Pending;
         }
         self.connection.set_driver(cx.waker());
+        self.flusher.begin_turn(calls > 1);
         loop {
             // What was opened by now is written below.
             let resets = self.connection.resets.is_pending();
@@ -206,7 +207,9 @@ impl Driver {
                 let _ = pings.poll_pong(cx);
             }
             if !again {
-                if calls == 0 && flushed {
+                if self.flusher.is_paused() {
+                    self.turn.go_back(cx);
+                } else if calls == 0 && flushed {
                     self.flusher.trim();
                 }
                 return Poll::Pending;
