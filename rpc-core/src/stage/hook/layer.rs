@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use super::{Hook, HookList, Hooks};
 
-/// Puts hooks in front of a stage. See the [module](super).
+/// Puts hooks in front of a stage. See [`Hook`].
 #[derive(Clone, Default)]
 pub struct HooksLayer(HookList);
 
