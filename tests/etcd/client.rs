@@ -6,7 +6,7 @@ use rpc::Code;
 use rpc_etcd::{Etcd, EtcdConfig, Meaning, meaning};
 use tokio::time::timeout;
 
-use super::node::{LONG, Node, nobody};
+use super::node::{Node, Port, in_time};
 
 #[tokio::test]
 async fn keys_are_written_read_replaced_and_deleted() {
@@ -42,7 +42,7 @@ async fn a_long_list_is_read_in_pages() {
         })
     });
     for writer in writers.collect::<Vec<_>>() {
-        writer.await.unwrap();
+        in_time(writer).await.unwrap();
     }
     let small = etcd.list("/small/").await.unwrap();
     let expected = (0..4_500).map(|number| format!("/small/{number:05}").into_bytes());
@@ -90,7 +90,7 @@ async fn a_watch_begins_where_a_list_ended() {
     let mut watch = etcd.watch("/s/", list.position).await.unwrap();
     let mut seen = Vec::new();
     while seen.len() < 2 {
-        let changes = timeout(LONG, watch.next()).await.unwrap().unwrap();
+        let changes = in_time(watch.next()).await.unwrap();
         assert_eq!(changes.position, watch.position());
         seen.extend(
             changes
@@ -118,10 +118,10 @@ async fn changes_that_come_in_parts_are_told_as_one() {
     let mut watch = etcd.watch("/s/", list.position).await.unwrap();
     let mut written = 0;
     while written < 10 {
-        written += timeout(LONG, watch.next()).await.unwrap().unwrap().changes.len();
+        written += in_time(watch.next()).await.unwrap().changes.len();
     }
     etcd.revoke(lease.id).await.unwrap();
-    let changes = timeout(LONG, watch.next()).await.unwrap().unwrap().changes;
+    let changes = in_time(watch.next()).await.unwrap().changes;
     assert_eq!(changes.len(), 10);
     assert!(changes.iter().all(|change| change.value.is_none()));
 }
@@ -138,15 +138,12 @@ async fn history_that_is_gone_is_behind() {
     etcd.compact(now.position.revision).await.unwrap();
     // etcd begins such a watch before it says that it cannot.
     let mut watch = etcd.watch("/s/", list.position).await.unwrap();
-    let status = timeout(LONG, watch.next()).await.unwrap().unwrap_err();
+    let status = in_time(watch.next()).await.unwrap_err();
     assert_eq!(meaning(&status), Meaning::Behind, "{status}");
     // From the list on there is nothing amiss.
     let mut watch = etcd.watch("/s/", now.position).await.unwrap();
     etcd.put("/s/b", "1", None).await.unwrap();
-    assert_eq!(
-        timeout(LONG, watch.next()).await.unwrap().unwrap().changes.len(),
-        1
-    );
+    assert_eq!(in_time(watch.next()).await.unwrap().changes.len(), 1);
 }
 
 #[tokio::test]
@@ -167,7 +164,8 @@ async fn a_silent_etcd_fails_the_watch_and_nothing_is_missed() {
     let node = Node::start().await;
     let mut config = EtcdConfig::new([node.address()]);
     config.probe_interval = Duration::from_millis(300);
-    config.timeout = Duration::from_millis(700);
+    // What a busy etcd stays below.
+    config.timeout = Duration::from_secs(3);
     let etcd = Etcd::new(config).unwrap();
     let list = etcd.list("/s/").await.unwrap();
     let mut watch = etcd.watch("/s/", list.position).await.unwrap();
@@ -177,7 +175,7 @@ async fn a_silent_etcd_fails_the_watch_and_nothing_is_missed() {
         .expect_err("nothing has changed");
 
     node.pause();
-    let status = timeout(LONG, watch.next()).await.unwrap().unwrap_err();
+    let status = in_time(watch.next()).await.unwrap_err();
     assert_eq!(meaning(&status), Meaning::Transient, "{status}");
     let status = etcd.get("/s/a").await.unwrap_err();
     assert_eq!(meaning(&status), Meaning::Transient, "{status}");
@@ -186,7 +184,7 @@ async fn a_silent_etcd_fails_the_watch_and_nothing_is_missed() {
     node.answers(&etcd).await;
     etcd.put("/s/a", "1", None).await.unwrap();
     let mut watch = etcd.watch("/s/", watch.position()).await.unwrap();
-    let changes = timeout(LONG, watch.next()).await.unwrap().unwrap();
+    let changes = in_time(watch.next()).await.unwrap();
     assert_eq!(changes.changes[0].key, "/s/a");
 }
 
@@ -200,7 +198,7 @@ async fn a_killed_etcd_fails_the_watch_and_nothing_is_missed() {
     node.kill();
     let mut seen = Vec::new();
     let status = loop {
-        match timeout(LONG, watch.next()).await.unwrap() {
+        match in_time(watch.next()).await {
             Ok(changes) => seen.extend(changes.changes),
             Err(status) => break status,
         }
@@ -211,7 +209,7 @@ async fn a_killed_etcd_fails_the_watch_and_nothing_is_missed() {
     etcd.put("/s/b", "2", None).await.unwrap();
     let mut watch = etcd.watch("/s/", watch.position()).await.unwrap();
     while seen.len() < 2 {
-        seen.extend(timeout(LONG, watch.next()).await.unwrap().unwrap().changes);
+        seen.extend(in_time(watch.next()).await.unwrap().changes);
     }
     let keys: Vec<_> = seen.iter().map(|change| &change.key[..]).collect();
     assert_eq!(keys, [b"/s/a", b"/s/b"]);
@@ -220,20 +218,23 @@ async fn a_killed_etcd_fails_the_watch_and_nothing_is_missed() {
 #[tokio::test]
 async fn the_next_endpoint_is_asked_when_one_is_away() {
     let node = Node::start().await;
+    let nobody = [Port::free(), Port::free()];
+    let [before, after] = nobody.each_ref().map(Port::address);
     // Which one is asked first is drawn.
     for _ in 0..8 {
-        let etcd = Etcd::new(EtcdConfig::new([nobody(), node.address(), nobody()])).unwrap();
+        let endpoints = [before.clone(), node.address(), after.clone()];
+        let etcd = Etcd::new(EtcdConfig::new(endpoints)).unwrap();
         etcd.put("/a", "1", None).await.unwrap();
         let list = etcd.list("/").await.unwrap();
         let mut watch = etcd.watch("/", list.position).await.unwrap();
         let lease = etcd.grant(Duration::from_secs(10)).await.unwrap();
         etcd.keep_alive(lease.id).await.unwrap();
         etcd.put("/b", "1", Some(lease.id)).await.unwrap();
-        timeout(LONG, watch.next()).await.unwrap().unwrap();
+        in_time(watch.next()).await.unwrap();
         etcd.revoke(lease.id).await.unwrap();
     }
-    let nobody = Etcd::new(EtcdConfig::new([nobody(), nobody()])).unwrap();
-    let status = nobody.get("/a").await.unwrap_err();
+    let etcd = Etcd::new(EtcdConfig::new([before, after])).unwrap();
+    let status = etcd.get("/a").await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status}");
 }
 
@@ -243,7 +244,8 @@ async fn an_endpoint_that_hangs_is_left() {
     let node = Node::start().await;
     for _ in 0..4 {
         let mut config = EtcdConfig::new([silent.address(), node.address()]);
-        config.timeout = Duration::from_millis(500);
+        // What a busy etcd stays below.
+        config.timeout = Duration::from_secs(2);
         let etcd = Etcd::new(config).unwrap();
         silent.pause();
         // At most one attempt is spent on it.
@@ -259,7 +261,7 @@ async fn an_endpoint_that_hangs_is_left() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_named() {
     let field = |change: fn(&mut EtcdConfig)| {
-        let mut config = EtcdConfig::new([nobody()]);
+        let mut config = EtcdConfig::new(["127.0.0.1:2379".parse().unwrap()]);
         change(&mut config);
         Etcd::new(config).unwrap_err().field().to_owned()
     };
@@ -273,6 +275,6 @@ async fn settings_that_cannot_work_are_named() {
         field(|config| config.user = Some((String::new(), "x".into()))),
         "user"
     );
-    let config = EtcdConfig::new([nobody()]).with_user("root", "secret");
+    let config = EtcdConfig::new([]).with_user("root", "secret");
     assert!(!format!("{config:?}").contains("secret"));
 }

@@ -23,10 +23,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::node::{LONG, Node, until};
+use super::node::{LONG, Node, in_time, until};
 
 /// The shortest lease that etcd gives, give or take: what takes a lease to show takes no time.
 const LEASE_S: u64 = 3;
+/// That make calls.
+const TASKS: usize = 4;
 
 #[rpc::service(package = "test.v1")]
 pub(crate) trait Who {
@@ -66,7 +68,7 @@ impl Provider {
     /// Stops in good order.
     pub(crate) async fn stop(self) {
         self.handle.shutdown();
-        self.task.await.unwrap().unwrap();
+        in_time(self.task).await.unwrap().unwrap();
     }
 }
 
@@ -78,7 +80,8 @@ pub(crate) struct Traffic {
 
 #[derive(Default)]
 struct Seen {
-    calls: AtomicU64,
+    /// That have ended, of each task.
+    calls: [AtomicU64; TASKS],
     failures: Mutex<Vec<String>>,
     /// How often each has answered.
     answers: Mutex<BTreeMap<String, u64>>,
@@ -87,9 +90,9 @@ struct Seen {
 impl Traffic {
     pub(crate) async fn start(node: &Node) -> Self {
         let client = Client::builder().target(node.target("shop")).build().unwrap();
-        client.ready().await.unwrap();
+        in_time(client.ready()).await.unwrap();
         let seen = Arc::<Seen>::default();
-        let call = |_| {
+        let call = |number: usize| {
             let (stub, seen) = (WhoClient::new(&client), Arc::clone(&seen));
             tokio::spawn(async move {
                 loop {
@@ -97,21 +100,25 @@ impl Traffic {
                         Ok(id) => *seen.answers.lock().unwrap().entry(id).or_default() += 1,
                         Err(status) => seen.failures.lock().unwrap().push(status.to_string()),
                     }
-                    seen.calls.fetch_add(1, Relaxed);
+                    seen.calls[number].fetch_add(1, Relaxed);
                     // Leaves the machine to others too.
                     sleep(Duration::from_millis(1)).await;
                 }
             })
         };
-        let tasks = (0..4).map(call).collect();
+        let tasks = (0..TASKS).map(call).collect();
         Self { tasks, seen }
     }
 
-    /// Goes on for so many calls.
+    /// Goes on until each task has ended so many calls more.
     pub(crate) async fn goes_on(&self, calls: u64) {
-        let from = self.seen.calls.load(Relaxed);
+        let count = || self.seen.calls.each_ref().map(|calls| calls.load(Relaxed));
+        let from = count();
         until("calls go on", || async {
-            self.seen.calls.load(Relaxed) >= from + calls
+            count()
+                .into_iter()
+                .zip(from)
+                .all(|(now, from)| now >= from + calls)
         })
         .await;
         self.has_not_failed();
@@ -120,7 +127,7 @@ impl Traffic {
     /// Goes on for so long.
     pub(crate) async fn goes_on_for(&self, time: Duration) {
         sleep(time).await;
-        self.goes_on(100).await;
+        self.goes_on(25).await;
     }
 
     /// Waits until somebody answers who did not before.
@@ -144,7 +151,7 @@ impl Traffic {
 
     pub(crate) fn has_not_failed(&self) {
         let failures = self.seen.failures.lock().unwrap();
-        let calls = self.seen.calls.load(Relaxed);
+        let calls: u64 = self.seen.calls.iter().map(|calls| calls.load(Relaxed)).sum();
         assert!(
             failures.is_empty(),
             "{} of {calls} calls failed, the first with: {}",
@@ -174,19 +181,19 @@ pub(crate) async fn fleet(node: &Node) -> ([Provider; 3], Traffic) {
     for id in ["a", "b", "c"] {
         traffic.reaches(id).await;
     }
-    traffic.goes_on(200).await;
+    traffic.goes_on(50).await;
     (providers, traffic)
 }
 
-/// Waits until just these are announced; says how long that took.
-pub(crate) async fn announced(node: &Node, ids: &[&str]) -> Duration {
+/// Waits until just these are announced; says how long that took, and their records.
+pub(crate) async fn announced(node: &Node, ids: &[&str]) -> (Duration, BTreeMap<InstanceId, Entry>) {
     let since = Instant::now();
     let etcd = node.etcd();
     loop {
-        let there = records(&etcd).await;
-        let there: Vec<_> = there.keys().map(InstanceId::as_str).collect();
+        let records = records(&etcd).await;
+        let there: Vec<_> = records.keys().map(InstanceId::as_str).collect();
         if there == ids {
-            return since.elapsed();
+            return (since.elapsed(), records);
         }
         assert!(since.elapsed() < LONG, "{there:?} are announced, not {ids:?}");
         sleep(Duration::from_millis(20)).await;

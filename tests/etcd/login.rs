@@ -3,8 +3,7 @@
 use rpc::{Channel, Request, Result, net::tls::ClientTls};
 use rpc_etcd::{Etcd, EtcdConfig, Meaning, meaning};
 
-use super::node::{LONG, Node, until};
-use tokio::time::timeout;
+use super::node::{Node, in_time};
 
 /// What is needed of etcd's administration.
 mod admin {
@@ -123,10 +122,7 @@ async fn who_logs_in_may_what_the_user_may() {
     let mut watch = shop.watch("/shop/", list.position).await.unwrap();
     let lease = shop.grant(std::time::Duration::from_mins(1)).await.unwrap();
     shop.put("/shop/b", "2", Some(lease.id)).await.unwrap();
-    assert_eq!(
-        timeout(LONG, watch.next()).await.unwrap().unwrap().changes.len(),
-        1
-    );
+    assert_eq!(in_time(watch.next()).await.unwrap().changes.len(), 1);
 
     for denied in [
         shop.put("/other", "1", None).await.unwrap_err(),
@@ -140,21 +136,12 @@ async fn who_logs_in_may_what_the_user_may() {
     }
 
     // Tokens do not outlive the process that gave them: the next call, or watch, logs in again.
-    node.kill();
-    node.begin();
-    shop_position(&early).await;
+    node.restart().await;
     shop.put("/shop/c", "1", None).await.unwrap();
-    node.kill();
-    node.begin();
-    let position = shop_position(&early).await;
+    node.restart().await;
+    let position = early.list("/shop/").await.unwrap().position;
     let watch = shop.watch("/shop/", position).await.unwrap();
     assert_eq!(watch.position(), position);
-}
-
-/// Logs in by another client, once etcd is there.
-async fn shop_position(etcd: &Etcd) -> rpc_etcd::Position {
-    until("etcd answers", || async { etcd.list("/shop/").await.is_ok() }).await;
-    etcd.list("/shop/").await.unwrap().position
 }
 
 #[tokio::test]
@@ -169,12 +156,9 @@ async fn tls() {
         format!("--cert-file={}", certificate.display()),
         format!("--key-file={}", key.display()),
     ];
-    let mut node = Node::new("https", &more);
-    node.begin();
-
     let tls = ClientTls::builder().trust_file(&certificate).build().unwrap();
-    let etcd = Etcd::new(EtcdConfig::new([node.address()]).with_tls(tls)).unwrap();
-    node.answers(&etcd).await;
+    let config = |address| EtcdConfig::new([address]).with_tls(tls.clone());
+    let (node, etcd) = Node::start_with("https", &more, config).await;
     etcd.put("/a", "1", None).await.unwrap();
     assert_eq!(etcd.get("/a").await.unwrap().unwrap().value, "1");
 
@@ -208,15 +192,14 @@ async fn tls_with_a_certificate_of_the_client() {
         format!("--trusted-ca-file={}", file("ca.pem", client.cert.pem())),
         "--client-cert-auth".to_owned(),
     ];
-    let mut node = Node::new("https", &more);
-    node.begin();
-
     let tls = || ClientTls::builder().trust_pem(server.cert.pem());
     let known = tls()
         .certificate_pem(client.cert.pem())
-        .key_pem(client.signing_key.serialize_pem());
-    let etcd = Etcd::new(EtcdConfig::new([node.address()]).with_tls(known.build().unwrap())).unwrap();
-    node.answers(&etcd).await;
+        .key_pem(client.signing_key.serialize_pem())
+        .build()
+        .unwrap();
+    let config = |address| EtcdConfig::new([address]).with_tls(known.clone());
+    let (node, _etcd) = Node::start_with("https", &more, config).await;
     let stranger = EtcdConfig::new([node.address()]).with_tls(tls().build().unwrap());
     assert!(Etcd::new(stranger).unwrap().get("/a").await.is_err());
     std::fs::remove_dir_all(&folder).unwrap();

@@ -2,23 +2,25 @@
 
 use std::{
     env, fs,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use rpc::net::Address;
-use rpc_etcd::{Etcd, EtcdConfig};
-use tokio::time::{Instant, sleep};
+use rpc_etcd::{Etcd, EtcdConfig, Meaning, meaning};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Far above what anything here needs on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_mins(1);
+/// How often etcd is started in vain.
+const ATTEMPTS: u32 = 5;
 
 pub(crate) struct Node {
     folder: PathBuf,
-    port: u16,
-    peer_port: u16,
+    port: Port,
+    peer_port: Port,
     scheme: &'static str,
     more: Vec<String>,
     process: Option<Child>,
@@ -27,31 +29,42 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one, and waits until it answers.
     pub(crate) async fn start() -> Self {
-        let mut node = Self::new("http", &[]);
-        node.begin();
-        node.up().await;
-        node
+        Self::start_with("http", &[], |address| EtcdConfig::new([address]))
+            .await
+            .0
     }
 
-    /// Without starting it.
-    pub(crate) fn new(scheme: &'static str, more: &[String]) -> Self {
-        let port = free_port();
-        let folder = env::temp_dir().join(format!("rpc-etcd-{}-{port}", std::process::id()));
-        Self {
-            folder,
-            port,
-            peer_port: free_port(),
-            scheme,
-            more: more.to_vec(),
-            process: None,
+    /// The same with settings of its own, and a client that answers to them.
+    pub(crate) async fn start_with(
+        scheme: &'static str,
+        more: &[String],
+        config: impl Fn(Address) -> EtcdConfig,
+    ) -> (Self, Etcd) {
+        for _ in 0..ATTEMPTS {
+            let port = Port::free();
+            let folder = env::temp_dir().join(format!("rpc-etcd-{}-{}", std::process::id(), port.number));
+            let mut node = Self {
+                folder,
+                port,
+                peer_port: Port::free(),
+                scheme,
+                more: more.to_vec(),
+                process: None,
+            };
+            let etcd = Etcd::new(config(node.address())).expect("the settings are sound");
+            node.begin();
+            if node.up(&etcd).await {
+                return (node, etcd);
+            }
         }
+        panic!("etcd ended {ATTEMPTS} times instead of starting")
     }
 
-    pub(crate) fn begin(&mut self) {
+    fn begin(&mut self) {
         let program = env::var_os("RPC_TEST_ETCD")
             .expect("`RPC_TEST_ETCD` is the path of `etcd`; `cargo xtask test --only etcd` sets it");
-        let client = format!("{}://127.0.0.1:{}", self.scheme, self.port);
-        let peer = format!("http://127.0.0.1:{}", self.peer_port);
+        let client = format!("{}://127.0.0.1:{}", self.scheme, self.port.number);
+        let peer = format!("http://127.0.0.1:{}", self.peer_port.number);
         let mut command = Command::new(program);
         command.arg("--data-dir").arg(&self.folder);
         command.args(["--name", "a", "--initial-cluster", &format!("a={peer}")]);
@@ -85,23 +98,32 @@ impl Node {
 
     /// Starts it again with the data that it had, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
-        self.kill();
-        self.begin();
-        self.up().await;
+        let etcd = self.etcd();
+        for _ in 0..ATTEMPTS {
+            self.kill();
+            self.begin();
+            if self.up(&etcd).await {
+                return;
+            }
+        }
+        panic!("etcd ended {ATTEMPTS} times instead of starting again")
     }
 
-    /// Waits until it answers. One that has ended, because somebody has taken its port meanwhile, is started again.
-    async fn up(&mut self) {
-        let etcd = self.etcd();
+    /// Waits until it answers, which is true, or has ended, because somebody outside has its port.
+    async fn up(&mut self, etcd: &Etcd) -> bool {
         let deadline = Instant::now() + LONG;
-        while let Err(status) = etcd.get("is anybody there?").await {
+        // One that wants to know who asks is there as well.
+        while let Err(status) = etcd.get("is anybody there?").await
+            && meaning(&status) == Meaning::Transient
+        {
             assert!(Instant::now() < deadline, "etcd does not answer: {status}");
-            let process = self.process.as_mut().expect("it was started");
+            let process = self.process.as_mut().expect("it was begun");
             if process.try_wait().expect("it can be asked for").is_some() {
-                self.begin();
+                return false;
             }
             sleep(Duration::from_millis(20)).await;
         }
+        true
     }
 
     /// Starts it again with nothing, on the same ports, and waits until it answers.
@@ -129,7 +151,7 @@ impl Node {
     }
 
     pub(crate) fn address(&self) -> Address {
-        format!("127.0.0.1:{}", self.port).parse().expect("an address")
+        self.port.address()
     }
 
     /// `etcd://127.0.0.1:2379/NAME`.
@@ -157,6 +179,11 @@ impl Drop for Node {
     }
 }
 
+/// Fails a test that would wait for ever.
+pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    timeout(LONG, future).await.expect("the test hangs")
+}
+
 /// Waits until something is the case. `what` says what, if it never is.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is: impl FnMut() -> F) {
     let deadline = Instant::now() + LONG;
@@ -166,15 +193,28 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is: impl FnM
     }
 }
 
-/// A port that nobody listens on now; below those that systems give to outgoing connections, of which there are many here.
-fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(|| fastrand::u16(15_000..32_000))
-        .find(is_free)
-        .expect("loopback has free ports")
+/// A port that nobody listens on and that no other test is given while this is kept, in whatever process it runs: whoever
+/// holds the UDP port of a number may use the TCP port of that number. Without that, a test could talk to the etcd of another
+/// one, or to an etcd where nobody should be.
+pub(crate) struct Port {
+    number: u16,
+    _held: UdpSocket,
 }
 
-/// An address that refuses connections.
-pub(crate) fn nobody() -> Address {
-    format!("127.0.0.1:{}", free_port()).parse().expect("an address")
+impl Port {
+    pub(crate) fn free() -> Self {
+        // Below those that systems give to outgoing connections, of which there are many here.
+        let mut numbers = std::iter::repeat_with(|| fastrand::u16(15_000..32_000)).take(10_000);
+        numbers
+            .find_map(|number| {
+                let held = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
+                Some(Self { number, _held: held })
+            })
+            .expect("loopback has free ports")
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.number)).into()
+    }
 }

@@ -12,9 +12,12 @@ use rpc::{
     },
 };
 use rpc_etcd::Etcd;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::node::{LONG, Node};
+use super::node::{LONG, Node, in_time};
+
+/// Before etcd is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 fn instance(id: &str, weight: u32) -> Instance {
     Instance::new(id)
@@ -36,7 +39,7 @@ struct Seen(BTreeMap<InstanceId, u32>);
 
 impl Seen {
     async fn next(&mut self, follow: &mut Follow) {
-        let change = timeout(LONG, follow.next()).await.expect("there is news");
+        let change = in_time(follow.next()).await;
         for id in change.gone {
             self.0.remove(&id);
         }
@@ -75,9 +78,14 @@ async fn write(etcd: Etcd, seed: u64, writes: usize) {
             };
             let Err(status) = done else { break };
             assert!(Instant::now() < deadline, "seed {seed}: {status}");
-            sleep(Duration::from_millis(20)).await;
+            sleep(PAUSE).await;
         }
     }
+}
+
+/// Nobody renews what is announced by hand: it stays for longer than any test takes.
+fn by_hand(node: &Node) -> EtcdRegistry {
+    EtcdRegistry::new(node.etcd()).with_ttl(Duration::from_mins(10))
 }
 
 fn directory() -> Directory {
@@ -123,7 +131,7 @@ async fn nothing_is_missed_whatever_happens_to_etcd() {
             }
             _ => {}
         }
-        writer.await.expect("the writer has no reason to fail");
+        in_time(writer).await.expect("the writer has no reason to fail");
         // The last word of the round.
         node.answers(&admin).await;
         let last = instance(&format!("last-{round}"), 1);
@@ -142,10 +150,10 @@ async fn nothing_is_missed_whatever_happens_to_etcd() {
 #[tokio::test]
 async fn a_compaction_costs_one_list_and_a_new_etcd_is_noticed() {
     let mut node = Node::start().await;
-    let registry = EtcdRegistry::new(node.etcd());
+    let registry = by_hand(&node);
     let _kept = registry.announce("shop", &instance("a", 1)).await.unwrap();
     let mut watch = registry.resolver_of("shop").unwrap().watch();
-    let Update::Snapshot(list) = watch.next().await.unwrap() else {
+    let Update::Snapshot(list) = in_time(watch.next()).await.unwrap() else {
         panic!("the first update is a list")
     };
     assert_eq!(list.len(), 1);
@@ -154,20 +162,20 @@ async fn a_compaction_costs_one_list_and_a_new_etcd_is_noticed() {
     let etcd = node.etcd();
     let there = etcd.list("/").await.unwrap();
     let _second = registry.announce("shop", &instance("b", 1)).await.unwrap();
-    let Update::Delta { put, gone } = timeout(LONG, watch.next()).await.unwrap().unwrap() else {
+    let Update::Delta { put, gone } = in_time(watch.next()).await.unwrap() else {
         panic!("a change")
     };
     assert_eq!((put.len(), gone.len()), (1, 0));
     etcd.compact(there.position.revision).await.unwrap();
     let _third = registry.announce("shop", &instance("c", 1)).await.unwrap();
-    let Update::Delta { put, .. } = timeout(LONG, watch.next()).await.unwrap().unwrap() else {
+    let Update::Delta { put, .. } = in_time(watch.next()).await.unwrap() else {
         panic!("a change")
     };
     assert_eq!(put[0].as_ref().unwrap().id.as_str(), "c");
 
     // Compaction of what it has not seen yet: one fault, then one list.
     node.kill();
-    let fault = timeout(LONG, watch.next()).await.unwrap().unwrap_err();
+    let fault = in_time(watch.next()).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Transient, "{fault}");
     node.restart().await;
     let _fourth = registry.announce("shop", &instance("d", 1)).await.unwrap();
@@ -175,14 +183,17 @@ async fn a_compaction_costs_one_list_and_a_new_etcd_is_noticed() {
     // The witness of the history stays: it is the revision that is gone.
     let there = etcd.list("/").await.unwrap();
     etcd.compact(there.position.revision).await.unwrap();
-    let behind = loop {
-        match timeout(LONG, watch.next()).await.unwrap() {
-            Err(fault) if fault.kind() == FaultKind::Transient => sleep(Duration::from_millis(20)).await,
-            other => break other.unwrap_err(),
+    let behind = in_time(async {
+        loop {
+            match watch.next().await {
+                Err(fault) if fault.kind() == FaultKind::Transient => sleep(PAUSE).await,
+                other => break other.unwrap_err(),
+            }
         }
-    };
+    })
+    .await;
     assert_eq!(behind.kind(), FaultKind::Behind, "{behind}");
-    let Update::Snapshot(list) = watch.next().await.unwrap() else {
+    let Update::Snapshot(list) = in_time(watch.next()).await.unwrap() else {
         panic!("it begins anew")
     };
     assert_eq!(list.len(), 5);
@@ -192,32 +203,35 @@ async fn a_compaction_costs_one_list_and_a_new_etcd_is_noticed() {
     for _ in 0..50 {
         etcd.put("/elsewhere", "1", None).await.unwrap();
     }
-    let update = loop {
-        match timeout(LONG, watch.next()).await.unwrap() {
-            Err(_) => sleep(Duration::from_millis(20)).await,
-            Ok(update) => break update,
+    let update = in_time(async {
+        loop {
+            match watch.next().await {
+                Err(_) => sleep(PAUSE).await,
+                Ok(update) => break update,
+            }
         }
-    };
+    })
+    .await;
     assert!(matches!(update, Update::Absent), "{update:?}");
 }
 
 #[tokio::test]
 async fn two_keys_of_one_address_are_one_instance() {
     let node = Node::start().await;
-    let registry = EtcdRegistry::new(node.etcd()).with_layout(Layout::GoZero);
+    let registry = by_hand(&node).with_layout(Layout::GoZero);
     // A process that came back before its old lease ended.
     let mut old = registry.announce("shop.rpc", &instance("a", 1)).await.unwrap();
     let mut watch = registry.resolver_of("shop.rpc").unwrap().watch();
     assert!(matches!(watch.next().await.unwrap(), Update::Snapshot(list) if list.len() == 1));
     let mut new = registry.announce("shop.rpc", &instance("a", 1)).await.unwrap();
     assert!(matches!(
-        timeout(LONG, watch.next()).await.unwrap().unwrap(),
+        in_time(watch.next()).await.unwrap(),
         Update::Delta { .. }
     ));
     old.withdraw().await.unwrap();
     new.withdraw().await.unwrap();
     // Only the second one takes the instance away.
-    let Update::Delta { put, gone } = timeout(LONG, watch.next()).await.unwrap().unwrap() else {
+    let Update::Delta { put, gone } = in_time(watch.next()).await.unwrap() else {
         panic!("a change")
     };
     assert_eq!((put.len(), gone.len()), (0, 1));
@@ -227,7 +241,7 @@ async fn two_keys_of_one_address_are_one_instance() {
 async fn a_bad_record_hides_no_good_one_and_the_last_good_one_stays() {
     let node = Node::start().await;
     let etcd = node.etcd();
-    let registry = EtcdRegistry::new(etcd.clone());
+    let registry = by_hand(&node);
     let mut a = registry.announce("shop", &instance("a", 1)).await.unwrap();
     etcd.put("/microservices/shop/bad", "{", None).await.unwrap();
     let mut follow = follow(&registry);
@@ -248,7 +262,7 @@ async fn a_bad_record_hides_no_good_one_and_the_last_good_one_stays() {
 async fn an_operator_changes_a_record_under_the_lease_that_it_has() {
     let node = Node::start().await;
     let etcd = node.etcd();
-    let registry = EtcdRegistry::new(etcd.clone());
+    let registry = by_hand(&node);
     let mut owner = registry.announce("shop", &instance("a", 1)).await.unwrap();
     let lease = etcd.get("/microservices/shop/a").await.unwrap().unwrap().lease;
     let disabled = Amendment::new().with_state(InstanceState::Disabled);
@@ -276,7 +290,7 @@ async fn an_operator_changes_a_record_under_the_lease_that_it_has() {
     assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
 
     // An address is all that go-zero says.
-    let registry = EtcdRegistry::new(etcd).with_layout(Layout::GoZero);
+    let registry = by_hand(&node).with_layout(Layout::GoZero);
     let _owner = registry.announce("shop.rpc", &instance("a", 1)).await.unwrap();
     let fault = registry
         .amend("shop.rpc", &"127.0.0.1:9000".into(), &disabled)

@@ -9,6 +9,8 @@
 mod node;
 mod peer;
 
+use std::time::Duration;
+
 use rpc::{
     Instance,
     context::Lane,
@@ -18,10 +20,9 @@ use rpc::{
     },
 };
 use serde_json::Value;
-use tokio::time::timeout;
 
 use self::{
-    node::{LONG, Node},
+    node::{Node, in_time},
     peer::Peer,
 };
 
@@ -39,7 +40,7 @@ async fn theirs(peer: &str, layout: Layout) -> (Instance, String) {
     let found = one(&mut *watch).await;
     let record = raw(&node, layout).await;
     peer.end().await;
-    let Update::Delta { put, gone } = timeout(LONG, watch.next()).await.unwrap().unwrap() else {
+    let Update::Delta { put, gone } = in_time(watch.next()).await.unwrap() else {
         panic!("it withdraws its instance when it ends")
     };
     assert!(put.is_empty());
@@ -50,7 +51,10 @@ async fn theirs(peer: &str, layout: Layout) -> (Instance, String) {
 /// One instance of ours, as they list it.
 async fn ours(peer: &str, layout: Layout) -> Value {
     let node = Node::start().await;
-    let registry = EtcdRegistry::new(node.etcd()).with_layout(layout);
+    // Nobody renews the lease.
+    let registry = EtcdRegistry::new(node.etcd())
+        .with_layout(layout)
+        .with_ttl(Duration::from_mins(10));
     let instance = Instance::new("ours-1")
         .with_address("grpc", OURS.parse().unwrap())
         .with_weight(30)
@@ -67,7 +71,7 @@ async fn ours(peer: &str, layout: Layout) -> Value {
 }
 
 async fn one(watch: &mut dyn Watch) -> Instance {
-    let Update::Delta { mut put, gone } = timeout(LONG, watch.next()).await.unwrap().unwrap() else {
+    let Update::Delta { mut put, gone } = in_time(watch.next()).await.unwrap() else {
         panic!("an instance was announced")
     };
     assert_eq!((put.len(), gone.len()), (1, 0));

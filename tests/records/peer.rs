@@ -1,16 +1,17 @@
 //! A program of another framework.
+//!
+//! It ends with the value that stands for it, so that no wait for it outlives the test.
 
-use std::{
-    env,
-    io::{BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::{env, path::PathBuf, process::Stdio};
 
 use serde_json::Value;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    sync::oneshot,
+};
 
-use super::node::{LONG, Node};
+use super::node::{Node, in_time};
 
 pub(crate) struct Peer(Child);
 
@@ -20,14 +21,21 @@ impl Peer {
         let mut command = command(name, node, service);
         command.args(["--announce", address]).stdout(Stdio::piped());
         let mut peer = Self(command.spawn().expect("it starts"));
-        let lines = BufReader::new(peer.0.stdout.take().expect("a pipe")).lines();
-        let told = spawn_blocking(move || {
-            lines
-                .map_while(Result::ok)
-                .any(|line| line.starts_with("listening on "))
+        let mut lines = BufReader::new(peer.0.stdout.take().expect("a pipe")).lines();
+        let (tell, told) = oneshot::channel();
+        // To the end: a program whose output nobody reads any more is killed for writing.
+        tokio::spawn(async move {
+            let mut tell = Some(tell);
+            while let Ok(Some(line)) = lines.next_line().await {
+                if line.starts_with("listening on ")
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(());
+                }
+            }
         });
-        let told = timeout(LONG, told).await.expect("in time").unwrap();
-        assert!(told, "{name} ended without announcing");
+        let told = in_time(told).await;
+        assert!(told.is_ok(), "{name} ended without announcing");
         peer
     }
 
@@ -35,8 +43,7 @@ impl Peer {
     pub(crate) async fn list(name: &str, node: &Node, service: &str) -> Vec<Value> {
         let mut command = command(name, node, service);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = spawn_blocking(move || command.output().expect("it starts"));
-        let output = timeout(LONG, output).await.expect("in time").unwrap();
+        let output = in_time(command.output()).await.expect("it starts");
         let (said, complained) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
@@ -55,19 +62,11 @@ impl Peer {
 
     /// Asks it to end, as an orchestrator does, and waits for that.
     pub(crate) async fn end(mut self) {
-        let kill = format!("kill -TERM {}", self.0.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
+        let kill = format!("kill -TERM {}", self.0.id().expect("it runs"));
+        let status = in_time(Command::new("sh").args(["-c", &kill]).status()).await;
         assert!(status.expect("there is a shell").success());
-        let ended = spawn_blocking(move || self.0.wait().map(|status| (status, self)));
-        let (status, _peer) = timeout(LONG, ended).await.expect("in time").unwrap().unwrap();
+        let status = in_time(self.0.wait()).await.unwrap();
         assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -77,6 +76,6 @@ fn command(name: &str, node: &Node, service: &str) -> Command {
     );
     let mut command = Command::new(PathBuf::from(folder).join(name));
     command.args(["--etcd", &node.address().to_string(), "--service", service]);
-    command.stdin(Stdio::null());
+    command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

@@ -36,17 +36,25 @@ pub(super) struct Machine(Mutex<Orders>);
 
 #[derive(Default)]
 struct Orders {
-    task: Option<AbortHandle>,
+    task: Option<Running>,
+    /// How many supervisors there were.
+    begun: u64,
     /// When somebody last wanted a connection.
     wanted: Option<Instant>,
     closing: bool,
+}
+
+struct Running {
+    number: u64,
+    /// `None` for the moment in which it is begun.
+    handle: Option<AbortHandle>,
 }
 
 impl Machine {
     /// A connection is wanted: somebody sees to it.
     ///
     /// # Errors
-    /// If the link was closed, or there is no runtime to run in.
+    /// If the link was closed, or there is no runtime to run in, or one that ends.
     pub(super) fn want(shared: &Arc<Shared>) -> Result<(), Status> {
         let mut orders = shared.machine.lock();
         if orders.closing {
@@ -67,8 +75,21 @@ impl Machine {
             }
             idle
         });
+        orders.begun += 1;
+        let number = orders.begun;
+        orders.task = Some(Running { number, handle: None });
+        // A runtime that ends drops the task at once, and that looks at the orders.
+        drop(orders);
         let supervisor = Supervisor::new(Arc::clone(shared));
-        orders.task = Some(runtime.spawn(supervisor.run()).abort_handle());
+        let handle = runtime.spawn(supervisor.run()).abort_handle();
+        let mut orders = shared.machine.lock();
+        let closing = orders.closing;
+        match &mut orders.task {
+            // Nobody can have abandoned the link meanwhile: who wants a connection holds it.
+            Some(running) if running.number == number => running.handle = Some(handle),
+            _ if closing => return Err(shared.closed()),
+            _ => return Err(Status::unavailable("the tokio runtime ends").at_side(Side::Client)),
+        }
         Ok(())
     }
 
@@ -91,8 +112,9 @@ impl Machine {
     /// Nobody holds the link any more. What was not closed is broken off.
     pub(super) fn abandon(shared: &Shared) {
         let mut orders = shared.machine.lock();
-        if let Some(task) = orders.task.take().filter(|_| !orders.closing) {
-            task.abort();
+        let running = orders.task.take().filter(|_| !orders.closing);
+        if let Some(handle) = running.and_then(|running| running.handle) {
+            handle.abort();
         }
     }
 

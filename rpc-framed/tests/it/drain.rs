@@ -130,3 +130,38 @@ async fn an_idle_connection_is_closed_and_made_again() {
         let _ = tokio::time::timeout(Duration::from_millis(50), states.changed()).await;
     }
 }
+
+/// What runs on a runtime may want a connection while it is dropped with it.
+#[test]
+fn a_link_that_is_wanted_while_its_runtime_ends_hangs_nobody() {
+    struct WantsOnDrop(Arc<dyn rpc_core::transport::Link>);
+
+    impl Drop for WantsOnDrop {
+        fn drop(&mut self) {
+            self.0.connect();
+        }
+    }
+
+    let link = link(&"127.0.0.1:1".parse().unwrap(), |_| ());
+    let wants = WantsOnDrop(link.clone());
+    let (tell, told) = std::sync::mpsc::channel();
+    // A thread of its own: one that waits for itself cannot say so.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let _wants = wants;
+                std::future::pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+        });
+        drop(runtime);
+        tell.send(()).unwrap();
+    });
+    told.recv_timeout(Duration::from_mins(1))
+        .expect("the runtime ends");
+    assert!(matches!(*link.state().borrow(), LinkState::Idle));
+}

@@ -102,12 +102,10 @@ async fn a_unix_target_calls_over_a_unix_socket() {
 
 #[tokio::test]
 async fn nobody_there_says_where_and_why() {
-    // A port that was just free.
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // It is bound, and does not listen: nobody else can get the port meanwhile.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap();
     let client = Client::builder()
         .target(format!("static://{address}"))
         .build()

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -60,16 +60,17 @@ async fn each_instance_gets_its_turn() {
 async fn instances_stop_and_start_without_a_failed_call() {
     let (memory, running, client) = fleet(&["i-0", "i-1", "i-2"]).await;
     let stop = Arc::new(AtomicBool::new(false));
+    let names = Arc::new(Mutex::new(BTreeSet::new()));
     let caller = |_| {
-        let (echo, stop) = (EchoClient::new(&client), Arc::clone(&stop));
+        let (echo, stop, names) = (EchoClient::new(&client), Arc::clone(&stop), Arc::clone(&names));
         tokio::spawn(async move {
-            let mut names = BTreeSet::new();
             while !stop.load(Ordering::Relaxed) {
-                names.insert(echo.name().await?);
+                let name = echo.name().await?;
+                names.lock().unwrap().insert(name);
                 let mut numbers = echo.count(3).await?;
                 while numbers.message().await?.is_some() {}
             }
-            Ok::<_, Status>(names)
+            Ok::<_, Status>(())
         })
     };
     let callers: Vec<_> = (0..4).map(caller).collect();
@@ -77,23 +78,25 @@ async fn instances_stop_and_start_without_a_failed_call() {
     for n in 3..9 {
         running.push_back(Running::announced(&format!("i-{n}"), &memory).await);
         until_ready(&client, 4).await;
-        sleep(Duration::from_millis(20)).await;
+        // All that are there are called.
+        let are_called = async {
+            while names.lock().unwrap().len() <= n {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONG, are_called).await.expect("some are never called");
         running.pop_front().unwrap().stop().await.unwrap();
         until_ready(&client, 3).await;
     }
-    sleep(Duration::from_millis(20)).await;
     stop.store(true, Ordering::Relaxed);
-    let mut all = BTreeSet::new();
     for caller in callers {
-        all.extend(
-            timeout(LONG, caller)
-                .await
-                .unwrap()
-                .unwrap()
-                .expect("no call fails"),
-        );
+        timeout(LONG, caller)
+            .await
+            .unwrap()
+            .unwrap()
+            .expect("no call fails");
     }
-    assert_eq!(all.len(), 9, "{all:?}");
+    assert_eq!(names.lock().unwrap().len(), 9);
     for running in running {
         running.stop().await.unwrap();
     }
@@ -102,11 +105,10 @@ async fn instances_stop_and_start_without_a_failed_call() {
 #[tokio::test]
 async fn a_record_without_a_server_is_passed_over() {
     let (memory, running, client) = fleet(&["a"]).await;
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // It is bound, and does not listen: nobody else can get the port meanwhile.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap();
     let dead = Instance::new("dead").with_address("grpc", address.into());
     let _registration = memory.announce("echo", &dead).await.unwrap();
     let echo = EchoClient::new(&client);

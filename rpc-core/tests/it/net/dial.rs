@@ -34,11 +34,10 @@ async fn a_name_is_looked_up() {
 
 #[tokio::test]
 async fn a_refused_connect_says_where() {
-    // Nobody listens on a port that was just given back.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // It is bound, and does not listen: nobody else can get the port meanwhile.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap();
     let status = in_time(Dialer::new().dial(&address.into())).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.reason(), Some(reason::CONNECT_FAILED));

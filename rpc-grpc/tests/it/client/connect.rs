@@ -289,6 +289,42 @@ fn a_link_survives_the_runtime_that_woke_it_up() {
     assert_eq!(net.dials(), 2, "outside of a runtime nothing is dialled");
 }
 
+/// What runs on a runtime may want a connection while it is dropped with it.
+#[test]
+fn a_link_that_is_wanted_while_its_runtime_ends_hangs_nobody() {
+    struct WantsOnDrop(std::sync::Arc<dyn rpc_core::transport::Link>);
+
+    impl Drop for WantsOnDrop {
+        fn drop(&mut self) {
+            self.0.connect();
+        }
+    }
+
+    let (net, _incoming) = Net::new();
+    let link = link(&net);
+    let wants = WantsOnDrop(link.clone());
+    let (tell, told) = std::sync::mpsc::channel();
+    // A thread of its own: one that waits for itself cannot say so.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let _wants = wants;
+                std::future::pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+        });
+        drop(runtime);
+        tell.send(()).unwrap();
+    });
+    told.recv_timeout(Duration::from_mins(1))
+        .expect("the runtime ends");
+    assert!(matches!(*link.state().borrow(), LinkState::Idle));
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_connection_beyond_the_deadline() {
     let (net, _incoming) = Net::new();

@@ -141,10 +141,12 @@ impl Table {
     fn change(&mut self, put: Vec<Record>, gone: Vec<InstanceId>, now: Instant) {
         let before = self.counts().0;
         let returned: HashSet<&InstanceId> = put.iter().map(id_of).collect();
-        let lost: Vec<_> = gone
+        // A set: what came and went several times while nobody looked may be named as often.
+        let lost: BTreeSet<_> = gone
             .into_iter()
+            .inspect(|id| drop(self.refused.remove(id)))
             // What went and came back is a changed record at most.
-            .filter(|id| self.refused.remove(id).is_none() && !returned.contains(id))
+            .filter(|id| !returned.contains(id))
             .collect();
         drop(returned);
         let mut added = 0;
@@ -210,7 +212,7 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, lost: Vec<InstanceId>, before: usize, now: Instant) {
+    fn remove(&mut self, lost: BTreeSet<InstanceId>, before: usize, now: Instant) {
         let mut unannounced = Vec::new();
         for id in lost {
             let Some(known) = self.known.get(&id) else {

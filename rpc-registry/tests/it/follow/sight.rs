@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rpc_registry::{
     Amendment, BadRecord, Fault, Filter, Instance, InstanceState, Rendezvous, Target, Update,
+    follow::HoldBack,
 };
 
 use super::support::{Client, id, instance};
@@ -124,4 +125,35 @@ async fn a_large_fleet_is_narrowed_and_a_lost_place_is_filled() {
         client.sees.keys().filter(|id| before.contains_key(*id)).count(),
         24
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_went_several_times_at_once_is_gone_once() {
+    let mut client = Client::with(|config| config.hold_back = HoldBack::off());
+    client.list(0..1);
+    client.settle().await;
+    client.gone([0, 0]);
+    client.settle().await;
+    assert_eq!(client.counts().0, 0);
+    // One of two, named as often as there are.
+    client.list(0..2);
+    client.settle().await;
+    client.gone([0, 0]);
+    client.settle().await;
+    assert_eq!(client.counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_last_record_was_bad_goes_like_any_other() {
+    let mut client = Client::with(|config| config.hold_back = HoldBack::off());
+    client.list(0..2);
+    let bad = Err(BadRecord::new(id(1), Fault::invalid("weight", "is no number")));
+    let (put, gone) = (vec![bad], Vec::new());
+    client.tell(Ok(Update::Delta { put, gone }));
+    client.settle().await;
+    assert_eq!(client.counts(), (2, 0), "the last good one stays");
+    client.gone([1]);
+    client.settle().await;
+    assert_eq!(client.counts(), (1, 0));
+    assert!(client.follow.view().refused.is_empty());
 }
