@@ -25,6 +25,9 @@ pub mod backend;
 pub mod fault;
 pub mod filter;
 pub mod follow;
+#[cfg(all(feature = "file", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod instance;
 mod pause;
 pub mod record;

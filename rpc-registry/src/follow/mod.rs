@@ -21,7 +21,7 @@
 //! time at which it was saved. The first live answer is then compared with it as with any other list, so that a registry
 //! that has come up empty empties nobody.
 
-mod cache;
+pub(crate) mod cache;
 mod change;
 mod config;
 mod driver;
