@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use rpc::{
     InstanceHandle, ServerBuilder, ServerHandle, Target,
+    net::Address,
     prelude::*,
     registry::{BadRecord, Fault, Place, Registration, Registry, Resolver, Scheme, Update, Watch},
     server::ServeError,
@@ -39,6 +40,8 @@ pub(crate) fn server(name: &str) -> ServerBuilder {
 pub(crate) struct Running {
     pub(crate) instance: InstanceHandle,
     pub(crate) handle: ServerHandle,
+    /// Where it listens first.
+    pub(crate) address: Address,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
@@ -52,6 +55,7 @@ impl Running {
         Self {
             instance: bound.instance(),
             handle: bound.handle(),
+            address: bound.local_addresses()[0].clone(),
             task: tokio::spawn(bound.serve()),
         }
     }
