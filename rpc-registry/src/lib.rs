@@ -54,7 +54,8 @@ pub use self::{
     fault::{Fault, FaultKind},
     filter::Filter,
     follow::{
-        Change, DiskCache, Follow, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous, View,
+        Change, DiskCache, Follow, FollowAll, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous,
+        Source, View,
     },
     instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},

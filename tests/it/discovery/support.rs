@@ -240,7 +240,12 @@ struct Reading {
 impl Watch for Reading {
     async fn next(&mut self) -> Result<Update, Fault> {
         loop {
-            let (memory, epoch, bad) = self.book.now()?;
+            let now = self.book.now();
+            if now.is_err() {
+                // It keeps no place: the next list says that the book is open again.
+                self.at = None;
+            }
+            let (memory, epoch, bad) = now?;
             let (known, watch) = self
                 .at
                 .get_or_insert_with(|| (epoch, memory.resolver_of("who").watch()));

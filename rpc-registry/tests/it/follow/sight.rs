@@ -125,3 +125,18 @@ async fn a_large_fleet_is_narrowed_and_a_lost_place_is_filled() {
         24
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_last_record_was_bad_can_go_like_any_other() {
+    let mut client = Client::new();
+    client.list(0..10);
+    client.settle().await;
+    let bad = BadRecord::new(id(3), Fault::invalid("weight", "is a colour"));
+    let (put, gone) = (vec![Err(bad)], Vec::new());
+    client.tell(Ok(Update::Delta { put, gone }));
+    client.settle().await;
+    assert_eq!((client.counts().0, client.follow.view().refused.len()), (10, 1));
+    client.gone([3]);
+    client.settle().await;
+    assert_eq!((client.counts().0, client.follow.view().refused.len()), (9, 0));
+}
