@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub(crate) counts: Counts,
     /// How far the list of instances can be trusted.
     pub(crate) freshness: Freshness,
+    /// One of several targets has not answered yet.
+    pub(crate) awaited: bool,
     /// Why the last attempt to connect to one of the endpoints failed.
     pub(crate) last_error: Option<Status>,
     pub(crate) closed: bool,
@@ -59,14 +61,15 @@ impl Snapshot {
         self.freshness.has_list()
     }
 
-    /// How far the list of instances can be trusted: whether it is live, and since when or from when it is if not.
+    /// How far the list of instances can be trusted: whether it is live, and since when or from when it is if not. Of
+    /// several targets, [`Endpoints::discovery`](crate::Endpoints::discovery) says it of each.
     pub fn freshness(&self) -> &Freshness {
         &self.freshness
     }
 
     /// True if an endpoint may become ready without anybody doing anything: waiting makes sense.
     pub(crate) fn is_hopeful(&self) -> bool {
-        let unanswered = matches!(self.freshness, Freshness::Pending);
+        let unanswered = self.awaited || matches!(self.freshness, Freshness::Pending);
         unanswered || self.counts.connecting + self.counts.idle > 0
     }
 }

@@ -25,6 +25,9 @@ pub mod backend;
 pub mod fault;
 pub mod filter;
 pub mod follow;
+#[cfg(all(feature = "file", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod instance;
 mod pause;
 pub mod record;
@@ -51,7 +54,8 @@ pub use self::{
     fault::{Fault, FaultKind},
     filter::Filter,
     follow::{
-        Change, DiskCache, Follow, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous, View,
+        Change, DiskCache, Follow, FollowAll, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous,
+        Source, View,
     },
     instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},

@@ -46,6 +46,9 @@ pub trait Watch: Send + 'static {
     /// The next update; waits, for ever if need be, while there is none. The first one, unless it is
     /// [`Stale`](Update::Stale), is a [`Snapshot`](Update::Snapshot) or [`Absent`](Update::Absent).
     ///
+    /// After a fault, the next update says that the registry answers again, so it comes as soon as it does: a watch that goes
+    /// on from where it stood, and has nothing to tell, tells a [`Delta`](Update::Delta) of nothing.
+    ///
     /// A watch notices by itself that its registry has fallen silent, and says so with a fault: nobody above can tell
     /// silence from peace.
     ///

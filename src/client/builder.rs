@@ -64,7 +64,7 @@ impl ClientBuilder {
     }
 
     /// Where instances come from: `static://a:1,b:2`, `unix:/run/shop.sock`, `memory:///shop`, `local:///shop`.
-    /// Required. See [`Target`].
+    /// Required. See [`Target`]; [`also`](Self::also) adds another one.
     pub fn target(mut self, target: impl Into<Cow<'static, str>>) -> Self {
         self.target = Some(target.into());
         self
@@ -205,14 +205,17 @@ impl ClientBuilder {
             ));
         };
         let target: Target = text.parse()?;
-        if target.scheme() == "memory" && !self.schemes.names().any(|name| name == "memory") {
+        let targets = self.discovery.targets(target)?;
+        let memory = targets.iter().find(|target| target.scheme() == "memory");
+        if let Some(target) = memory
+            && !self.schemes.names().any(|name| name == "memory")
+        {
             let problem =
                 format!("target `{target}` needs the embedded registry: `.registry(memory.clone())`");
             return Err(BuildError::new("registry", problem));
         }
-        let resolver = self.schemes.resolver(&target)?;
-        let transport = self.transport.transport(&target)?;
-        let endpoints = self.discovery.endpoints(&target, resolver, transport)?;
+        let transport = self.transport.transport(&targets[0])?;
+        let endpoints = self.discovery.endpoints(&targets, &self.schemes, transport)?;
         if self.eager {
             endpoints.start().map_err(|status| {
                 BuildError::new("connect_eagerly", "needs a tokio runtime around `build()`")

@@ -1,10 +1,10 @@
 //! How a client finds instances, and which of them it uses.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use rpc_core::{BuildError, transport::Transport};
 use rpc_lb::{Endpoints, EndpointsConfig, Near};
-use rpc_registry::{DiskCache, Filter, FollowConfig, HoldBack, Narrow, Resolver, Target};
+use rpc_registry::{DiskCache, Filter, FollowConfig, HoldBack, Narrow, Schemes, Source, Target};
 
 use super::ClientBuilder;
 use crate::{LocalServers, host};
@@ -12,6 +12,7 @@ use crate::{LocalServers, host};
 /// What the builder was told of it.
 #[derive(Default)]
 pub(super) struct Discovery {
+    also: Vec<Cow<'static, str>>,
     follow: FollowConfig,
     group: Option<String>,
     local: Option<LocalServers>,
@@ -20,6 +21,28 @@ pub(super) struct Discovery {
 
 /// Discovery.
 impl ClientBuilder {
+    /// Adds another target: the client calls the instances of all its targets, united by instance id. A registry that is
+    /// away or empty hides nothing that another one lists; each is doubted, cached and followed by itself, and options in a
+    /// target (`?group=`) concern that target. For a move from one registry to another, or two that stand in for each other.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rpc::BuildError> {
+    /// let client = rpc::Client::builder()
+    ///     .target("static://10.0.0.1:50051")
+    ///     .also("unix:/run/shop.sock")
+    ///     .build()?;
+    /// for view in client.discovery() {
+    ///     println!("{view}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A `local:` target stands alone: [`local_servers`](Self::local_servers) is the way to prefer this process.
+    pub fn also(mut self, target: impl Into<Cow<'static, str>>) -> Self {
+        self.discovery.also.push(target.into());
+        self
+    }
+
     /// Sees the instances of an application group, and no others. Default: the group `default`, which instances belong to
     /// that say nothing of groups. `?group=` in the target says the same.
     pub fn group(mut self, group: impl Into<String>) -> Self {
@@ -30,7 +53,7 @@ impl ClientBuilder {
     /// Keeps the last list of instances in a directory, for a start while the registry is away: see [`DiskCache`], which
     /// this makes with its defaults. Default: no list is kept.
     ///
-    /// Whether such a list is in use, and from when it is, [`Snapshot::freshness`](rpc_lb::Snapshot::freshness) says.
+    /// Whether such a list is in use, and from when it is, [`Client::discovery`](crate::Client::discovery) says.
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.discovery.follow.cache = Some(DiskCache::new(dir));
         self
@@ -43,7 +66,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses a part of a large fleet: [`Rendezvous`](rpc_registry::Rendezvous), say. Default: all of it.
+    /// Uses a part of a large fleet: [`Rendezvous`](rpc_registry::Rendezvous), say. Of several targets, a part of each.
+    /// Default: all of it.
     pub fn narrow(mut self, narrow: impl Narrow) -> Self {
         self.discovery.follow.narrow = Some(Arc::new(narrow));
         self
@@ -63,15 +87,39 @@ impl ClientBuilder {
 }
 
 impl Discovery {
+    /// All targets, the first one included.
+    pub(super) fn targets(&self, first: Target) -> Result<Vec<Target>, BuildError> {
+        let mut targets = vec![first];
+        for text in &self.also {
+            let target: Target = text.parse()?;
+            if targets.contains(&target) {
+                return Err(BuildError::new("also", format!("`{target}` is named twice")));
+            }
+            targets.push(target);
+        }
+        if targets.len() > 1
+            && let Some(local) = targets.iter().find(|target| target.scheme() == "local")
+        {
+            let problem =
+                format!("`{local}` stands alone; `local_servers(...)` prefers servers of this process");
+            return Err(BuildError::new("also", problem));
+        }
+        Ok(targets)
+    }
+
     pub(super) fn endpoints(
         self,
-        target: &Target,
-        resolver: Arc<dyn Resolver>,
+        targets: &[Target],
+        schemes: &Schemes,
         transport: Arc<dyn Transport>,
     ) -> Result<Endpoints, BuildError> {
-        let mut config = EndpointsConfig::default();
-        config.follow = self.follow;
-        config.follow.filter = filter(target, self.group)?;
+        let mut sources = Vec::new();
+        for target in targets {
+            let resolver = schemes.resolver(target)?;
+            let mut follow = self.follow.clone();
+            follow.filter = filter(target, self.group.clone())?;
+            sources.push(Source::new(target.to_string(), resolver).with_config(follow));
+        }
         let mut near = Near::new();
         if self.same_host
             && let Some(host) = host::id()
@@ -85,13 +133,9 @@ impl Discovery {
             }
             None => transport,
         };
+        let mut config = EndpointsConfig::default();
         config.near = near;
-        Ok(Endpoints::configured(
-            target.to_string(),
-            resolver,
-            transport,
-            config,
-        ))
+        Ok(Endpoints::of_sources(sources, transport, config))
     }
 }
 

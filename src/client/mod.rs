@@ -19,6 +19,7 @@ mod transport;
 
 use rpc_core::Result;
 use rpc_lb::Endpoints;
+use rpc_registry::View;
 
 pub use self::{blocking::BlockingClient, builder::ClientBuilder};
 pub use rpc_core::{
@@ -54,6 +55,13 @@ impl Client {
     /// The endpoints of the target, as this client sees them.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// What is known of each target: how fresh its list of instances is, how old, why it is not live; how many instances are
+    /// listed and how many held back; which records were refused, and for which field. Before the first call, and after
+    /// [`close`](Self::close), nothing is known. For people and checks: it is put together anew each time.
+    pub fn discovery(&self) -> Vec<View> {
+        self.endpoints.discovery()
     }
 
     /// Resolves and connects, unless that has begun, and waits until a call could be sent.

@@ -21,7 +21,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rpc_core::{Status, status::Side, transport::Transport};
-use rpc_registry::{FollowConfig, Resolver};
+use rpc_registry::{FollowConfig, Resolver, Source, View};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -45,11 +45,12 @@ struct Owner {
 
 struct Shared {
     target: String,
-    resolver: Arc<dyn Resolver>,
+    sources: Vec<Source>,
+    /// What is known of each source, while the task runs.
+    views: Mutex<Vec<watch::Receiver<View>>>,
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
     balancer: RoundRobin,
-    follow: FollowConfig,
     near: Near,
     /// A snapshot was published.
     changed: Notify,
@@ -96,19 +97,24 @@ impl Endpoints {
         transport: Arc<dyn Transport>,
         config: EndpointsConfig,
     ) -> Self {
-        let EndpointsConfig {
-            balancer,
-            follow,
-            near,
-        } = config;
+        let mut config = config;
+        let follow = std::mem::take(&mut config.follow);
+        let source = Source::new(target, resolver).with_config(follow);
+        Self::of_sources(vec![source], transport, config)
+    }
+
+    /// The endpoints of what several resolvers tell, united by instance id: see [`FollowAll`](rpc_registry::FollowAll).
+    /// Each source says how it is followed; [`EndpointsConfig::follow`] is not used.
+    pub fn of_sources(sources: Vec<Source>, transport: Arc<dyn Transport>, config: EndpointsConfig) -> Self {
+        let targets: Vec<_> = sources.iter().map(|source| &*source.target).collect();
         let shared = Shared {
-            target: target.into(),
-            resolver,
+            target: targets.join(", "),
+            sources,
+            views: Mutex::default(),
             transport,
             snapshot: ArcSwap::default(),
-            balancer,
-            follow,
-            near,
+            balancer: config.balancer,
+            near: config.near,
             changed: Notify::new(),
             wanted: Notify::new(),
             phase: watch::Sender::new(Phase::Open),
@@ -175,7 +181,22 @@ impl Endpoints {
         self.0.shared.snapshot.load_full()
     }
 
-    /// What errors call the target.
+    /// What is known of each target: how fresh its list is, how many instances it has, which records were refused. In the
+    /// order in which they were named. Before they are [started](Self::start), and after they were closed, nothing is known.
+    pub fn discovery(&self) -> Vec<View> {
+        let shared = &self.0.shared;
+        let views = shared.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if views.is_empty() {
+            return shared
+                .sources
+                .iter()
+                .map(|source| View::new(&*source.target))
+                .collect();
+        }
+        views.iter().map(|view| view.borrow().clone()).collect()
+    }
+
+    /// What errors call the target; several are separated by commas.
     pub fn target(&self) -> &str {
         &self.0.shared.target
     }
@@ -202,6 +223,10 @@ impl Shared {
     fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.changed.notify_waiters();
+    }
+
+    fn set_views(&self, views: Vec<watch::Receiver<View>>) {
+        *self.views.lock().unwrap_or_else(PoisonError::into_inner) = views;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use rpc_registry::{Change, Follow, Freshness};
+use rpc_registry::{Change, FollowAll, Freshness};
 
 use super::{Phase, Shared, links::Links};
 use crate::Snapshot;
@@ -11,14 +11,14 @@ use crate::Snapshot;
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
     links: Links,
-    follow: Follow,
+    follow: FollowAll,
     freshness: Freshness,
 }
 
 impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let config = shared.follow.clone();
-        let follow = Follow::with_config(shared.target.clone(), &*shared.resolver, config);
+        let follow = FollowAll::new(&shared.sources);
+        shared.set_views(follow.views());
         let near = shared.near.clone();
         Self {
             shared,
@@ -50,10 +50,6 @@ impl Upkeep {
     }
 
     fn learn(&mut self, change: Change) {
-        if let (true, Some(fault)) = (self.freshness.fault().is_none(), change.freshness.fault()) {
-            let target = &self.shared.target;
-            tracing::warn!(target, %fault, "the registry cannot be asked; the last list stays");
-        }
         self.freshness = change.freshness.clone();
         self.links.apply(change, &*self.shared.transport);
         self.doubt();
@@ -97,6 +93,7 @@ impl Upkeep {
     fn publish(&mut self) {
         let mut snapshot = self.links.snapshot();
         snapshot.freshness = self.freshness.clone();
+        snapshot.awaited = self.follow.is_awaited();
         self.shared.publish(snapshot);
         self.links.close_leaving();
     }
@@ -106,6 +103,7 @@ impl Drop for Upkeep {
     /// The runtime may end under the task. What it kept is then of no use, and the next call starts anew.
     fn drop(&mut self) {
         let closed = *self.shared.phase.borrow() > Phase::Open;
+        self.shared.set_views(Vec::new());
         self.shared.publish(Snapshot {
             closed,
             ..Snapshot::default()

@@ -5,7 +5,7 @@ mod dns;
 #[cfg(feature = "etcd")]
 mod etcd;
 #[cfg(feature = "file")]
-mod file;
+pub(crate) mod file;
 mod fixed;
 mod memory;
 

@@ -44,9 +44,10 @@ struct Head {
 }
 
 /// A list that was found.
-pub(super) struct Saved {
-    pub(super) instances: Vec<Instance>,
-    pub(super) saved_at: SystemTime,
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) saved_at: SystemTime,
 }
 
 impl DiskCache {
@@ -78,22 +79,12 @@ impl DiskCache {
     /// Keeps a list. Blocks.
     pub(super) fn save(&self, target: &str, list: &[Arc<Instance>]) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
-        let plain: Vec<_> = list.iter().map(|instance| Plain::from(&**instance)).collect();
-        let list = serde_json::to_vec(&plain)?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let head = serde_json::to_vec(&Head {
-            v: VERSION,
-            target: target.to_owned(),
-            saved_at_ms: since.as_millis() as u64,
-            sum: sum(&list),
-        })?;
+        let bytes = encode(target, list)?;
         let file = self.file(target);
         let temporary = file.with_extension(format!("{:x}-{:x}", std::process::id(), fastrand::u64(..)));
         let written = (|| {
             let mut out = fs::File::create(&temporary)?;
-            for part in [&head[..], b"\n", &list, b"\n"] {
-                out.write_all(part)?;
-            }
+            out.write_all(&bytes)?;
             out.sync_all()?;
             fs::rename(&temporary, &file)
         })();
@@ -130,11 +121,36 @@ impl DiskCache {
 }
 
 fn read(file: &Path, target: &str) -> io::Result<Saved> {
-    let bad = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     if fs::metadata(file)?.len() > MAX_BYTES {
         return Err(bad(format!("more than {MAX_BYTES} bytes")));
     }
-    let bytes = fs::read(file)?;
+    decode(&fs::read(file)?, target)
+}
+
+fn bad(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}
+
+/// A list as a file.
+pub(crate) fn encode(target: &str, list: &[Arc<Instance>]) -> io::Result<Vec<u8>> {
+    let plain: Vec<_> = list.iter().map(|instance| Plain::from(&**instance)).collect();
+    envelope(target, &serde_json::to_vec(&plain)?)
+}
+
+/// A list that is written already, as a file.
+pub(crate) fn envelope(target: &str, list: &[u8]) -> io::Result<Vec<u8>> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let head = serde_json::to_vec(&Head {
+        v: VERSION,
+        target: target.to_owned(),
+        saved_at_ms: since.as_millis() as u64,
+        sum: sum(list),
+    })?;
+    Ok([&head, &b"\n"[..], list, b"\n"].concat())
+}
+
+/// What a file says, if it can be used for a target.
+pub(crate) fn decode(bytes: &[u8], target: &str) -> io::Result<Saved> {
     let end = bytes
         .iter()
         .position(|b| *b == b'\n')

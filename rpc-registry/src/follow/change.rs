@@ -1,6 +1,10 @@
 //! What a client is told.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{BadRecord, Fault, Instance, InstanceId};
 
@@ -50,22 +54,61 @@ pub enum Freshness {
         /// Why not.
         fault: Fault,
     },
+    /// Of several targets, some are live and others are not; those that have no list take nothing from the others'. What
+    /// is known of each, its [`View`] says.
+    Partial {
+        /// Why the first of them that fails cannot be asked; `None` while none has failed, but one has not answered yet.
+        fault: Option<Fault>,
+    },
     /// It is what the registry says.
     Live,
 }
 
-/// What a client knows of its target, for people.
+/// What a client knows of one target, for people.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct View {
-    /// How far the list can be trusted.
+    /// The target.
+    pub target: String,
+    /// How far its list can be trusted.
     pub freshness: Freshness,
+    /// When its registry last told anything. A registry that pushes says nothing while nothing changes; how old the list
+    /// may be, [`Freshness::age`] says.
+    pub told_at: Option<SystemTime>,
     /// How many instances the registry lists, those included that this client does not use.
     pub listed: usize,
     /// How many are held back.
     pub suspects: usize,
     /// Records that cannot be understood, the first 100 of them.
     pub refused: Vec<BadRecord>,
+}
+
+impl View {
+    /// Of a target that is not followed yet.
+    pub fn new(target: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            freshness: Freshness::Pending,
+            told_at: None,
+            listed: 0,
+            suspects: 0,
+            refused: Vec::new(),
+        }
+    }
+}
+
+/// One line: target, numbers, how fresh the list is, and why not.
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {} listed", self.target, self.listed)?;
+        if self.suspects > 0 {
+            write!(f, ", {} suspect", self.suspects)?;
+        }
+        if !self.refused.is_empty() {
+            write!(f, ", {} refused", self.refused.len())?;
+        }
+        write!(f, "; {}", self.freshness)
+    }
 }
 
 impl Freshness {
@@ -78,7 +121,38 @@ impl Freshness {
     pub fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Unresolved(fault) | Self::Disk { fault, .. } | Self::Stale { fault, .. } => Some(fault),
+            Self::Partial { fault } => fault.as_ref(),
             Self::Pending | Self::Live => None,
+        }
+    }
+
+    /// How old the list may be: nothing while it is live, the time since its registry was last heard or since it was saved
+    /// else. `None` where there is no list, and for a [`Partial`](Self::Partial) one, whose parts differ.
+    ///
+    /// It is counted by the system's clock; one that was set back makes it too small.
+    pub fn age(&self) -> Option<Duration> {
+        let since = match self {
+            Self::Live => return Some(Duration::ZERO),
+            Self::Disk { saved_at, .. } => saved_at,
+            Self::Stale { since, .. } => since,
+            Self::Pending | Self::Unresolved(_) | Self::Partial { .. } => return None,
+        };
+        Some(SystemTime::now().duration_since(*since).unwrap_or_default())
+    }
+}
+
+/// For people, with the reason.
+impl fmt::Display for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let age = self.age().unwrap_or_default().as_secs();
+        match self {
+            Self::Pending => f.write_str("no answer yet"),
+            Self::Unresolved(fault) => write!(f, "no list: {fault}"),
+            Self::Disk { fault, .. } => write!(f, "from disk, saved {age} s ago: {fault}"),
+            Self::Stale { fault, .. } => write!(f, "stale since {age} s: {fault}"),
+            Self::Partial { fault: Some(fault) } => write!(f, "partly live: {fault}"),
+            Self::Partial { fault: None } => f.write_str("partly live: some have not answered yet"),
+            Self::Live => f.write_str("live"),
         }
     }
 }

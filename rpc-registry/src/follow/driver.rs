@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use tokio::{
+    sync::watch,
     task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep_until},
 };
@@ -20,6 +21,8 @@ pub struct Follow {
     watch: Box<dyn Watch>,
     table: Table,
     freshness: Freshness,
+    /// When the registry last told anything.
+    told_at: Option<SystemTime>,
     pauses: Pauses,
     /// The watch has lost its place, and has not told a list since.
     behind: bool,
@@ -32,6 +35,8 @@ pub struct Follow {
     /// How far the list can be trusted has changed since it was told.
     untold: bool,
     disk: Disk,
+    /// What is known, for those who look on.
+    views: watch::Sender<View>,
 }
 
 enum Disk {
@@ -72,11 +77,14 @@ impl Follow {
         } else {
             Disk::Off
         };
+        let target = target.into();
         Self {
-            target: target.into(),
+            views: watch::Sender::new(View::new(&*target)),
+            target,
             watch: resolver.watch(),
             table: Table::new(config.clone()),
             freshness: Freshness::Pending,
+            told_at: None,
             pauses: Pauses::new(config.seed),
             behind: false,
             resume_at: None,
@@ -98,7 +106,9 @@ impl Follow {
             self.load();
         }
         loop {
-            if let Some(change) = self.take_change() {
+            let change = self.take_change();
+            self.show();
+            if let Some(change) = change {
                 return change;
             }
             self.save();
@@ -141,13 +151,25 @@ impl Follow {
 
     /// What is known now, for people.
     pub fn view(&self) -> View {
+        self.views.borrow().clone()
+    }
+
+    /// What is known now and from here on, for whoever looks on while another one waits in [`next`](Self::next).
+    pub fn views(&self) -> watch::Receiver<View> {
+        self.views.subscribe()
+    }
+
+    fn show(&mut self) {
         let (listed, suspects) = self.table.counts();
-        View {
-            freshness: self.freshness.clone(),
-            listed,
-            suspects,
-            refused: self.table.refused(),
-        }
+        let refused = self.table.take_refused();
+        self.views.send_modify(|view| {
+            view.freshness.clone_from(&self.freshness);
+            view.told_at = self.told_at;
+            (view.listed, view.suspects) = (listed, suspects);
+            if let Some(refused) = refused {
+                view.refused = refused;
+            }
+        });
     }
 
     async fn event(&mut self) -> Event {
@@ -167,6 +189,7 @@ impl Follow {
     fn learn(&mut self, update: Update) {
         self.answer_by = None;
         self.behind = false;
+        self.told_at = Some(SystemTime::now());
         if !matches!(self.freshness, Freshness::Live) {
             self.freshness = Freshness::Live;
             self.untold = true;
@@ -178,11 +201,13 @@ impl Follow {
     fn fault(&mut self, fault: Fault) {
         match self.freshness {
             Freshness::Live => {
+                tracing::warn!(target = self.target, %fault, "the registry cannot be asked; the last list stays");
                 let since = SystemTime::now();
                 self.freshness = Freshness::Stale { since, fault };
                 self.untold = true;
             }
             Freshness::Pending => {
+                tracing::warn!(target = self.target, %fault, "the registry cannot be asked, and there is no list yet");
                 self.answer_by = None;
                 self.freshness = Freshness::Unresolved(fault);
                 // What is on disk may be on its way: it is told then.

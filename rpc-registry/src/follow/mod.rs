@@ -20,8 +20,15 @@
 //! has failed, or nothing was answered within [`FollowConfig::first_answer`]; it is told as [`Freshness::Disk`], with the
 //! time at which it was saved. The first live answer is then compared with it as with any other list, so that a registry
 //! that has come up empty empties nobody.
+//!
+//! # Several targets
+//! [`FollowAll`] follows several targets, each by itself, and unites their lists by instance id. A target that is away or
+//! empty hides nothing that another one lists. Where several list an instance, live ones count more than others; it is
+//! draining or disabled if one of those that count says so. [`Freshness::Partial`] says that some are live and some are not,
+//! and the [`View`]s say which.
 
-mod cache;
+mod all;
+pub(crate) mod cache;
 mod change;
 mod config;
 mod driver;
@@ -29,6 +36,7 @@ mod narrow;
 mod table;
 
 pub use self::{
+    all::{FollowAll, Source},
     cache::DiskCache,
     change::{Change, Freshness, Listed, View},
     config::{FollowConfig, HoldBack},

@@ -1,12 +1,16 @@
 //! The server's side.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use rpc::{
     Server,
     net::Address,
     prelude::*,
-    registry::{Amendment, InstanceState},
+    registry::{Amendment, Fault, InstanceState, Registration, Registry},
     server::{HealthReporter, ServingStatus},
 };
 
@@ -98,16 +102,44 @@ async fn it_starts_disabled_and_is_enabled_and_amended_while_it_runs() {
     running.stop().await;
 }
 
+/// Keeps what health said at the moment of each announcement.
+#[derive(Clone)]
+struct Witness {
+    memory: MemoryRegistry,
+    health: HealthReporter,
+    said: Arc<Mutex<Vec<Option<ServingStatus>>>>,
+}
+
+#[async_trait]
+impl Registry for Witness {
+    async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        self.said.lock().unwrap().push(self.health.get(""));
+        self.memory.announce(name, instance).await
+    }
+}
+
 #[tokio::test]
 async fn it_is_announced_once_health_says_so() {
     let (memory, health) = (MemoryRegistry::new(), HealthReporter::new());
     health.set("", ServingStatus::NotServing);
-    let builder = server("a").register(memory.clone(), "who").health(health.clone());
+    let witness = Witness {
+        memory: memory.clone(),
+        health: health.clone(),
+        said: Arc::default(),
+    };
+    let said = Arc::clone(&witness.said);
+    let builder = server("a").register(witness, "who").health(health.clone());
     let running = Running::start(builder).await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // It serves whoever knows its address: an announcement would have been made by now.
+    let direct = Client::builder()
+        .target(format!("static://{}", running.address))
+        .build()
+        .unwrap();
+    assert_eq!(tally(&direct, 3).await, [("a".to_owned(), 3)].into());
     assert!(memory.instances("who").is_empty());
     health.set("", ServingStatus::Serving);
     until(|| !memory.instances("who").is_empty()).await;
+    assert_eq!(*said.lock().unwrap(), [Some(ServingStatus::Serving)]);
     running.stop().await;
 }
 

@@ -60,6 +60,13 @@ async fn a_client_that_starts_while_the_registry_is_down_uses_the_list_on_disk_a
         panic!("{:?}", snapshot.freshness())
     };
     assert!(fault.to_string().contains("the book is closed"));
+    let [view] = &client.discovery()[..] else {
+        panic!("one target")
+    };
+    assert!(matches!(view.freshness, Freshness::Disk { .. }));
+    assert_eq!((view.listed, view.told_at), (2, None));
+    assert!(view.freshness.age().is_some());
+    assert!(view.to_string().contains("from disk"), "{view}");
 
     book.set_down(false);
     until(|| matches!(client.endpoints().snapshot().freshness(), Freshness::Live)).await;
@@ -110,6 +117,15 @@ async fn a_bad_record_hides_no_good_one() {
     let client = client(&book).build().unwrap();
     until_ready(&client, 1).await;
     assert_eq!(tally(&client, 3).await.len(), 1);
+    let view = client.discovery().remove(0);
+    assert!(matches!(view.freshness, Freshness::Live) && view.told_at.is_some());
+    let refused: Vec<_> = view.refused.iter().map(|bad| bad.fault.to_string()).collect();
+    assert_eq!(
+        (view.listed, &refused[..]),
+        (1, &["`weight`: is a colour".to_owned()][..])
+    );
+    client.close().await;
+    assert!(matches!(client.discovery()[0].freshness, Freshness::Pending));
     running.stop().await;
 }
 

@@ -4,4 +4,5 @@ mod announce;
 mod away;
 mod groups;
 mod near;
+mod several;
 mod support;

@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use rpc::{
     InstanceHandle, ServerBuilder, ServerHandle, Target,
+    net::Address,
     prelude::*,
     registry::{BadRecord, Fault, Place, Registration, Registry, Resolver, Scheme, Update, Watch},
     server::ServeError,
@@ -39,6 +40,8 @@ pub(crate) fn server(name: &str) -> ServerBuilder {
 pub(crate) struct Running {
     pub(crate) instance: InstanceHandle,
     pub(crate) handle: ServerHandle,
+    /// Where it listens first.
+    pub(crate) address: Address,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
@@ -52,6 +55,7 @@ impl Running {
         Self {
             instance: bound.instance(),
             handle: bound.handle(),
+            address: bound.local_addresses()[0].clone(),
             task: tokio::spawn(bound.serve()),
         }
     }
@@ -236,7 +240,12 @@ struct Reading {
 impl Watch for Reading {
     async fn next(&mut self) -> Result<Update, Fault> {
         loop {
-            let (memory, epoch, bad) = self.book.now()?;
+            let now = self.book.now();
+            if now.is_err() {
+                // It keeps no place: the next list says that the book is open again.
+                self.at = None;
+            }
+            let (memory, epoch, bad) = now?;
             let (known, watch) = self
                 .at
                 .get_or_insert_with(|| (epoch, memory.resolver_of("who").watch()));

@@ -17,6 +17,8 @@ pub(super) struct EtcdWatch {
     watcher: Option<Watcher>,
     /// The list was read a moment ago.
     fresh: bool,
+    /// A fault was told, and nothing since.
+    faulty: bool,
     known: Known,
 }
 
@@ -37,6 +39,7 @@ impl EtcdWatch {
             position: None,
             watcher: None,
             fresh: false,
+            faulty: false,
             known: Known::default(),
         }
     }
@@ -143,13 +146,24 @@ impl Watch for EtcdWatch {
                         // It may be further than the last change: etcd told of its progress.
                         self.position = Some(watcher.position());
                         self.watcher = None;
+                        self.faulty = true;
                         return Err(self.failed(fault(status)));
                     }
                 }
             } else if let Some(position) = self.position {
-                self.resume(position).await?;
+                if let Err(fault) = self.resume(position).await {
+                    self.faulty = true;
+                    return Err(fault);
+                }
+                if self.watcher.is_some() && std::mem::take(&mut self.faulty) {
+                    // Nothing may change for hours; that etcd is back is told now.
+                    let (put, gone) = (Vec::new(), Vec::new());
+                    return Ok(Update::Delta { put, gone });
+                }
             } else {
-                return self.list().await;
+                let list = self.list().await;
+                self.faulty = list.is_err();
+                return list;
             }
         }
     }

@@ -17,13 +17,13 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// All services of a file. Records are kept as they are: a bad one is nobody else's affair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Document {
+pub(crate) struct Document {
     version: u32,
     services: BTreeMap<String, Vec<Value>>,
 }
 
 impl Document {
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             version: VERSION,
             services: BTreeMap::new(),
@@ -31,7 +31,7 @@ impl Document {
     }
 
     /// Reads a file. Blocks.
-    pub(super) fn read(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
         let fault = |error: io::Error| {
             let kind = match error.kind() {
                 io::ErrorKind::PermissionDenied => FaultKind::Denied,
@@ -48,7 +48,7 @@ impl Document {
         Self::parse(&text).map_err(|problem| Fault::invalid(&path.display().to_string(), problem))
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("it is empty; `version` and `services` are wanted".to_owned());
         }
@@ -62,8 +62,14 @@ impl Document {
         Ok(document)
     }
 
+    /// The services in it.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.keys().map(String::as_str)
+    }
+
     /// The records of a service.
-    pub(super) fn records(&self, name: &str) -> Vec<Record> {
+    pub(crate) fn records(&self, name: &str) -> Vec<Record> {
         let values = self.services.get(name).map_or(&[][..], Vec::as_slice);
         values
             .iter()
@@ -77,7 +83,7 @@ impl Document {
     }
 
     /// Adds an instance, in place of the one with its id.
-    pub(super) fn put(&mut self, name: &str, instance: &Instance) -> Result<(), Fault> {
+    pub(crate) fn put(&mut self, name: &str, instance: &Instance) -> Result<(), Fault> {
         let value = serde_json::to_value(Plain::from(instance))
             .map_err(|error| Fault::invalid("record", "cannot be written").with_source(error))?;
         let values = self.services.entry(name.to_owned()).or_default();
@@ -90,7 +96,7 @@ impl Document {
     }
 
     /// True if it was there.
-    pub(super) fn remove(&mut self, name: &str, id: &str) -> bool {
+    pub(crate) fn remove(&mut self, name: &str, id: &str) -> bool {
         let Some(values) = self.services.get_mut(name) else {
             return false;
         };

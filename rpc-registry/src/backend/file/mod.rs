@@ -26,7 +26,7 @@
 //! withdrawing stays in it.
 
 mod announce;
-mod document;
+pub(crate) mod document;
 mod watch;
 
 use std::{path::PathBuf, sync::Arc};

@@ -30,6 +30,8 @@ pub(super) struct Table {
     losses: Losses,
     flaps: Flaps,
     refused: HashMap<InstanceId, BadRecord>,
+    /// They are others than when they were last [taken](Self::take_refused).
+    refused_changed: bool,
     shown: Shown,
     /// The list that is kept on disk would be another one by now.
     unsaved: bool,
@@ -50,6 +52,7 @@ impl Table {
             losses: Losses::default(),
             flaps: Flaps::default(),
             refused: HashMap::new(),
+            refused_changed: false,
             shown: Shown::default(),
             unsaved: false,
         }
@@ -64,7 +67,9 @@ impl Table {
                     (known.suspect_until.is_none() && !here.contains(id)).then(|| id.clone())
                 };
                 let gone = self.known.iter().filter_map(is_gone).collect();
+                let before = self.refused.len();
                 self.refused.retain(|id, _| here.contains(id));
+                self.refused_changed |= self.refused.len() != before;
                 self.change(records, gone, now);
             }
             Update::Delta { put, gone } => self.change(put, gone, now),
@@ -74,6 +79,7 @@ impl Table {
                     .iter()
                     .filter(|(_, known)| known.suspect_until.is_none());
                 let gone = gone.map(|(id, _)| id.clone()).collect();
+                self.refused_changed |= !self.refused.is_empty();
                 self.refused.clear();
                 self.change(Vec::new(), gone, now);
             }
@@ -134,17 +140,25 @@ impl Table {
         (self.known.len() - self.suspects.len(), self.suspects.len())
     }
 
-    pub(super) fn refused(&self) -> Vec<BadRecord> {
-        self.refused.values().cloned().collect()
+    /// The refused records, if they are others than last time, by id.
+    pub(super) fn take_refused(&mut self) -> Option<Vec<BadRecord>> {
+        if !std::mem::take(&mut self.refused_changed) {
+            return None;
+        }
+        let mut refused: Vec<_> = self.refused.values().cloned().collect();
+        refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Some(refused)
     }
 
     fn change(&mut self, put: Vec<Record>, gone: Vec<InstanceId>, now: Instant) {
         let before = self.counts().0;
         let returned: HashSet<&InstanceId> = put.iter().map(id_of).collect();
+        for id in &gone {
+            self.accept(id);
+        }
         // A set: what came and went several times while nobody looked may be named as often.
         let lost: BTreeSet<_> = gone
             .into_iter()
-            .inspect(|id| drop(self.refused.remove(id)))
             // What went and came back is a changed record at most.
             .filter(|id| !returned.contains(id))
             .collect();
@@ -173,7 +187,7 @@ impl Table {
         // It may stay for long, and there may be thousands: a vector that grew by one has room for four.
         instance.addresses.shrink_to_fit();
         instance.groups.shrink_to_fit();
-        self.refused.remove(&instance.id);
+        self.accept(&instance.id);
         let Some(known) = self.known.get_mut(&instance.id) else {
             self.flaps.came(&instance.id, now, &self.config.hold_back);
             self.shown.touch(&instance.id);
@@ -205,10 +219,16 @@ impl Table {
         false
     }
 
+    /// It has no bad record any more.
+    fn accept(&mut self, id: &InstanceId) {
+        self.refused_changed |= self.refused.remove(id).is_some();
+    }
+
     fn refuse(&mut self, bad: BadRecord) {
         tracing::warn!(instance = %bad.id, fault = %bad.fault, "a record cannot be understood");
         if self.refused.len() < MAX_REFUSED || self.refused.contains_key(&bad.id) {
             self.refused.insert(bad.id.clone(), bad);
+            self.refused_changed = true;
         }
     }
 

@@ -4,5 +4,6 @@ mod cache;
 mod faults;
 mod flaps;
 mod hold_back;
+mod several;
 mod sight;
 mod support;

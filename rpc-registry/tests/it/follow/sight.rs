@@ -157,3 +157,18 @@ async fn one_whose_last_record_was_bad_goes_like_any_other() {
     assert_eq!(client.counts(), (1, 0));
     assert!(client.follow.view().refused.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_last_record_was_bad_can_go_like_any_other() {
+    let mut client = Client::new();
+    client.list(0..10);
+    client.settle().await;
+    let bad = BadRecord::new(id(3), Fault::invalid("weight", "is a colour"));
+    let (put, gone) = (vec![Err(bad)], Vec::new());
+    client.tell(Ok(Update::Delta { put, gone }));
+    client.settle().await;
+    assert_eq!((client.counts().0, client.follow.view().refused.len()), (10, 1));
+    client.gone([3]);
+    client.settle().await;
+    assert_eq!((client.counts().0, client.follow.view().refused.len()), (9, 0));
+}

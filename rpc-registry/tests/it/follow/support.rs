@@ -16,10 +16,17 @@ use tokio::{
     time::timeout,
 };
 
-type Answer = Result<Update, Fault>;
+pub(crate) type Answer = Result<Update, Fault>;
 
 /// Says what it was told to, then nothing.
 pub(crate) struct Script(Mutex<Option<UnboundedReceiver<Answer>>>);
+
+impl Script {
+    pub(crate) fn new() -> (UnboundedSender<Answer>, Self) {
+        let (registry, answers) = unbounded_channel();
+        (registry, Self(Mutex::new(Some(answers))))
+    }
+}
 
 struct Scripted(UnboundedReceiver<Answer>);
 
@@ -59,10 +66,10 @@ impl Client {
         let mut config = FollowConfig::default();
         config.seed = Some(1);
         configure(&mut config);
-        let (registry, answers) = unbounded_channel();
+        let (registry, script) = Script::new();
         Self {
             registry,
-            follow: Follow::with_config("script:///shop", &Script(Mutex::new(Some(answers))), config),
+            follow: Follow::with_config("script:///shop", &script, config),
             sees: BTreeMap::new(),
             instances: BTreeMap::new(),
             freshness: Freshness::Pending,
