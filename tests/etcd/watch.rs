@@ -308,12 +308,12 @@ async fn an_etcd_that_is_back_is_told_of_though_nothing_has_changed() {
     let etcd = node.etcd();
     etcd.put("/microservices/shop/a", record, None).await.unwrap();
     let mut follow = follow(&EtcdRegistry::new(etcd));
-    assert_eq!(timeout(LONG, follow.next()).await.unwrap().put.len(), 1);
+    assert_eq!(in_time(follow.next()).await.put.len(), 1);
     node.kill();
-    let change = timeout(LONG, follow.next()).await.unwrap();
+    let change = in_time(follow.next()).await;
     assert!(matches!(change.freshness, Freshness::Stale { .. }), "{change:?}");
     node.restart().await;
-    let change = timeout(LONG, follow.next()).await.unwrap();
+    let change = in_time(follow.next()).await;
     assert!(matches!(change.freshness, Freshness::Live), "{change:?}");
     assert!(change.put.is_empty() && change.gone.is_empty());
 }
