@@ -84,7 +84,16 @@ async fn drive<C: Caller>(
     loop {
         let mut done = 0;
         for _ in 0..at_once {
-            done += call(&mut caller, &body, scenario).await;
+            let echo = match scenario {
+                Scenario::ServerStreaming => {
+                    done += caller.stream(body.clone()).await as u64;
+                    continue;
+                }
+                Scenario::UnaryYield => caller.unary_yield(body.clone()).await,
+                _ => caller.unary(body.clone()).await,
+            };
+            assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
+            done += 1;
         }
         let end = Instant::now();
         match phase.load(Ordering::Relaxed) {
@@ -99,15 +108,4 @@ async fn drive<C: Caller>(
         // A call that never waits, as those in process do not, would keep its worker from everybody else.
         tokio::task::consume_budget().await;
     }
-}
-
-/// Makes one call; answers how many messages came.
-async fn call<C: Caller>(caller: &mut C, body: &Bytes, scenario: Scenario) -> u64 {
-    let echo = match scenario {
-        Scenario::ServerStreaming => return caller.stream(body.clone()).await as u64,
-        Scenario::UnaryYield => caller.unary_yield(body.clone()).await,
-        _ => caller.unary(body.clone()).await,
-    };
-    assert_eq!(echo.len(), body.len(), "an echo is as long as the call");
-    1
 }

@@ -290,8 +290,10 @@ const _: () = {
 };
 
 /// Values by type, for layers and handlers of one process. Empty, it owns no memory.
+///
+/// Calls and replies drop several of them, nearly all empty: behind a box of their own that is a look at a pointer.
 #[derive(Clone, Default)]
-pub struct Extensions(http::Extensions);
+pub struct Extensions(Option<Box<http::Extensions>>);
 
 impl Extensions {
     /// None.
@@ -301,27 +303,29 @@ impl Extensions {
 
     /// Puts a value in, and takes out the one of its type that was there.
     pub fn insert<T: Any + Clone + Send + Sync>(&mut self, value: T) -> Option<T> {
-        self.0.insert(value)
+        self.0.get_or_insert_default().insert(value)
     }
 
     /// The value of that type.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.0.get()
+        self.0.as_ref()?.get()
     }
 
     /// The value of that type, to change.
     pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
-        self.0.get_mut()
+        self.0.as_mut()?.get_mut()
     }
 
     /// Takes the value of that type out.
     pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
-        self.0.remove()
+        self.0.as_mut()?.remove()
     }
 }
 
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Extensions").field("len", &self.0.len()).finish()
+        f.debug_struct("Extensions")
+            .field("len", &self.0.as_ref().map_or(0, |values| values.len()))
+            .finish()
     }
 }
