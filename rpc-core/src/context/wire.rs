@@ -57,6 +57,7 @@ impl Context {
     }
 
     /// Takes on the lane, trace and baggage that the metadata carries; what it does not carry stays as it is.
+    #[inline]
     pub fn extract(self, metadata: &Metadata) -> Self {
         if metadata.is_empty() {
             return self;

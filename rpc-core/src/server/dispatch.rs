@@ -76,6 +76,7 @@ impl Dispatch {
     }
 
     /// The same as [`accept`](Self::accept) for a caller in this process, whose call it is made of for that long.
+    #[inline]
     pub(crate) fn lend<'c, 'a>(&self, call: &'c mut Call<'a>, context: Context) -> Lent<'c, 'a> {
         if let Some(slot) = self.router.slot_of(&call.method) {
             return Lent::new(call, None, Some(slot), context);
@@ -91,7 +92,7 @@ impl Dispatch {
     pub fn answer(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply, Status>> + Send {
         if self.pipeline.is_none() && self.hooks.is_empty() {
             // It catches panics itself, below the pipeline: there a panic is a failure like others.
-            Either::Left(self.router.call(call))
+            Either::Left(self.router.answer::<false>(call))
         } else {
             Either::Right(self.through(call))
         }

@@ -21,6 +21,7 @@ pub(crate) struct Lent<'c, 'a> {
 impl<'c, 'a> Lent<'c, 'a> {
     /// Lends a call, which gets what the server knows of it. `method` is the server's own descriptor, where it is another
     /// one.
+    #[inline]
     pub(super) fn new(
         call: &'c mut Call<'a>,
         method: Option<Method>,
@@ -44,6 +45,7 @@ impl<'c, 'a> Lent<'c, 'a> {
 }
 
 impl Drop for Lent<'_, '_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(method) = self.method.take() {
             self.call.method = method;

@@ -116,7 +116,14 @@ impl Router {
 }
 
 impl Stage for Router {
-    async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
+    fn call(&self, call: &mut Call<'_>) -> impl Future<Output = Result<Reply, Status>> + Send {
+        self.answer::<true>(call)
+    }
+}
+
+impl Router {
+    /// Runs the handler. Its context is put back into the call if somebody outside may `LOOK` at it.
+    pub(super) async fn answer<const LOOK: bool>(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let slot = call.slot.filter(|slot| self.is_ours(*slot, &call.method));
         let Some(slot) = slot.or_else(|| self.find(call.method.path()).map(|(_, slot)| slot)) else {
             return Err(self.unknown(&call.method));
@@ -128,7 +135,8 @@ impl Stage for Router {
         let (result, context) = {
             let mut handler = pin!(scope(context, run(service, slot.method as usize, call)));
             match caught(handler.as_mut()).await {
-                Ok(result) => (result, handler.take_context()),
+                Ok(result) if LOOK => (result, handler.take_context()),
+                Ok(result) => (result, None),
                 // Its context is needed once more, to drop it in.
                 Err(panic) => (Err(Status::from_panic(&*panic)), None),
             }

@@ -33,6 +33,7 @@ impl DeadlinePolicy {
     }
 
     /// The deadline of a call, and whether it has passed already.
+    #[inline]
     pub(super) fn effective(&self, call: &Call<'_>) -> Option<(Deadline, bool)> {
         let asked = call.context.deadline();
         let method = call

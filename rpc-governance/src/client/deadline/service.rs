@@ -101,6 +101,7 @@ where
 }
 
 /// How a call ended that ran to its deadline. What is left of that bounds the rest of a reply that is yet to arrive.
+#[inline]
 fn ended(
     result: Result<Reply, Status>,
     deadline: Deadline,
