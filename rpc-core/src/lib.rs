@@ -51,7 +51,7 @@ pub use self::{
     client::Channel,
     context::{Context, Deadline},
     error::{BoxError, BuildError},
-    future::{Awaited, CallFuture},
+    future::CallFuture,
     message::{Body, Request, Response, Streaming},
     metadata::Metadata,
     method::{Method, MethodDescriptor, ServiceDescriptor, Shape},

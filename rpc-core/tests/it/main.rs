@@ -1,6 +1,5 @@
 //! The behaviour of a call, over the in-process transport and hand-written descriptors.
 
-mod awaited;
 mod baggage;
 mod cancellation;
 mod codec;
