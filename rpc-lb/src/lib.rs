@@ -5,7 +5,9 @@
 //! | [`endpoint`] | one instance as this client sees it: the record and the link |
 //! | [`endpoints`] | all of them, kept by diff, published as immutable snapshots |
 //! | [`near`] | providers next door |
-//! | [`policy`] | which of the endpoints that are left gets a call |
+//! | [`route`] | which endpoints a request may go to: a chain of routers |
+//! | [`balance`] | which of the endpoints that are left gets a call |
+//! | [`health`] | which endpoints are sick |
 //! | [`pick`] | the layer that chooses, waits where nothing can be chosen yet, and goes elsewhere once if refused |
 //!
 //! # Three roles, one way
@@ -13,18 +15,24 @@
 //! calls read the snapshot. Nothing flows back: a call takes no lock and wakes no task while there is an endpoint to go
 //! to.
 
+pub mod balance;
 pub mod endpoint;
 pub mod endpoints;
+pub mod health;
 pub mod near;
 pub mod pick;
-pub mod policy;
+pub mod route;
 pub mod snapshot;
+pub mod subset;
 
 pub use self::{
+    balance::{Balancer, PickRequest, Picker, RoundRobin},
     endpoint::Endpoint,
     endpoints::{Endpoints, EndpointsConfig},
+    health::HealthConfig,
     near::Near,
-    pick::{EndpointStage, Pick, PickLayer, ToLink},
-    policy::RoundRobin,
+    pick::{EndpointStage, Measure, MeasureLayer, Pick, PickLayer, Picked, ToLink},
+    route::{RouteKey, Router},
     snapshot::Snapshot,
+    subset::Subset,
 };

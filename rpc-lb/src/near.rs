@@ -67,10 +67,6 @@ impl Near {
             _ => 2,
         }
     }
-
-    pub(crate) fn counts(&self) -> bool {
-        self.process.is_some() || self.host.is_some()
-    }
 }
 
 impl fmt::Debug for Near {

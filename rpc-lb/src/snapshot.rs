@@ -2,19 +2,30 @@
 
 use std::{fmt, sync::Arc};
 
-use rpc_core::Status;
-use rpc_registry::Freshness;
+use rpc_core::{Call, Status};
+use rpc_registry::{Freshness, Instance};
+use tokio::time::Instant;
 
-use crate::Endpoint;
+use crate::{
+    Balancer, Endpoint, Subset,
+    health::Health,
+    route::{Candidate, Candidates, Chain},
+    subset::Plan,
+};
 
 /// The endpoints of a target at one moment. Immutable: a change makes another one.
 ///
-/// The endpoints that can be called now stand in a list of their own, so that choosing among them is an index and not a
-/// search, however many of the others there are.
-#[derive(Debug, Clone, Default)]
+/// What calls choose from stands in [`Subset`]s, one for each answer of the routers, so that choosing is an index and not a
+/// search, however many endpoints there are.
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshot {
-    pub(crate) ready: Vec<Arc<Endpoint>>,
+    /// Those that can be called, or may be soon.
+    pub(crate) members: Box<[Member]>,
+    pub(crate) chain: Chain,
+    /// For requests that no router looks at.
+    pub(crate) plain: Arc<Subset>,
+    pub(crate) scheme: Option<Scheme>,
     pub(crate) counts: Counts,
     /// How far the list of instances can be trusted.
     pub(crate) freshness: Freshness,
@@ -23,6 +34,35 @@ pub struct Snapshot {
     /// Why the last attempt to connect to one of the endpoints failed.
     pub(crate) last_error: Option<Status>,
     pub(crate) closed: bool,
+}
+
+/// One endpoint at one moment.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) is_ready: bool,
+    pub(crate) is_suspect: bool,
+    pub(crate) is_sick: bool,
+    /// The smaller, the nearer.
+    pub(crate) distance: u8,
+}
+
+impl Member {
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            endpoint: &self.endpoint,
+            instance: &self.instance,
+            is_ready: self.is_ready,
+        }
+    }
+}
+
+/// How subsets are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Scheme {
+    pub(crate) balancer: Arc<dyn Balancer>,
+    pub(crate) health: Health,
 }
 
 /// How many endpoints there are, by what they can do now.
@@ -46,9 +86,55 @@ pub struct Counts {
 }
 
 impl Snapshot {
-    /// The endpoints that can be called now.
+    pub(crate) fn new(members: Vec<Member>, chain: Chain, scheme: Scheme) -> Self {
+        let mut snapshot = Self {
+            members: members.into(),
+            chain,
+            plain: Arc::default(),
+            scheme: Some(scheme),
+            ..Self::default()
+        };
+        snapshot.plain = Arc::new(snapshot.subset(&[]));
+        snapshot
+    }
+
+    /// The endpoints that a request can go to in which nothing matters to any router.
     pub fn ready(&self) -> &[Arc<Endpoint>] {
-        &self.ready
+        self.plain.endpoints()
+    }
+
+    /// What a call can go to.
+    pub fn subset_for(&self, call: &Call<'_>) -> Arc<Subset> {
+        self.with_subset(call, Arc::clone)
+    }
+
+    /// Looks at what a call can go to, without counting a reference where nothing in it matters.
+    #[inline]
+    pub(crate) fn with_subset<R>(&self, call: &Call<'_>, f: impl FnOnce(&Arc<Subset>) -> R) -> R {
+        match self.chain.keys(call) {
+            None => f(&self.plain),
+            Some(keys) => f(&self.chain.kept(&keys, |keys| self.subset(keys))),
+        }
+    }
+
+    fn subset(&self, keys: &[crate::RouteKey]) -> Subset {
+        let Some(scheme) = &self.scheme else {
+            return Subset::default();
+        };
+        let (candidates, steps): (Candidates<'_>, _) = self.chain.narrow(keys, &self.members);
+        let plan = Plan {
+            balancer: &*scheme.balancer,
+            health: &scheme.health,
+        };
+        Subset::new(candidates, &self.members, steps, &plan)
+    }
+
+    /// Lets the pickers work out anew what they make of the endpoints.
+    pub(crate) fn refresh(&self, now: Instant) {
+        self.plain.refresh(now);
+        for subset in self.chain.all_kept().values() {
+            subset.refresh(now);
+        }
     }
 
     /// How many there are of each kind.
@@ -68,9 +154,12 @@ impl Snapshot {
     }
 
     /// True if an endpoint may become ready without anybody doing anything: waiting makes sense.
-    pub(crate) fn is_hopeful(&self) -> bool {
-        let unanswered = self.awaited || matches!(self.freshness, Freshness::Pending);
-        unanswered || self.counts.connecting + self.counts.idle > 0
+    pub(crate) fn is_hopeful(&self, subset: &Subset) -> bool {
+        self.is_hopeful_with(subset.is_pending())
+    }
+
+    pub(crate) fn is_hopeful_with(&self, pending: bool) -> bool {
+        pending || self.awaited || matches!(self.freshness, Freshness::Pending)
     }
 }
 

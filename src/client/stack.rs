@@ -10,7 +10,7 @@ use rpc_core::{
     stage::{Hook, HooksLayer, UserLayer},
 };
 use rpc_governance::client::deadline::{DeadlineLayer, DeadlinePolicy};
-use rpc_lb::{Endpoints, PickLayer, ToLink};
+use rpc_lb::{Endpoints, MeasureLayer, PickLayer, ToLink};
 use tower::ServiceBuilder;
 
 use super::slot::SlotLayer;
@@ -38,8 +38,9 @@ pub(super) fn assemble(parts: Parts) -> Channel {
         //
         // Once per attempt, so that another attempt gets another endpoint.
         .layer(PickLayer::new(parts.endpoints).with_wait_for_ready(parts.wait_for_ready))
-        // (Measuring the endpoint, then signing: below the choice, because both concern the endpoint that was chosen,
-        // and signing last, because a signature must cover what is really sent.)
+        // What the endpoint does with this attempt: right below the choice, which learns from it.
+        .layer(MeasureLayer::new())
+        // (Signing: last, because a signature must cover what is really sent.)
         .service(ToLink);
 
     let call = ServiceBuilder::new()

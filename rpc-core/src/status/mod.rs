@@ -15,6 +15,7 @@ pub mod details;
 mod facts;
 mod place;
 pub mod reason;
+mod verdict;
 
 use std::{any::Any, borrow::Cow, error::Error, fmt, sync::Arc};
 
@@ -26,6 +27,7 @@ pub use self::{
         RequestInfo, ResourceInfo, RetryInfo,
     },
     place::{Place, Side},
+    verdict::{Classify, Verdict},
 };
 use crate::{BoxError, Metadata};
 

@@ -44,6 +44,8 @@ pub const STREAM_RESET: &str = "STREAM_RESET";
 pub const PROTOCOL_BROKEN: &str = "PROTOCOL_BROKEN";
 /// The target has no endpoint. Not processed.
 pub const NO_ENDPOINT: &str = "NO_ENDPOINT";
+/// The target has endpoints, and none of them is one that the request may go to: a router left none. Not processed.
+pub const NO_ENDPOINT_AFTER_ROUTER: &str = "NO_ENDPOINT_AFTER_ROUTER";
 /// The channel was closed. Not processed.
 pub const CHANNEL_CLOSED: &str = "CHANNEL_CLOSED";
 /// A blocking call was made inside of async code. Nothing was sent.

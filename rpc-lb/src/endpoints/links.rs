@@ -12,11 +12,12 @@ use rpc_core::{
     transport::{Link, LinkState, Transport},
 };
 use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Endpoint, Near,
-    snapshot::{Counts, Snapshot},
+    Endpoint, Near, Router,
+    route::Chain,
+    snapshot::{Counts, Member, Scheme, Snapshot},
 };
 
 /// What the task knows of the endpoints.
@@ -40,8 +41,8 @@ struct Tracked {
     endpoint: Arc<Endpoint>,
     protocol: &'static str,
     state: LinkState,
-    /// The balancer's turn when the link last became ready.
-    ready_at: usize,
+    /// Which beat it was when the link last became ready.
+    ready_at: u64,
     /// The registry does not list it any more: it must be connected to be called.
     suspect: bool,
     /// No instance any more: kept until the calls on it are done.
@@ -87,8 +88,8 @@ impl Links {
         }
     }
 
-    /// Takes a change in. `turn` is the balancer's.
-    pub(super) fn observe(&mut self, change: Change, turn: usize) {
+    /// Takes a change in. `beat` is another number after each call.
+    pub(super) fn observe(&mut self, change: Change, beat: u64) {
         let Change {
             number,
             mut states,
@@ -104,7 +105,7 @@ impl Links {
         };
         tracing::debug!(endpoint = ?tracked.endpoint, state = %tracked.state, "link");
         match &tracked.state {
-            LinkState::Ready => tracked.ready_at = turn,
+            LinkState::Ready => tracked.ready_at = beat,
             LinkState::Failing(status) => {
                 self.last_error = Some(status.clone());
                 if !tracked.retired {
@@ -113,7 +114,7 @@ impl Links {
             }
             // A connection that ended while calls were made is wanted again, and one to a suspect shows whether it lives;
             // one that nobody used is not.
-            LinkState::Idle if !tracked.retired && (tracked.suspect || tracked.ready_at != turn) => {
+            LinkState::Idle if !tracked.retired && (tracked.suspect || tracked.ready_at != beat) => {
                 tracked.connect();
             }
             LinkState::Closed if tracked.retired => {
@@ -154,44 +155,54 @@ impl Links {
     }
 
     /// The endpoints as calls shall see them.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self, routers: &Arc<[Arc<dyn Router>]>, scheme: Scheme) -> Snapshot {
         let mut counts = Counts {
             foreign: self.foreign.len(),
             ..Counts::default()
         };
-        let (mut ready, mut suspects) = (Vec::new(), Vec::new());
+        let mut members = Vec::with_capacity(self.numbers.len());
         for tracked in self.tracked.values().filter(|tracked| !tracked.retired) {
-            if tracked.endpoint.instance().state != InstanceState::Up {
+            let instance = tracked.endpoint.instance();
+            if instance.state != InstanceState::Up {
                 counts.off += 1;
                 continue;
             }
             match tracked.state {
-                LinkState::Ready if tracked.suspect => suspects.push(Arc::clone(&tracked.endpoint)),
-                LinkState::Ready => ready.push(Arc::clone(&tracked.endpoint)),
+                LinkState::Ready if tracked.suspect => counts.suspect += 1,
+                LinkState::Ready => counts.ready += 1,
                 LinkState::Idle => counts.idle += 1,
                 LinkState::Connecting => counts.connecting += 1,
-                _ => counts.failing += 1,
+                _ => {
+                    counts.failing += 1;
+                    continue;
+                }
             }
+            members.push(Member {
+                distance: self.near.distance(tracked.endpoint.address()),
+                endpoint: Arc::clone(&tracked.endpoint),
+                instance,
+                is_ready: tracked.state.is_ready(),
+                is_suspect: tracked.suspect,
+                is_sick: false,
+            });
         }
-        counts.suspect = suspects.len();
-        // Suspects come last, unless they are the most: then it is the registry that is suspect, and the few that it still
-        // knows must not get the calls of all. (Envoy's panic threshold, 50 % as well, is the same thought.)
-        if suspects.len() >= ready.len() {
-            ready.append(&mut suspects);
-        }
-        counts.ready = ready.len();
-        if self.near.counts() {
-            let distance = |endpoint: &Arc<Endpoint>| self.near.distance(endpoint.address());
-            let nearest = ready.iter().map(distance).min();
-            ready.retain(|endpoint| Some(distance(endpoint)) == nearest);
+        // They get calls as well then.
+        if counts.suspect >= counts.ready {
+            counts.ready += counts.suspect;
         }
         let last_error = self.last_error.clone().filter(|_| counts.failing > 0);
+        let chain = Chain::new(Arc::clone(routers), &members);
         Snapshot {
-            ready,
             counts,
             last_error,
-            ..Snapshot::default()
+            ..Snapshot::new(members, chain, scheme)
         }
+    }
+
+    /// All endpoints that may get calls.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let kept = self.tracked.values().filter(|tracked| !tracked.retired);
+        kept.map(|tracked| &*tracked.endpoint)
     }
 
     fn put(&mut self, listed: Listed, transport: &dyn Transport) {
@@ -229,7 +240,7 @@ impl Links {
         let mut states = link.state();
         let state = states.borrow_and_update().clone();
         let tracked = Tracked {
-            endpoint: Arc::new(Endpoint::new(instance, link)),
+            endpoint: Arc::new(Endpoint::new(instance, link, Instant::now())),
             protocol,
             state,
             ready_at: 0,

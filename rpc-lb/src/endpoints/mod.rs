@@ -16,7 +16,10 @@ mod upkeep;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -29,7 +32,7 @@ use tokio::{
 };
 
 use self::upkeep::Upkeep;
-use crate::{Near, RoundRobin, Snapshot};
+use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
 ///
@@ -50,8 +53,14 @@ struct Shared {
     views: Mutex<Vec<watch::Receiver<View>>>,
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
-    balancer: RoundRobin,
+    balancer: Arc<dyn Balancer>,
+    routers: Arc<[Arc<dyn Router>]>,
+    health: HealthConfig,
     near: Near,
+    /// Calls are being made: the upkeep has heard of it since it last looked.
+    pulse: AtomicBool,
+    /// The pulse was felt.
+    felt: Notify,
     /// A snapshot was published.
     changed: Notify,
     /// A call waits: connect what is idle.
@@ -60,15 +69,31 @@ struct Shared {
 }
 
 /// How endpoints are kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct EndpointsConfig {
-    /// The balancer; it begins where its maker says.
-    pub balancer: RoundRobin,
+    /// Which endpoint gets a call.
+    pub balancer: Arc<dyn Balancer>,
+    /// Which endpoints a request may go to, in the order in which they narrow them.
+    pub routers: Vec<Arc<dyn Router>>,
+    /// Which endpoints are sick.
+    pub health: HealthConfig,
     /// How the resolver is followed.
     pub follow: FollowConfig,
     /// Which endpoints are preferred because they are near.
     pub near: Near,
+}
+
+impl Default for EndpointsConfig {
+    fn default() -> Self {
+        Self {
+            balancer: Arc::new(RoundRobin::new()),
+            routers: Vec::new(),
+            health: HealthConfig::default(),
+            follow: FollowConfig::default(),
+            near: Near::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +139,10 @@ impl Endpoints {
             transport,
             snapshot: ArcSwap::default(),
             balancer: config.balancer,
+            routers: config.routers.into(),
+            health: config.health,
+            pulse: AtomicBool::new(false),
+            felt: Notify::new(),
             near: config.near,
             changed: Notify::new(),
             wanted: Notify::new(),
@@ -202,8 +231,17 @@ impl Endpoints {
     }
 
     /// Reads the snapshot without counting a reference.
-    pub(crate) fn read<R>(&self, f: impl FnOnce(&Snapshot, &RoundRobin) -> R) -> R {
-        f(&self.0.shared.snapshot.load(), &self.0.shared.balancer)
+    #[inline]
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&Snapshot) -> R) -> R {
+        f(&self.0.shared.snapshot.load())
+    }
+
+    /// Says that a call is made. The first one in a while makes the upkeep look after the endpoints again.
+    #[inline]
+    pub(crate) fn beat(&self) {
+        if !self.0.shared.pulse.load(Ordering::Relaxed) {
+            self.0.shared.feel();
+        }
     }
 
     /// Told at each new snapshot.
@@ -220,6 +258,12 @@ impl Endpoints {
 }
 
 impl Shared {
+    #[cold]
+    fn feel(&self) {
+        self.pulse.store(true, Ordering::Relaxed);
+        self.felt.notify_one();
+    }
+
     fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.changed.notify_waiters();

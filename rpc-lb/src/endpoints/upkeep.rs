@@ -1,18 +1,25 @@
 //! The task that keeps the endpoints.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::FutureExt as _;
 use rpc_registry::{Change, FollowAll, Freshness};
 
+use tokio::time::{Instant, sleep_until};
+
 use super::{Phase, Shared, links::Links};
-use crate::Snapshot;
+use crate::{Snapshot, health::Health, snapshot::Scheme};
 
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
     links: Links,
     follow: FollowAll,
     freshness: Freshness,
+    health: Health,
+    /// How often calls were felt.
+    beats: u64,
+    /// When to look after the endpoints; never while there are no calls.
+    sweep_at: Option<Instant>,
 }
 
 impl Upkeep {
@@ -20,7 +27,12 @@ impl Upkeep {
         let follow = FollowAll::new(&shared.sources);
         shared.set_views(follow.views());
         let near = shared.near.clone();
+        let health = Health::new(shared.health);
+        shared.pulse.store(false, Ordering::Relaxed);
         Self {
+            health,
+            beats: 0,
+            sweep_at: None,
             shared,
             links: Links::new(near),
             follow,
@@ -36,6 +48,16 @@ impl Upkeep {
                 _ = phase.wait_for(|phase| *phase > Phase::Open) => break,
                 change = self.follow.next() => self.learn(change),
                 change = self.links.changed() => self.observe(change),
+                () = self.shared.felt.notified() => {
+                    self.beats += 1;
+                    self.sweep_at.get_or_insert_with(|| Instant::now() + Health::PERIOD);
+                    continue;
+                }
+                () = until(self.sweep_at) => {
+                    if !self.sweep() {
+                        continue;
+                    }
+                }
                 () = self.shared.wanted.notified() => {
                     self.links.connect();
                     // No news yet: a snapshot would wake those who wait, and they would ask again.
@@ -56,8 +78,22 @@ impl Upkeep {
     }
 
     fn observe(&mut self, change: super::links::Change) {
-        self.links.observe(change, self.shared.balancer.turn());
+        // One that is felt and not heard of yet counts.
+        let pulse = self.shared.pulse.swap(false, Ordering::Relaxed);
+        self.beats += u64::from(pulse);
+        self.links.observe(change, self.beats);
         self.doubt();
+    }
+
+    /// Looks after the endpoints; true if there is news for calls.
+    fn sweep(&mut self) -> bool {
+        self.sweep_at = None;
+        // Armed again by the next call.
+        self.shared.pulse.store(false, Ordering::Relaxed);
+        let now = Instant::now();
+        let news = self.health.sweep(now, self.links.endpoints());
+        self.shared.snapshot.load().refresh(now);
+        news
     }
 
     /// What cannot be connected to may be gone.
@@ -91,11 +127,22 @@ impl Upkeep {
     }
 
     fn publish(&mut self) {
-        let mut snapshot = self.links.snapshot();
+        let scheme = Scheme {
+            balancer: Arc::clone(&self.shared.balancer),
+            health: self.health.clone(),
+        };
+        let mut snapshot = self.links.snapshot(&self.shared.routers, scheme);
         snapshot.freshness = self.freshness.clone();
         snapshot.awaited = self.follow.is_awaited();
         self.shared.publish(snapshot);
         self.links.close_leaving();
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

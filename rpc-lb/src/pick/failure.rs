@@ -5,11 +5,26 @@ use rpc_core::{
     status::{Side, reason},
 };
 
-use crate::Snapshot;
+use crate::{Snapshot, route::Step};
 
 /// Nobody can take the call.
-pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot) -> Status {
+pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot, emptied_by: Option<&Step>) -> Status {
     let counts = snapshot.counts;
+    if let Some(step) = emptied_by {
+        let why = step
+            .reason
+            .as_ref()
+            .map_or(String::new(), |reason| format!(": {reason}"));
+        let text = format!(
+            "router `{}` left none of {} endpoints of `{target}`{why} ({counts})",
+            step.router, step.before
+        );
+        return Status::unavailable(text)
+            .with_reason(reason::NO_ENDPOINT_AFTER_ROUTER)
+            .with_domain(reason::DOMAIN)
+            .not_processed()
+            .at_side(Side::Client);
+    }
     let text = match (snapshot.freshness.fault(), &snapshot.last_error) {
         (Some(fault), _) if !snapshot.is_listed() => format!("`{target}` cannot be resolved: {fault}"),
         (_, Some(error)) => {

@@ -26,11 +26,13 @@
 
 mod failure;
 mod layer;
+mod measure;
 mod service;
 mod stage;
 
 pub use self::{
     layer::PickLayer,
+    measure::{Measure, MeasureLayer},
     service::Pick,
-    stage::{EndpointStage, ToLink},
+    stage::{EndpointStage, Picked, ToLink},
 };

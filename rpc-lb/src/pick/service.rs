@@ -3,9 +3,10 @@
 use std::{pin::pin, sync::Arc};
 
 use rpc_core::{Call, Reply, Stage, Status};
+use tokio::time::Instant;
 
-use super::{EndpointStage, failure};
-use crate::{Endpoint, Endpoints, RoundRobin, Snapshot};
+use super::{EndpointStage, Picked, failure};
+use crate::{Endpoint, Endpoints, PickRequest, Snapshot, Subset, route::Step};
 
 /// Chooses the endpoint of each call. See the [module](super).
 #[derive(Debug)]
@@ -13,12 +14,6 @@ pub struct Pick<S> {
     inner: S,
     endpoints: Endpoints,
     wait_for_ready: bool,
-}
-
-enum Choice {
-    Endpoint(Arc<Endpoint>),
-    Wait,
-    Fail(Status),
 }
 
 impl<S> Pick<S> {
@@ -34,20 +29,18 @@ impl<S> Pick<S> {
 impl<S: EndpointStage> Stage for Pick<S> {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let wait = call.options.wait_for_ready.unwrap_or(self.wait_for_ready);
-        let ready = self
-            .endpoints
-            .read(|snapshot, balancer| balancer.pick(&snapshot.ready).map(Arc::clone));
-        let endpoint = match ready {
-            Some(endpoint) => endpoint,
+        let picked = match self.endpoints.pick(call) {
+            Some(picked) => picked,
             // Boxed: the way that nearly all calls take does not carry its state along.
-            None => Box::pin(self.endpoints.acquire(wait, &mut Vec::new())).await?,
+            None => Box::pin(self.endpoints.acquire(call, wait, &mut Vec::new())).await?,
         };
-        let refused = match self.inner.call(&endpoint, call).await {
+        self.endpoints.beat();
+        let refused = match self.inner.call(&picked, call).await {
             Err(status) if failure::may_go_elsewhere(&status, call) => status,
             result => return result,
         };
-        tracing::debug!(?endpoint, status = %refused, "refused; trying elsewhere");
-        Box::pin(self.elsewhere(call, endpoint, refused, wait)).await
+        tracing::debug!(endpoint = ?picked.endpoint, status = %refused, "refused; trying elsewhere");
+        Box::pin(self.elsewhere(call, picked.endpoint, refused, wait)).await
     }
 }
 
@@ -63,14 +56,14 @@ impl<S: EndpointStage> Pick<S> {
         let mut tried = vec![endpoint];
         loop {
             // Whatever the reason is that there is no other: what the endpoint said says more.
-            let Ok(other) = self.endpoints.acquire(wait, &mut tried).await else {
+            let Ok(other) = self.endpoints.acquire(call, wait, &mut tried).await else {
                 return Err(refused);
             };
             match self.inner.call(&other, call).await {
                 // Who waits for ready goes on, but comes back to an endpoint only after something has changed.
                 Err(status) if wait && failure::never_left(&status, call) => {
                     refused = status;
-                    tried.push(other);
+                    tried.push(other.endpoint);
                 }
                 result => return result,
             }
@@ -84,18 +77,66 @@ impl Endpoints {
     /// # Errors
     /// UNAVAILABLE: `NO_ENDPOINT` when none can be reached, unless `wait_for_ready`; `CHANNEL_CLOSED`.
     pub async fn ready(&self, wait_for_ready: bool) -> Result<(), Status> {
-        self.acquire(wait_for_ready, &mut Vec::new()).await.map(drop)
+        self.until(wait_for_ready, &mut Vec::new(), |snapshot, _| {
+            let ready = snapshot.members.iter().any(|member| member.is_ready);
+            let pending = snapshot.members.iter().any(|member| !member.is_ready);
+            if ready {
+                Ok(())
+            } else {
+                Err((snapshot.is_hopeful_with(pending), None))
+            }
+        })
+        .await
     }
 
-    async fn acquire(&self, wait: bool, tried: &mut Vec<Arc<Endpoint>>) -> Result<Arc<Endpoint>, Status> {
+    /// Picks an endpoint, if one can be called now.
+    #[inline]
+    fn pick(&self, call: &Call<'_>) -> Option<Picked> {
+        self.read(|snapshot| snapshot.with_subset(call, |subset| pick(subset, call, &[])))
+    }
+
+    async fn acquire(
+        &self,
+        // Not changed; a future that holds a shared reference to a call cannot go to another thread.
+        call: &mut Call<'_>,
+        wait: bool,
+        tried: &mut Vec<Arc<Endpoint>>,
+    ) -> Result<Picked, Status> {
+        self.until(wait, tried, move |snapshot, tried| {
+            snapshot.with_subset(call, |subset| {
+                pick(subset, call, tried)
+                    .ok_or_else(|| (snapshot.is_hopeful(subset), subset.emptied_by().cloned()))
+            })
+        })
+        .await
+    }
+
+    /// Waits for what somebody looks for in the snapshots. He says whether there is hope, and who left nobody.
+    async fn until<R>(
+        &self,
+        wait: bool,
+        tried: &mut Vec<Arc<Endpoint>>,
+        mut find: impl FnMut(&Snapshot, &[Arc<Endpoint>]) -> Result<R, (bool, Option<Step>)>,
+    ) -> Result<R, Status> {
         loop {
             let mut changed = pin!(self.changed().notified());
             // From here on no snapshot is missed.
             changed.as_mut().enable();
-            match self.read(|snapshot, balancer| choose(self.target(), snapshot, balancer, wait, tried)) {
-                Choice::Endpoint(endpoint) => return Ok(endpoint),
-                Choice::Fail(status) => return Err(status),
-                Choice::Wait => self.want()?,
+            let found = self.read(|snapshot| {
+                find(snapshot, tried).map_err(|(is_hopeful, emptied_by)| {
+                    if snapshot.closed {
+                        Some(failure::closed(self.target()))
+                    } else if wait || is_hopeful {
+                        None
+                    } else {
+                        Some(failure::no_endpoint(self.target(), snapshot, emptied_by.as_ref()))
+                    }
+                })
+            });
+            match found {
+                Ok(found) => return Ok(found),
+                Err(Some(status)) => return Err(status),
+                Err(None) => self.want()?,
             }
             changed.await;
             if wait {
@@ -106,17 +147,25 @@ impl Endpoints {
     }
 }
 
-fn choose(
-    target: &str,
-    snapshot: &Snapshot,
-    balancer: &RoundRobin,
-    wait: bool,
-    tried: &[Arc<Endpoint>],
-) -> Choice {
-    match balancer.pick_untried(&snapshot.ready, tried) {
-        Some(endpoint) => Choice::Endpoint(Arc::clone(endpoint)),
-        None if snapshot.closed => Choice::Fail(failure::closed(target)),
-        None if wait || snapshot.is_hopeful() => Choice::Wait,
-        None => Choice::Fail(failure::no_endpoint(target, snapshot)),
+#[inline]
+fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Picked> {
+    let [first, others @ ..] = subset.endpoints() else {
+        return None;
+    };
+    if others.is_empty() {
+        // No choice: nothing to look at, and nothing to learn for the next one.
+        let untried = !tried.iter().any(|other| Arc::ptr_eq(other, first));
+        return untried.then(|| Picked {
+            endpoint: Arc::clone(first),
+            started: None,
+        });
     }
+    let now = Instant::now();
+    #[allow(clippy::cast_possible_truncation, reason = "attempts are few")]
+    let request = PickRequest::new(call, subset.endpoints(), now).with_attempt(tried.len() as u32);
+    let endpoint = subset.pick(&request, tried)?;
+    Some(Picked {
+        endpoint: Arc::clone(endpoint),
+        started: subset.needs_latency().then_some(now),
+    })
 }

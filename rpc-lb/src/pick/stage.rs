@@ -3,8 +3,19 @@
 use std::sync::Arc;
 
 use rpc_core::{Call, Reply, Stage, Status};
+use tokio::time::Instant;
 
 use crate::Endpoint;
+
+/// What was chosen for a call.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Picked {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// When it was chosen, if anybody needs to know how long the call takes.
+    pub started: Option<Instant>,
+}
 
 /// One step below the pick: it knows which endpoint was chosen.
 ///
@@ -14,7 +25,7 @@ pub trait EndpointStage: Send + Sync {
     /// Answers a call at an endpoint.
     fn call(
         &self,
-        endpoint: &Arc<Endpoint>,
+        picked: &Picked,
         call: &mut Call<'_>,
     ) -> impl Future<Output = Result<Reply, Status>> + Send;
 }
@@ -24,10 +35,11 @@ pub trait EndpointStage: Send + Sync {
 pub struct ToLink;
 
 impl EndpointStage for ToLink {
-    async fn call(&self, endpoint: &Arc<Endpoint>, call: &mut Call<'_>) -> Result<Reply, Status> {
-        match endpoint.link().in_process() {
+    async fn call(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
+        let link = picked.endpoint.link();
+        match link.in_process() {
             Some(local) => local.call(call).await,
-            None => endpoint.link().call(call).await,
+            None => link.call(call).await,
         }
     }
 }

@@ -185,7 +185,7 @@ impl Fleet {
     pub(crate) fn following(transport: FakeTransport, follow: FollowConfig) -> Self {
         let memory = MemoryRegistry::new();
         let mut config = EndpointsConfig::default();
-        config.balancer = RoundRobin::starting_at(0);
+        config.balancer = Arc::new(RoundRobin::starting_at(0));
         config.follow = follow;
         let endpoints = Endpoints::configured(
             "memory:///test",

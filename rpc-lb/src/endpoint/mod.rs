@@ -1,12 +1,21 @@
 //! A client's live view of one instance.
 
+mod in_flight;
+mod stats;
+
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use rpc_core::{net::Address, transport::Link};
 use rpc_registry::{Instance, InstanceId};
+use tokio::time::Instant;
 
-/// An instance as this client sees it: its record, and the link to it.
+pub use self::{
+    in_flight::{Done, InFlight},
+    stats::Stats,
+};
+
+/// An instance as this client sees it: its record, the link to it, and what was learnt about it.
 ///
 /// Lives as long as the instance keeps its id and its address, whatever else of the record changes, so that nothing that
 /// was learnt about it is lost.
@@ -14,12 +23,16 @@ pub struct Endpoint {
     id: InstanceId,
     instance: ArcSwap<Instance>,
     link: Arc<dyn Link>,
+    stats: Stats,
 }
 
 impl Endpoint {
-    pub(crate) fn new(instance: Arc<Instance>, link: Arc<dyn Link>) -> Self {
+    /// An endpoint that is first seen now. [`Endpoints`](crate::Endpoints) makes its own; this is for simulations and for
+    /// tests of balancers.
+    pub fn new(instance: Arc<Instance>, link: Arc<dyn Link>, now: Instant) -> Self {
         Self {
             id: instance.id.clone(),
+            stats: Stats::new(now, instance.weight),
             instance: ArcSwap::new(instance),
             link,
         }
@@ -43,6 +56,16 @@ impl Endpoint {
     /// The connections to it.
     pub fn link(&self) -> &Arc<dyn Link> {
         &self.link
+    }
+
+    /// What was learnt about it.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Its share of the calls relative to the others': the weight of its record, less while it is young or not quite well.
+    pub fn weight(&self) -> f32 {
+        self.stats.weight()
     }
 
     pub(crate) fn amend(&self, instance: Arc<Instance>) {

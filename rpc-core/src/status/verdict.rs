@@ -1,0 +1,59 @@
+//! What the end of a call says of the endpoint that answered it.
+
+use super::{Code, Status, reason};
+
+/// What the end of a call says of whoever answered it. Balancers and ejection read it; a failure of the *caller's* making
+/// says nothing of the callee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It answered, be it with an error of the application's.
+    Healthy,
+    /// It failed: no connection, a lost one, a deadline that passed, a panic, an answer that does not decode.
+    Failed,
+    /// It answered with an error that says nothing by itself, UNKNOWN say, but may in comparison: one instance of
+    /// many that does so more often than the others is not well.
+    Doubtful,
+    /// It has no capacity left, and says so. That is no sickness; it should get less.
+    Overloaded,
+    /// Nothing can be said: the caller gave up, or nothing was sent.
+    Unknown,
+}
+
+/// Judges the end of a call; [`Verdict::of`] is the usual one.
+pub type Classify = fn(Result<(), &Status>) -> Verdict;
+
+impl Verdict {
+    /// By the facts of a status, then by its code.
+    pub fn of(result: Result<(), &Status>) -> Self {
+        let Err(status) = result else {
+            return Self::Healthy;
+        };
+        if status.is_overload() || status.pushback().is_some() {
+            return Self::Overloaded;
+        }
+        let ours = status.domain() == Some(reason::DOMAIN);
+        if ours && status.reason().is_some_and(|reason| NEUTRAL.contains(&reason)) {
+            return Self::Unknown;
+        }
+        match status.code() {
+            Code::Unavailable | Code::Internal | Code::DataLoss | Code::DeadlineExceeded => Self::Failed,
+            Code::Unknown | Code::Unimplemented => Self::Doubtful,
+            Code::ResourceExhausted => Self::Overloaded,
+            Code::Cancelled => Self::Unknown,
+            _ => Self::Healthy,
+        }
+    }
+}
+
+/// It stops, it does not know the service, or the message itself is at fault: none of that is a sickness.
+const NEUTRAL: &[&str] = &[
+    reason::DRAINING,
+    reason::CHANNEL_CLOSED,
+    reason::CALLER_GONE,
+    reason::SERVICE_UNKNOWN,
+    reason::METHOD_UNKNOWN,
+    reason::CODEC_UNKNOWN,
+    reason::MESSAGE_TOO_LARGE,
+    reason::MESSAGE_UNENCODABLE,
+];

@@ -1,0 +1,81 @@
+//! Which of the endpoints that are left gets a call.
+//!
+//! # Two parts
+//! A [`Balancer`] is a setting of a client. It makes a [`Picker`] for each list of endpoints that calls choose from: one for
+//! all of them, one for those of a lane, and so on. A picker may work something out for its list once, a ring of hashes
+//! say, and is asked at each call. Lists are immutable: when endpoints come or go there is another list and another picker.
+//!
+//! # Rules
+//! A picker takes no lock and allocates nothing. It does no I/O and reads no clock: the request says what time it is. It
+//! is asked only where there is a choice, so a list has two endpoints at least.
+
+mod round_robin;
+
+use std::{fmt, sync::Arc};
+
+use rpc_core::Call;
+use tokio::time::Instant;
+
+pub use self::round_robin::RoundRobin;
+use crate::Endpoint;
+
+/// Makes pickers. See the [module](self).
+pub trait Balancer: fmt::Debug + Send + Sync + 'static {
+    /// The name of it in rules and in messages: `round_robin`.
+    fn name(&self) -> &'static str;
+
+    /// A picker for a list of endpoints.
+    fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker>;
+
+    /// Whether it needs to know how long calls take. The clock is read for those that do.
+    fn needs_latency(&self) -> bool {
+        true
+    }
+}
+
+/// Picks from one list of endpoints. See the [module](self).
+pub trait Picker: fmt::Debug + Send + Sync {
+    /// The index of the endpoint for this call.
+    ///
+    /// An index beyond the list counts as modulo its length.
+    fn pick(&self, request: &PickRequest<'_, '_>) -> usize;
+
+    /// Told about once a second while there are calls, and when weights have changed: what it works out from the endpoints'
+    /// weights or reports can be worked out anew.
+    fn refresh(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
+        let _ = (endpoints, now);
+    }
+}
+
+/// What a picker is told of a call.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PickRequest<'r, 'c> {
+    /// The call.
+    pub call: &'r Call<'c>,
+    /// What to choose from: the list that the picker was made for.
+    pub endpoints: &'r [Arc<Endpoint>],
+    /// The time.
+    pub now: Instant,
+    /// How many endpoints were tried for it before; 0 at first. A picker that always gives the same answer to the same call
+    /// should give another one then.
+    pub attempt: u32,
+}
+
+impl<'r, 'c> PickRequest<'r, 'c> {
+    /// A first attempt.
+    pub fn new(call: &'r Call<'c>, endpoints: &'r [Arc<Endpoint>], now: Instant) -> Self {
+        Self {
+            call,
+            endpoints,
+            now,
+            attempt: 0,
+        }
+    }
+
+    /// The same at another attempt.
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+}

@@ -1,0 +1,96 @@
+//! What is left of the endpoints while a chain narrows them.
+
+use std::sync::Arc;
+
+use rpc_registry::Instance;
+
+use crate::{Endpoint, snapshot::Member};
+
+/// The endpoints that a request may still go to.
+#[derive(Debug)]
+pub struct Candidates<'s> {
+    members: &'s [Member],
+    left: Vec<u32>,
+    reason: Option<String>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'s> {
+    /// The endpoint.
+    pub endpoint: &'s Arc<Endpoint>,
+    /// Its instance's record.
+    pub instance: &'s Instance,
+    /// Whether it is connected; one that is not may become so soon.
+    pub is_ready: bool,
+}
+
+impl<'s> Candidates<'s> {
+    pub(crate) fn all(members: &'s [Member]) -> Self {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "nobody has four thousand million instances"
+        )]
+        let left = (0..members.len() as u32).collect();
+        Self {
+            members,
+            left,
+            reason: None,
+        }
+    }
+
+    /// Those that are left.
+    pub fn iter(&self) -> impl Iterator<Item = Candidate<'s>> {
+        let members = self.members;
+        self.left
+            .iter()
+            .map(move |index| members[*index as usize].candidate())
+    }
+
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// True if none is left.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Keeps those that fit, be it none.
+    pub fn retain(&mut self, mut fits: impl FnMut(Candidate<'s>) -> bool) {
+        let members = self.members;
+        self.left
+            .retain(|index| fits(members[*index as usize].candidate()));
+    }
+
+    /// Keeps those that fit, if any does; else leaves all. Says whether any did.
+    pub fn prefer(&mut self, mut fits: impl FnMut(Candidate<'s>) -> bool) -> bool {
+        let members = self.members;
+        let fitting = |index: &&u32| fits(members[**index as usize].candidate());
+        let left: Vec<_> = self.left.iter().filter(fitting).copied().collect();
+        let any = !left.is_empty();
+        if any {
+            self.left = left;
+        }
+        any
+    }
+
+    /// Leaves none.
+    pub fn clear(&mut self) {
+        self.left.clear();
+    }
+
+    /// Says why they were narrowed: which rule, what for. It is shown to who asks why a call went where it went.
+    pub fn because(&mut self, reason: impl Into<String>) {
+        self.reason = Some(reason.into());
+    }
+
+    pub(super) fn take_reason(&mut self) -> Option<String> {
+        self.reason.take()
+    }
+
+    pub(crate) fn into_left(self) -> Vec<u32> {
+        self.left
+    }
+}

@@ -1,0 +1,139 @@
+//! What calls choose from: the endpoints that are left for some requests, with the picker that was made for them.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::{
+    Balancer, Endpoint, PickRequest, Picker,
+    health::Health,
+    route::{Candidates, Step},
+    snapshot::Member,
+};
+
+/// The endpoints that some requests may go to. Immutable, but for what the picker learns.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Subset {
+    endpoints: Box<[Arc<Endpoint>]>,
+    /// None where there is no choice.
+    picker: Option<Box<dyn Picker>>,
+    /// How many may become ready without anybody doing anything.
+    pending: usize,
+    steps: Vec<Step>,
+    /// More than the allowed part of them is sick: all get calls.
+    panic: bool,
+    needs_latency: bool,
+}
+
+/// What made a subset of candidates.
+pub(crate) struct Plan<'p> {
+    pub(crate) balancer: &'p dyn Balancer,
+    pub(crate) health: &'p Health,
+}
+
+impl Subset {
+    pub(crate) fn new(
+        candidates: Candidates<'_>,
+        members: &[Member],
+        steps: Vec<Step>,
+        plan: &Plan<'_>,
+    ) -> Self {
+        let left = candidates.into_left();
+        let left = || left.iter().map(|index| &members[*index as usize]);
+        let pending = left().filter(|member| !member.is_ready).count();
+
+        let ready: Vec<_> = left().filter(|member| member.is_ready).collect();
+        let (suspects, listed): (Vec<_>, Vec<_>) = ready.into_iter().partition(|member| member.is_suspect);
+        // Suspects come last, unless they are the most: then it is the registry that is suspect, and the few that it still
+        // knows must not get the calls of all. (Envoy's panic threshold, 50 % as well, is the same thought.)
+        let mut usable = listed;
+        if suspects.len() >= usable.len() {
+            usable.extend(suspects);
+        }
+        let nearest = usable.iter().map(|member| member.distance).min();
+        usable.retain(|member| Some(member.distance) == nearest);
+        let panic = plan.health.leave_out_the_sick(&mut usable);
+
+        let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
+        let has_choice = endpoints.len() > 1;
+        Self {
+            picker: has_choice.then(|| plan.balancer.picker(&endpoints)),
+            needs_latency: has_choice && plan.balancer.needs_latency(),
+            endpoints,
+            pending,
+            steps,
+            panic,
+        }
+    }
+
+    /// The endpoints.
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// What the routers did to come to this.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// True if too many are sick for leaving them out: all get calls.
+    pub fn is_panicking(&self) -> bool {
+        self.panic
+    }
+
+    /// True if the clock is to be read at the start and at the end of a call.
+    #[inline]
+    pub(crate) fn needs_latency(&self) -> bool {
+        self.needs_latency
+    }
+
+    /// True if waiting makes sense.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending > 0
+    }
+
+    /// The router that left nobody.
+    pub(crate) fn emptied_by(&self) -> Option<&Step> {
+        self.steps.last().filter(|step| step.after == 0)
+    }
+
+    /// Picks one that was not tried.
+    #[inline]
+    pub(crate) fn pick(
+        &self,
+        request: &PickRequest<'_, '_>,
+        tried: &[Arc<Endpoint>],
+    ) -> Option<&Arc<Endpoint>> {
+        let picked = match &self.picker {
+            None => 0,
+            Some(picker) => picker.pick(request),
+        };
+        let Some(endpoint) = self.endpoints.get(picked) else {
+            return self.wrapped(picked, tried);
+        };
+        if tried.is_empty() {
+            return Some(endpoint);
+        }
+        self.untried_from(picked, tried)
+    }
+
+    #[cold]
+    fn wrapped(&self, picked: usize, tried: &[Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
+        self.untried_from(picked.checked_rem(self.endpoints.len())?, tried)
+    }
+
+    /// The first that was not tried, from an index on.
+    #[cold]
+    fn untried_from(&self, index: usize, tried: &[Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
+        let (before, after) = self.endpoints.split_at(index);
+        let untried = |endpoint: &&Arc<Endpoint>| !tried.iter().any(|other| Arc::ptr_eq(other, endpoint));
+        after.iter().chain(before).find(untried)
+    }
+
+    pub(crate) fn refresh(&self, now: Instant) {
+        if let Some(picker) = &self.picker {
+            picker.refresh(&self.endpoints, now);
+        }
+    }
+}
