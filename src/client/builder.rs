@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::{
     Client,
+    balancing::Balancing,
     discovery::Discovery,
     stack::{self, Parts},
     transport::Choice,
@@ -27,6 +28,7 @@ pub struct ClientBuilder {
     target: Option<Cow<'static, str>>,
     schemes: Schemes,
     pub(super) discovery: Box<Discovery>,
+    pub(super) balancing: Box<Balancing>,
     options: CallOptions,
     default_timeout: Timeout,
     governance: bool,
@@ -51,6 +53,7 @@ impl ClientBuilder {
             target: None,
             schemes: schemes::built_in_schemes(),
             discovery: Box::default(),
+            balancing: Box::default(),
             options: CallOptions::new(),
             default_timeout: Timeout::Default,
             governance: true,
@@ -215,7 +218,9 @@ impl ClientBuilder {
             return Err(BuildError::new("registry", problem));
         }
         let transport = self.transport.transport(&targets[0])?;
-        let endpoints = self.discovery.endpoints(&targets, &self.schemes, transport)?;
+        let endpoints = self
+            .discovery
+            .endpoints(&targets, &self.schemes, transport, *self.balancing)?;
         if self.eager {
             endpoints.start().map_err(|status| {
                 BuildError::new("connect_eagerly", "needs a tokio runtime around `build()`")

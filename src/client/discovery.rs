@@ -6,7 +6,7 @@ use rpc_core::{BuildError, transport::Transport};
 use rpc_lb::{Endpoints, EndpointsConfig, Near};
 use rpc_registry::{DiskCache, Filter, FollowConfig, HoldBack, Narrow, Schemes, Source, Target};
 
-use super::ClientBuilder;
+use super::{ClientBuilder, balancing::Balancing};
 use crate::{LocalServers, host};
 
 /// What the builder was told of it.
@@ -112,6 +112,7 @@ impl Discovery {
         targets: &[Target],
         schemes: &Schemes,
         transport: Arc<dyn Transport>,
+        balancing: Balancing,
     ) -> Result<Endpoints, BuildError> {
         let mut sources = Vec::new();
         for target in targets {
@@ -135,6 +136,7 @@ impl Discovery {
         };
         let mut config = EndpointsConfig::default();
         config.near = near;
+        balancing.configure(&mut config);
         Ok(Endpoints::of_sources(sources, transport, config))
     }
 }

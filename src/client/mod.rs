@@ -8,6 +8,7 @@
 //! # Ok(()) }
 //! ```
 
+mod balancing;
 mod blocking;
 mod builder;
 mod discovery;

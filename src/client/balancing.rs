@@ -1,0 +1,46 @@
+//! Which of the instances get the calls.
+
+use std::sync::Arc;
+
+use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, Router};
+
+use super::ClientBuilder;
+
+/// What the builder was told of it.
+#[derive(Default)]
+pub(super) struct Balancing {
+    balancer: Option<Arc<dyn Balancer>>,
+    routers: Vec<Arc<dyn Router>>,
+    health: HealthConfig,
+}
+
+impl Balancing {
+    pub(super) fn configure(self, config: &mut EndpointsConfig) {
+        if let Some(balancer) = self.balancer {
+            config.balancer = balancer;
+        }
+        config.routers = self.routers;
+        config.health = self.health;
+    }
+}
+
+/// Routing and balancing.
+impl ClientBuilder {
+    /// Which of the endpoints that a request may go to gets it. Default: [`RoundRobin`](rpc_lb::RoundRobin).
+    pub fn balancer(mut self, balancer: impl Balancer) -> Self {
+        self.balancing.balancer = Some(Arc::new(balancer));
+        self
+    }
+
+    /// Adds a router, which narrows the endpoints that a request may go to. They work in the order in which they are added.
+    pub fn router(mut self, router: impl Router) -> Self {
+        self.balancing.routers.push(Arc::new(router));
+        self
+    }
+
+    /// When an endpoint counts as sick, and what becomes of it.
+    pub fn health(mut self, health: HealthConfig) -> Self {
+        self.balancing.health = health;
+        self
+    }
+}
