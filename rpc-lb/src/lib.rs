@@ -32,7 +32,7 @@ pub use self::{
     health::HealthConfig,
     near::Near,
     pick::{EndpointStage, Measure, MeasureLayer, Pick, PickLayer, Picked, ToLink},
-    route::{RouteKey, Router},
+    route::{LaneRouter, RouteKey, Router},
     snapshot::Snapshot,
     subset::Subset,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, Router};
+use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router};
 
 use super::ClientBuilder;
 
@@ -10,6 +10,7 @@ use super::ClientBuilder;
 #[derive(Default)]
 pub(super) struct Balancing {
     balancer: Option<Arc<dyn Balancer>>,
+    lanes: LaneRouter,
     routers: Vec<Arc<dyn Router>>,
     health: HealthConfig,
 }
@@ -19,7 +20,9 @@ impl Balancing {
         if let Some(balancer) = self.balancer {
             config.balancer = balancer;
         }
-        config.routers = self.routers;
+        // First: whatever else a request asks for, it stays in its lane.
+        config.routers = vec![Arc::new(self.lanes)];
+        config.routers.extend(self.routers);
         config.health = self.health;
     }
 }
@@ -29,6 +32,12 @@ impl ClientBuilder {
     /// Which of the endpoints that a request may go to gets it. Default: [`RoundRobin`](rpc_lb::RoundRobin).
     pub fn balancer(mut self, balancer: impl Balancer) -> Self {
         self.balancing.balancer = Some(Arc::new(balancer));
+        self
+    }
+
+    /// Where requests go whose lane has no endpoint. Default: to the base lane.
+    pub fn lane_router(mut self, lanes: LaneRouter) -> Self {
+        self.balancing.lanes = lanes;
         self
     }
 

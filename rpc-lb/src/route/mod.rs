@@ -18,6 +18,7 @@
 mod candidates;
 mod chain;
 mod key;
+pub mod lane;
 mod population;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use self::{
     candidates::{Candidate, Candidates},
     chain::Step,
     key::RouteKey,
+    lane::LaneRouter,
     population::Population,
 };
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rpc_core::{
-    Body, Call, CallFuture, Method, MethodDescriptor, Reply, Shape, Stage, Status,
+    Body, Call, CallFuture, Context, Method, MethodDescriptor, Reply, Shape, Stage, Status,
     message::Encoded,
     net::Address,
     status::reason,
@@ -183,10 +183,21 @@ impl Fleet {
     }
 
     pub(crate) fn following(transport: FakeTransport, follow: FollowConfig) -> Self {
-        let memory = MemoryRegistry::new();
         let mut config = EndpointsConfig::default();
         config.balancer = Arc::new(RoundRobin::starting_at(0));
         config.follow = follow;
+        Self::configured(transport, config)
+    }
+
+    /// With settings of its own; what the registry says is believed, and at once, unless they say otherwise.
+    pub(crate) fn routed(transport: FakeTransport, mut config: EndpointsConfig) -> Self {
+        config.follow.hold_back = HoldBack::off();
+        config.follow.settle = Duration::ZERO;
+        Self::configured(transport, config)
+    }
+
+    fn configured(transport: FakeTransport, config: EndpointsConfig) -> Self {
+        let memory = MemoryRegistry::new();
         let endpoints = Endpoints::configured(
             "memory:///test",
             memory.resolver_of("test"),
@@ -223,6 +234,14 @@ impl Fleet {
         let mut call = call();
         call.options.wait_for_ready = Some(wait);
         self.pick.call(&mut call).await
+    }
+
+    /// Who answers a call that is made in a context, by address.
+    pub(crate) async fn call_in(&self, context: Context) -> Result<String, Status> {
+        let mut call = call();
+        call.context = context;
+        let reply = self.pick.call(&mut call).await?;
+        Ok(reply.peer.unwrap().to_string())
     }
 
     /// Who answered, of so many calls, by address.

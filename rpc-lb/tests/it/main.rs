@@ -4,6 +4,7 @@ mod churn;
 mod closing;
 mod elsewhere;
 mod fleet;
+mod lanes;
 mod rotation;
 mod suspects;
 mod waiting;
