@@ -9,6 +9,7 @@
 //! A picker takes no lock and allocates nothing. It does no I/O and reads no clock: the request says what time it is. It
 //! is asked only where there is a choice, so a list has two endpoints at least.
 
+pub mod hash;
 mod round_robin;
 
 use std::{fmt, sync::Arc};
@@ -16,7 +17,10 @@ use std::{fmt, sync::Arc};
 use rpc_core::Call;
 use tokio::time::Instant;
 
-pub use self::round_robin::RoundRobin;
+pub use self::{
+    hash::{HashKey, HashOf, LoadBound, Maglev, RingHash},
+    round_robin::RoundRobin,
+};
 use crate::Endpoint;
 
 /// Makes pickers. See the [module](self).

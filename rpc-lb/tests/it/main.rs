@@ -1,5 +1,6 @@
 //! Endpoints and the choice among them, over links that do what the test says. No sockets; time stands still.
 
+mod balance;
 mod churn;
 mod closing;
 mod elsewhere;
