@@ -11,6 +11,7 @@
 //! | [`metadata`] | the headers and trailers of a call |
 //! | [`status`] | how a call failed: code, reason, details, facts |
 //! | [`context`] | what an inbound call hands to the calls it causes |
+//! | [`matcher`] | which calls a rule means |
 //! | [`codec`] | message to bytes and back |
 //! | [`compress`] | compression of single messages, for transports |
 //! | [`stage`] | one step of a pipeline, and its tower face |
@@ -30,6 +31,7 @@ pub mod context;
 pub mod error;
 pub mod executor;
 mod future;
+pub mod matcher;
 pub mod message;
 pub mod metadata;
 pub mod method;

@@ -14,20 +14,8 @@ mod signature;
 
 #[cfg(feature = "prost")]
 pub use prost;
-#[cfg(any(
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "bincode"
-))]
 pub use serde;
 
-#[cfg(any(
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "bincode"
-))]
 pub use self::check::SerdeMessage;
 #[cfg(feature = "json")]
 pub use self::parameter::json_field;

@@ -7,6 +7,7 @@
 //! | [`near`] | providers next door |
 //! | [`route`] | which endpoints a request may go to: a chain of routers |
 //! | [`balance`] | which of the endpoints that are left gets a call |
+//! | [`subsetting`] | which part of a large fleet a client connects to at all |
 //! | [`health`] | which endpoints are sick |
 //! | [`pick`] | the layer that chooses, waits where nothing can be chosen yet, and goes elsewhere once if refused |
 //!
@@ -24,6 +25,7 @@ pub mod pick;
 pub mod route;
 pub mod snapshot;
 pub mod subset;
+pub mod subsetting;
 
 pub use self::{
     balance::{Balancer, PickRequest, Picker, RoundRobin},
@@ -35,4 +37,5 @@ pub use self::{
     route::{LaneRouter, RouteKey, Router},
     snapshot::Snapshot,
     subset::Subset,
+    subsetting::Subsetting,
 };

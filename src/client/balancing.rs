@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router};
+use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router, Subsetting};
 
 use super::ClientBuilder;
 
@@ -13,6 +13,7 @@ pub(super) struct Balancing {
     lanes: LaneRouter,
     routers: Vec<Arc<dyn Router>>,
     health: HealthConfig,
+    subsetting: Option<Subsetting>,
 }
 
 impl Balancing {
@@ -24,6 +25,7 @@ impl Balancing {
         config.routers = vec![Arc::new(self.lanes)];
         config.routers.extend(self.routers);
         config.health = self.health;
+        config.subsetting = self.subsetting;
     }
 }
 
@@ -44,6 +46,12 @@ impl ClientBuilder {
     /// Adds a router, which narrows the endpoints that a request may go to. They work in the order in which they are added.
     pub fn router(mut self, router: impl Router) -> Self {
         self.balancing.routers.push(Arc::new(router));
+        self
+    }
+
+    /// Connects to a part of the instances only: for large fleets. Default: to all.
+    pub fn subsetting(mut self, subsetting: Subsetting) -> Self {
+        self.balancing.subsetting = Some(subsetting);
         self
     }
 

@@ -12,6 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
+use crate::message::{FieldAccessor, serialized_field};
 
 /// The most memory, in bytes, that one message may make the decoder ask for: 64 MiB.
 pub const DECODE_LIMIT_BYTES: usize = 64 << 20;
@@ -25,6 +26,8 @@ impl Codec for Bincode {
 }
 
 impl<T: Serialize> Encode<T> for Bincode {
+    const FIELD: Option<FieldAccessor<T>> = Some(serialized_field::<T>);
+
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         bincode::serde::encode_into_std_write(value, &mut out.writer(), bincode::config::standard())
             .map(drop)

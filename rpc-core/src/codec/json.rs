@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode};
+use crate::message::{FieldAccessor, serialized_field};
 
 /// JSON: readable by everybody, `curl` included. Subtype `json`.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ impl Codec for Json {
 }
 
 impl<T: Serialize> Encode<T> for Json {
+    const FIELD: Option<FieldAccessor<T>> = Some(serialized_field::<T>);
+
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         serde_json::to_writer(out.writer(), value).map_err(CodecError::new)
     }

@@ -39,6 +39,7 @@ pub use self::{
     error::CodecError,
     table::{MessageCodec, MethodTypes},
 };
+use crate::message::FieldAccessor;
 
 /// How deep a message may nest. Messages from a peer must not exhaust the stack.
 #[cfg(any(feature = "msgpack", feature = "postcard", feature = "bincode"))]
@@ -61,6 +62,10 @@ pub trait Codec: 'static {
     note = "for `Prost` add `#[derive(prost::Message)]`, or make it from a `.proto` file with `rpc-build`"
 )]
 pub trait Encode<T: ?Sized>: Codec {
+    /// Finds fields of a message by path, for rules; `None` where this codec cannot without encoding it. A codec of the serde
+    /// family says [`serialized_field`](crate::message::serialized_field).
+    const FIELD: Option<FieldAccessor<T>> = None;
+
     /// Appends the encoded message to the buffer.
     ///
     /// # Errors

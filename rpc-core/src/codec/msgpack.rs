@@ -11,6 +11,7 @@ use serde::{
 };
 
 use super::{Codec, CodecError, Decode, Encode, MAX_DEPTH};
+use crate::message::{FieldAccessor, serialized_field};
 
 /// MessagePack with named fields. Subtype `msgpack`.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ impl Codec for MsgPack {
 }
 
 impl<T: Serialize> Encode<T> for MsgPack {
+    const FIELD: Option<FieldAccessor<T>> = Some(serialized_field::<T>);
+
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         rmp_serde::encode::write_named(&mut out.writer(), value).map_err(CodecError::new)
     }

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
+use crate::message::{FieldAccessor, serialized_field};
 
 /// Postcard. Subtype `postcard`. For peers of the same version.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ impl Codec for Postcard {
 }
 
 impl<T: Serialize> Encode<T> for Postcard {
+    const FIELD: Option<FieldAccessor<T>> = Some(serialized_field::<T>);
+
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         postcard::serialize_with_flavor(value, Extend(out)).map_err(CodecError::new)
     }

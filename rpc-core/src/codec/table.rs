@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Codec, CodecError, Decode, Encode};
 use crate::{
     Method, MethodDescriptor, Status,
+    message::{FieldAccessor, FieldPath, FieldValue},
     status::{Side, excerpt, reason},
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Entry<T> {
     pub(crate) encode: fn(&T, &mut BytesMut) -> Result<(), CodecError>,
     pub(crate) encoded_len: fn(&T) -> Option<usize>,
     pub(crate) decode: fn(Bytes) -> Result<T, CodecError>,
+    pub(crate) field: Option<FieldAccessor<T>>,
 }
 
 impl<T> MessageCodec<T> {
@@ -34,6 +36,7 @@ impl<T> MessageCodec<T> {
                     encode: <C as Encode<T>>::encode,
                     encoded_len: <C as Encode<T>>::encoded_len,
                     decode: <C as Decode<T>>::decode,
+                    field: <C as Encode<T>>::FIELD,
                 }
             },
         )
@@ -75,6 +78,16 @@ impl<T> MessageCodec<T> {
     /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
     pub fn encoded_len(&self, value: &T) -> Option<usize> {
         (self.0.encoded_len)(value)
+    }
+
+    /// Hands out what the message has at a path; false if this codec has no way to find fields.
+    ///
+    /// A message whose own code panics there has nothing.
+    pub fn field(&self, value: &T, path: &FieldPath, found: &mut dyn FnMut(FieldValue<'_>)) -> bool {
+        let Some(field) = self.0.field else { return false };
+        // A rule is asked in front of other people's calls, too.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| field(value, path, found)));
+        true
     }
 
     /// Reads a message.

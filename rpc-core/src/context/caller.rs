@@ -4,11 +4,12 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::net::Address;
 
-/// The two ends of the connection that a call came over, and the protocol spoken on it.
+/// The two ends of the connection that a call came over, the protocol spoken on it, and the application if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     peer: Option<Address>,
     local: Option<Address>,
+    application: Option<Arc<str>>,
     protocol: &'static str,
 }
 
@@ -18,6 +19,7 @@ impl Caller {
         Self {
             peer: None,
             local: None,
+            application: None,
             protocol,
         }
     }
@@ -27,6 +29,17 @@ impl Caller {
         self.local = local;
         self.peer = peer;
         self
+    }
+
+    /// Sets the name of the application that calls. Who sets it vouches for it.
+    pub fn with_application(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.application = Some(name.into());
+        self
+    }
+
+    /// The name of the application that calls; `None` where nobody made sure of it.
+    pub fn application(&self) -> Option<&str> {
+        self.application.as_deref()
     }
 
     /// The caller's address; `None` in process.

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
+use super::{FieldPath, FieldValue};
 use crate::{Metadata, Status};
 
 /// What a call or a reply carries.
@@ -91,6 +92,13 @@ pub trait Value: Send {
 
     /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
     fn encoded_len(&self) -> Option<usize>;
+
+    /// Hands out what the message has at a path: once a value, several times where the path says `[*]`, not at all if there is
+    /// nothing. False if there is no way to find fields here: the codec has none, or the value was taken.
+    fn field(&self, path: &FieldPath, found: &mut dyn FnMut(FieldValue<'_>)) -> bool {
+        let _ = (path, found);
+        false
+    }
 
     /// Moves value and encoder into a box of their own; `None` if the value was taken.
     fn take(&mut self) -> Option<Box<dyn Value>>;

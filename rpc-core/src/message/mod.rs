@@ -2,6 +2,7 @@
 
 mod body;
 mod compression;
+mod field;
 mod place;
 mod receive;
 mod request;
@@ -13,12 +14,14 @@ mod typed;
 pub use self::{
     body::{Body, Encoded, Incoming, Outgoing, Value},
     compression::{ReceivedCompressed, SendCompressed},
+    field::{FieldAccessor, FieldPath, FieldValue, InvalidFieldPath, Segment, serialized_field},
     request::Request,
     response::Response,
     streaming::{Sender, Streaming},
     typed::Typed,
 };
 pub(crate) use self::{
+    field::Text,
     place::Place,
     receive::{take_message, take_stream, take_whole},
     streaming::{Received, Role},

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use bytes::BytesMut;
 
-use super::Value;
+use super::{FieldPath, FieldValue, Value};
 use crate::{Status, codec::MessageCodec};
 
 /// A message of a known type with the codec that was chosen for it: the one implementation of [`Value`].
@@ -43,6 +43,12 @@ impl<T: Send + 'static> Value for Typed<T> {
         self.value
             .as_ref()
             .and_then(|value| self.codec.encoded_len(value))
+    }
+
+    fn field(&self, path: &FieldPath, found: &mut dyn FnMut(FieldValue<'_>)) -> bool {
+        self.value
+            .as_ref()
+            .is_some_and(|value| self.codec.field(value, path, found))
     }
 
     fn take(&mut self) -> Option<Box<dyn Value>> {

@@ -8,16 +8,7 @@ use crate::codec::{Entry, MessageCodec};
 /// The request of a method without arguments: a message without fields in every codec.
 ///
 /// Not `()`: serde writes that as `null`, and a method that gets an argument or a result later could not read it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(
-    any(
-        feature = "json",
-        feature = "msgpack",
-        feature = "postcard",
-        feature = "bincode"
-    ),
-    derive(serde::Serialize, serde::Deserialize)
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Empty {}
 
 #[cfg(feature = "prost")]
@@ -50,6 +41,8 @@ pub const fn unit_codec<C: Carries<Empty>>() -> MessageCodec<()> {
                 encode: |(), out| C::encode(&Empty {}, out),
                 encoded_len: |()| C::encoded_len(&Empty {}),
                 decode: |bytes| C::decode(bytes).map(|Empty {}| ()),
+                // It has none.
+                field: Some(|(), _, _| ()),
             }
         },
     )

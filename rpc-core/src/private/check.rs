@@ -5,12 +5,6 @@
 
 use std::{fmt::Display, str::FromStr};
 
-#[cfg(any(
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "bincode"
-))]
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -77,12 +71,6 @@ pub const fn codec<T, C: Carries<T>>() -> MessageCodec<T> {
 }
 
 /// A message of a service that names no codecs, and a field of a message that any codec of the serde family carries.
-#[cfg(any(
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "bincode"
-))]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a message of this service: it is not `Serialize` and `Deserialize`",
     label = "needs `serde::Serialize` and `serde::Deserialize`",
@@ -91,12 +79,6 @@ pub const fn codec<T, C: Carries<T>>() -> MessageCodec<T> {
 )]
 pub trait SerdeMessage: Serialize + DeserializeOwned + Send + 'static {}
 
-#[cfg(any(
-    feature = "json",
-    feature = "msgpack",
-    feature = "postcard",
-    feature = "bincode"
-))]
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> SerdeMessage for T {}
 

@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use self::upkeep::Upkeep;
-use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot};
+use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot, Subsetting};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
 ///
@@ -56,6 +56,7 @@ struct Shared {
     balancer: Arc<dyn Balancer>,
     routers: Arc<[Arc<dyn Router>]>,
     health: HealthConfig,
+    subsetting: Option<Subsetting>,
     near: Near,
     /// Calls are being made: the upkeep has heard of it since it last looked.
     pulse: AtomicBool,
@@ -78,6 +79,8 @@ pub struct EndpointsConfig {
     pub routers: Vec<Arc<dyn Router>>,
     /// Which endpoints are sick.
     pub health: HealthConfig,
+    /// Which part of the instances it connects to. Default: all.
+    pub subsetting: Option<Subsetting>,
     /// How the resolver is followed.
     pub follow: FollowConfig,
     /// Which endpoints are preferred because they are near.
@@ -90,6 +93,7 @@ impl Default for EndpointsConfig {
             balancer: Arc::new(RoundRobin::new()),
             routers: Vec::new(),
             health: HealthConfig::default(),
+            subsetting: None,
             follow: FollowConfig::default(),
             near: Near::default(),
         }
@@ -141,6 +145,7 @@ impl Endpoints {
             balancer: config.balancer,
             routers: config.routers.into(),
             health: config.health,
+            subsetting: config.subsetting,
             pulse: AtomicBool::new(false),
             felt: Notify::new(),
             near: config.near,

@@ -8,7 +8,7 @@ use rpc_registry::{Change, FollowAll, Freshness};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Phase, Shared, links::Links};
-use crate::{Snapshot, health::Health, snapshot::Scheme};
+use crate::{Snapshot, health::Health, snapshot::Scheme, subsetting::Part};
 
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
@@ -16,6 +16,8 @@ pub(super) struct Upkeep {
     follow: FollowAll,
     freshness: Freshness,
     health: Health,
+    /// Between the list and the links, where only a part of the list is used.
+    part: Option<Part>,
     /// How often calls were felt.
     beats: u64,
     /// When to look after the endpoints; never while there are no calls.
@@ -28,9 +30,11 @@ impl Upkeep {
         shared.set_views(follow.views());
         let near = shared.near.clone();
         let health = Health::new(shared.health);
+        let part = shared.subsetting.map(Part::new);
         shared.pulse.store(false, Ordering::Relaxed);
         Self {
             health,
+            part,
             beats: 0,
             sweep_at: None,
             shared,
@@ -73,6 +77,10 @@ impl Upkeep {
 
     fn learn(&mut self, change: Change) {
         self.freshness = change.freshness.clone();
+        let change = match &mut self.part {
+            Some(part) => part.apply(change),
+            None => change,
+        };
         self.links.apply(change, &*self.shared.transport);
         self.doubt();
     }

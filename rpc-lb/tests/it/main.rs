@@ -7,5 +7,6 @@ mod elsewhere;
 mod fleet;
 mod lanes;
 mod rotation;
+mod subsetting;
 mod suspects;
 mod waiting;

@@ -1,15 +1,14 @@
 //! What of a call is hashed.
 
-use rpc_core::{Call, metadata::MetadataKey};
+use rpc_core::{Call, matcher::Subject};
 
 /// What of a call is hashed. A call that does not have it goes to any endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HashKey {
-    /// An entry of the metadata: of several under the key the first.
-    Metadata(MetadataKey),
-    /// A member of the baggage.
-    Baggage(String),
+    /// A value of the call: an entry of its metadata, a member of its baggage, a field of its request. Of several the
+    /// first.
+    Value(Subject),
     /// What the caller or a layer put into the call's extensions: a [`HashOf`].
     Extension,
 }
@@ -19,15 +18,15 @@ pub enum HashKey {
 pub struct HashOf(pub u64);
 
 impl HashKey {
+    /// By the value of a metadata key.
+    pub fn metadata(key: &str) -> Self {
+        Self::Value(Subject::Metadata(key.into()))
+    }
+
     /// The hash of a call.
     pub fn hash(&self, call: &Call<'_>) -> Option<u64> {
-        let of = |bytes: &[u8]| super::hash(bytes, 0);
         match self {
-            Self::Metadata(key) if key.is_binary() => {
-                call.metadata.get_bin(key.as_str()).map(|value| of(&value))
-            }
-            Self::Metadata(key) => call.metadata.get(key.as_str()).map(|value| of(value.as_bytes())),
-            Self::Baggage(name) => call.context.baggage().get(name).map(|value| of(value.as_bytes())),
+            Self::Value(subject) => subject.hash(call),
             Self::Extension => call.extensions.get::<HashOf>().map(|hash| hash.0),
         }
     }

@@ -30,12 +30,9 @@ pub use self::{
     ring::RingHash,
 };
 
-use crate::Endpoint;
+use rpc_core::matcher::hash64 as hash;
 
-/// XXH64, as Envoy and gRPC hash what identifies an endpoint.
-fn hash(bytes: &[u8], seed: u64) -> u64 {
-    twox_hash::XxHash64::oneshot(seed, bytes)
-}
+use crate::Endpoint;
 
 /// What an endpoint is hashed by: its instance keeps it, whatever address it moves to.
 fn name(endpoint: &Endpoint) -> &str {

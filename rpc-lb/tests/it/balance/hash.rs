@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rpc_core::Call;
-use rpc_core::metadata::MetadataKey;
 use rpc_lb::{
     Balancer, Endpoint,
     balance::{HashKey, HashOf, LoadBound, Maglev, RingHash},
@@ -126,7 +125,7 @@ fn a_key_goes_to_one_endpoint_and_another_attempt_to_the_same_other_one() {
 
 #[test]
 fn metadata_is_a_key_and_who_has_none_goes_anywhere() {
-    let key = HashKey::Metadata(MetadataKey::text("x-user").unwrap());
+    let key = HashKey::metadata("x-user");
     let list = List::of(&RingHash::new(key), 10);
     let mut call = call();
     call.metadata.insert("x-user", "alice").unwrap();
