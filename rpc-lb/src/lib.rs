@@ -28,7 +28,7 @@ pub mod subset;
 pub mod subsetting;
 
 pub use self::{
-    balance::{Balancer, PickRequest, Picker, RoundRobin},
+    balance::{Balancer, BalancerConfig, PickRequest, Picker, RoundRobin},
     endpoint::Endpoint,
     endpoints::{Endpoints, EndpointsConfig},
     health::HealthConfig,

@@ -9,8 +9,16 @@
 //! A picker takes no lock and allocates nothing. It does no I/O and reads no clock: the request says what time it is. It
 //! is asked only where there is a choice, so a list has two endpoints at least.
 
+mod config;
+mod draws;
 pub mod hash;
+mod least_request;
+mod p2c;
+mod peers;
+mod random;
 mod round_robin;
+mod shares;
+mod weighted;
 
 use std::{fmt, sync::Arc};
 
@@ -18,8 +26,13 @@ use rpc_core::Call;
 use tokio::time::Instant;
 
 pub use self::{
+    config::{BalancerConfig, InvalidBalancer, NoSettings},
     hash::{HashKey, HashOf, LoadBound, Maglev, RingHash},
+    least_request::{LeastRequest, LeastRequestConfig},
+    p2c::P2c,
+    random::Random,
     round_robin::RoundRobin,
+    weighted::Weighted,
 };
 use crate::Endpoint;
 

@@ -1,5 +1,6 @@
 //! A client's live view of one instance.
 
+mod estimate;
 mod in_flight;
 mod stats;
 

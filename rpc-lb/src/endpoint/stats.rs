@@ -1,30 +1,35 @@
-//! What was learnt about an endpoint: counts, and the latency estimate.
+//! What was learnt about an endpoint: counts, and estimates.
 //!
 //! Plain atomics, written by the calls that end there, read by whoever picks. Nothing here is exact under contention
 //! but the counts: two samples at the same instant may lose one of them, which an estimate can bear and a lock on the way
 //! of every call could not.
+//!
+//! # What of it costs a call
+//! What a picker compares stands in one cache line: with thousands of endpoints, looking at one is a miss, and two
+//! candidates are two. What is learnt and seldom read is in the line after it.
+//!
+//! # An endpoint without a history
+//! has no latency yet. [`Stats::peers_latency`] says what its peers take; balancers that compare latencies take that for
+//! its own. Nothing, and it would get all calls until its first answer; a lot, and it would get none.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use rpc_core::status::Verdict;
 use tokio::time::Instant;
 
-use super::Done;
+use super::{
+    Done,
+    estimate::{Estimate, TICK},
+};
 
 /// What was learnt about an endpoint.
-// A cache line of its own: the counts of one endpoint are nobody else's business.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Stats {
-    first_seen: Instant,
-    in_flight: AtomicU32,
-    /// f32.
-    weight: AtomicU32,
-    /// Peak EWMA of the latency: nanoseconds as f32 in the upper half, ticks since `first_seen` in the lower. 0: none yet.
-    latency: AtomicU64,
+    hot: Hot,
     /// EWMA of successes, f32.
     success: AtomicU32,
     /// Failures one after the other.
@@ -34,21 +39,43 @@ pub struct Stats {
     failures: AtomicU32,
 }
 
-/// A tick of the latency estimate, in powers of two of a nanosecond: 65.5 microseconds.
-const TICK: u32 = 16;
-/// The time after which a peak has decayed to 1/e: Finagle's and linkerd's.
-const TAU: Duration = Duration::from_secs(10);
+/// What pickers read.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Hot {
+    first_seen: Instant,
+    in_flight: AtomicU32,
+    /// f32.
+    weight: AtomicU32,
+    /// Peak EWMA of the latency in nanoseconds.
+    latency: Estimate,
+    /// The share of failures; fades, so that one that failed is tried again.
+    failing: Estimate,
+    /// What its peers take: nanoseconds, f32. 0: not known.
+    peers: AtomicU32,
+    /// The tick after the one at which it was picked last. 0: never.
+    picked: AtomicU32,
+}
+
+const _: () = assert!(size_of::<Hot>() == 64, "a miss per candidate");
+
 /// The share of the newest outcome in the estimate of successes.
 const SUCCESS_SHARE: f32 = 0.05;
 
 impl Stats {
     pub(super) fn new(now: Instant, weight: u32) -> Self {
+        #[allow(clippy::cast_precision_loss, reason = "a weight, not a count")]
+        let weight = AtomicU32::new((weight as f32).to_bits());
         Self {
-            first_seen: now,
-            in_flight: AtomicU32::new(0),
-            #[allow(clippy::cast_precision_loss, reason = "a weight, not a count")]
-            weight: AtomicU32::new((weight as f32).to_bits()),
-            latency: AtomicU64::new(0),
+            hot: Hot {
+                first_seen: now,
+                in_flight: AtomicU32::new(0),
+                weight,
+                latency: Estimate::default(),
+                failing: Estimate::default(),
+                peers: AtomicU32::new(0),
+                picked: AtomicU32::new(0),
+            },
             success: AtomicU32::new(1f32.to_bits()),
             consecutive: AtomicU32::new(0),
             successes: AtomicU32::new(0),
@@ -58,30 +85,46 @@ impl Stats {
 
     /// When this client first saw it.
     pub fn first_seen(&self) -> Instant {
-        self.first_seen
+        self.hot.first_seen
+    }
+
+    /// For how long this client has known it.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.hot.first_seen)
     }
 
     /// Calls under way there, of this client.
     #[inline]
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.hot.in_flight.load(Ordering::Relaxed)
     }
 
     /// See [`Endpoint::weight`](super::Endpoint::weight).
     #[inline]
     pub fn weight(&self) -> f32 {
-        f32::from_bits(self.weight.load(Ordering::Relaxed))
+        f32::from_bits(self.hot.weight.load(Ordering::Relaxed))
     }
 
-    /// Sets it.
+    /// Sets it. What is no share, negative or not finite, counts as 0.
     pub fn set_weight(&self, weight: f32) {
-        self.weight.store(weight.to_bits(), Ordering::Relaxed);
+        let weight = if weight.is_finite() { weight.max(0.0) } else { 0.0 };
+        self.hot.weight.store(weight.to_bits(), Ordering::Relaxed);
     }
 
-    /// The share of calls that ended well, lately: 0 to 1.
+    /// The share of calls that ended well, lately: 0 to 1. It changes with calls alone.
     #[inline]
     pub fn success(&self) -> f32 {
         f32::from_bits(self.success.load(Ordering::Relaxed))
+    }
+
+    /// The same for balancers: failures are forgotten with time, whether there are calls or not, since an endpoint that
+    /// gets none could not show that it is well again.
+    #[inline]
+    pub fn reliability(&self, now: Instant) -> f32 {
+        if self.hot.failing.last() == 0.0 {
+            return 1.0;
+        }
+        1.0 - self.hot.failing.at(self.tick(now)).unwrap_or(0.0)
     }
 
     /// Failures one after the other.
@@ -89,15 +132,31 @@ impl Stats {
         self.consecutive.load(Ordering::Relaxed)
     }
 
-    /// The latency estimate in nanoseconds; `None` before the first answer.
+    /// The latency estimate in nanoseconds, a peak EWMA with a time constant of ten seconds; `None` before the first answer.
     #[inline]
     pub fn latency(&self, now: Instant) -> Option<f32> {
-        let packed = self.latency.load(Ordering::Relaxed);
-        if packed == 0 {
-            return None;
+        self.hot.latency.at(self.tick(now))
+    }
+
+    /// What the endpoints beside it take, in nanoseconds; `None` if nobody has compared them yet.
+    #[inline]
+    pub fn peers_latency(&self) -> Option<f32> {
+        let peers = f32::from_bits(self.hot.peers.load(Ordering::Relaxed));
+        (peers > 0.0).then_some(peers)
+    }
+
+    /// Sets what the endpoints beside it take: their median, as balancers work it out about once a second.
+    pub fn set_peers_latency(&self, nanos: f32) {
+        if nanos.is_finite() && nanos >= 0.0 {
+            self.hot.peers.store(nanos.to_bits(), Ordering::Relaxed);
         }
-        let (estimate, at) = unpack(packed);
-        Some(estimate * decay(self.tick(now).wrapping_sub(at)))
+    }
+
+    /// How long ago a call was last sent there whose time was taken; `None` if none was. Wraps after three days.
+    pub fn since_picked(&self, now: Instant) -> Option<Duration> {
+        let picked = self.hot.picked.load(Ordering::Relaxed).checked_sub(1)?;
+        let ticks = self.tick(now).wrapping_sub(picked);
+        Some(Duration::from_nanos(u64::from(ticks) << TICK))
     }
 
     /// Takes the counts of successes and failures since this was asked last.
@@ -107,25 +166,29 @@ impl Stats {
     }
 
     #[inline]
-    pub(super) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn begin(&self, now: Option<Instant>) {
+        self.hot.in_flight.fetch_add(1, Ordering::Relaxed);
+        if let Some(now) = now {
+            let picked = self.tick(now).saturating_add(1);
+            self.hot.picked.store(picked, Ordering::Relaxed);
+        }
     }
 
     #[inline]
     pub(super) fn end(&self, done: &Done) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.hot.in_flight.fetch_sub(1, Ordering::Relaxed);
         match done.verdict {
             Verdict::Healthy => {
                 self.successes.fetch_add(1, Ordering::Relaxed);
                 if self.consecutive.load(Ordering::Relaxed) != 0 {
                     self.consecutive.store(0, Ordering::Relaxed);
                 }
-                self.tend(1.0);
+                self.tend(1.0, done.now);
             }
             Verdict::Failed => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 self.consecutive.fetch_add(1, Ordering::Relaxed);
-                self.tend(0.0);
+                self.tend(0.0, done.now);
             }
             Verdict::Doubtful => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -133,72 +196,54 @@ impl Stats {
             _ => {}
         }
         if let (Some(latency), Some(now)) = (done.latency, done.now) {
-            match done.verdict {
-                Verdict::Healthy | Verdict::Doubtful => self.sample(latency, now),
-                // One that fails fast is not fast: its failures never make it look better than it did.
-                Verdict::Failed | Verdict::Overloaded => {
-                    let known = self.latency(now).unwrap_or(0.0);
-                    self.sample(latency.max(Duration::from_secs_f32(known * 1e-9)), now);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn tend(&self, to: f32) {
-        let was = self.success();
-        if was.to_bits() != to.to_bits() {
-            let is = was + SUCCESS_SHARE * (to - was);
-            // Close to the end of the scale it would never arrive.
-            let is = if (is - to).abs() < 1e-3 { to } else { is };
-            self.success.store(is.to_bits(), Ordering::Relaxed);
+            self.learn(done.verdict, latency, now);
         }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-    fn sample(&self, latency: Duration, now: Instant) {
-        let sample = (latency.as_nanos() as f32).max(1.0);
+    fn learn(&self, verdict: Verdict, latency: Duration, now: Instant) {
         let tick = self.tick(now);
-        let packed = self.latency.load(Ordering::Relaxed);
-        let estimate = if packed == 0 {
-            sample
-        } else {
-            let (estimate, at) = unpack(packed);
-            let passed = tick.wrapping_sub(at);
-            if sample >= estimate {
-                sample
-            } else if passed == 0 {
-                // Within one tick nothing decays; the next sample counts for the time that passes until then.
-                return;
-            } else {
-                let kept = decay(passed);
-                estimate * kept + sample * (1.0 - kept)
+        let sample = (latency.as_nanos() as f32).max(1.0);
+        match verdict {
+            Verdict::Healthy | Verdict::Doubtful => self.hot.latency.peak(sample, tick),
+            // One that fails fast is not fast: a failure never makes it look better than it did, nor than its peers.
+            Verdict::Failed | Verdict::Overloaded => {
+                let known = self.hot.latency.at(tick).unwrap_or(0.0);
+                let peers = self.peers_latency().unwrap_or(0.0);
+                self.hot.latency.peak(sample.max(known).max(peers), tick);
             }
+            _ => {}
+        }
+    }
+
+    fn tend(&self, to: f32, now: Option<Instant>) {
+        let toward = |was: f32| {
+            let is = was + SUCCESS_SHARE * (to - was);
+            // Close to the end of the scale it would never arrive.
+            if (is - to).abs() < 1e-3 { to } else { is }
         };
-        self.latency.store(pack(estimate, tick), Ordering::Relaxed);
+        let was = self.success();
+        if was.to_bits() != to.to_bits() {
+            self.success.store(toward(was).to_bits(), Ordering::Relaxed);
+        }
+        let failing = &self.hot.failing;
+        if let Some(now) = now
+            && (to < 1.0 || failing.last() > 0.0)
+        {
+            let tick = self.tick(now);
+            let reliability = toward(1.0 - failing.at(tick).unwrap_or(0.0));
+            failing.set(1.0 - reliability, tick);
+        }
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "it wraps after three days, and is compared by difference"
-    )]
+    /// Ticks since it was first seen. They wrap after three days, and are compared by difference.
+    #[inline]
     fn tick(&self, now: Instant) -> u32 {
-        (now.saturating_duration_since(self.first_seen).as_nanos() >> TICK) as u32
+        let age = now.saturating_duration_since(self.hot.first_seen);
+        let nanos = age
+            .as_secs()
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(u64::from(age.subsec_nanos()));
+        (nanos >> TICK) as u32
     }
-}
-
-/// What is left of an estimate after some ticks.
-#[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn decay(ticks: u32) -> f32 {
-    let tau = (TAU.as_nanos() >> TICK) as f32;
-    (-(ticks as f32) / tau).exp()
-}
-
-fn pack(estimate: f32, tick: u32) -> u64 {
-    (u64::from(estimate.to_bits()) << 32) | u64::from(tick)
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "the two halves of a word")]
-fn unpack(packed: u64) -> (f32, u32) {
-    (f32::from_bits((packed >> 32) as u32), packed as u32)
 }

@@ -1,6 +1,8 @@
 //! Balancers by themselves: endpoints without a task, a clock that only the test moves.
 
 mod hash;
+mod load;
+mod shares;
 
 use std::sync::Arc;
 

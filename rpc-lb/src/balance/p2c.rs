@@ -1,0 +1,105 @@
+//! The better of two.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Balancer, PickRequest, Picker, draws::Draws, peers, shares::Shares};
+use crate::Endpoint;
+
+/// Draws two endpoints by weight, and takes the one that costs less: power of two choices (Mitzenmacher, 2001) on the peak
+/// EWMA of latencies (Finagle).
+///
+/// # Cost
+/// ```text
+/// latency * (in_flight * mean_weight / weight + 1) / reliability^2
+/// ```
+/// `latency` is a peak EWMA with a time constant of ten seconds: a slow answer counts at once, and is forgotten slowly.
+/// `reliability` is the share of calls that ended well; failures fade with the same constant, and none counts as faster than
+/// the peers' median, so that an endpoint that fails fast looks slow, not fast. Its square, and not more than 10,000 times
+/// the cost: one that fails always gets some calls again a few seconds after it was found out, when
+/// [ejection](crate::health) does not keep it away for longer.
+///
+/// An endpoint without an answer yet costs as the median of its peers; before that is known, as its rival.
+///
+/// # Weights
+/// Who is drawn has them; the comparison has them only where there are calls to compare. Endpoints that are idle, or equally
+/// busy for their weight, and equally fast, get exactly their shares.
+///
+/// # Cost of a pick
+/// One random number, and two endpoints looked at, however many there are.
+#[derive(Debug, Clone, Default)]
+pub struct P2c {
+    draws: Draws,
+}
+
+impl P2c {
+    /// On random numbers of the thread.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// On random numbers that are the same for the same order of picks.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.draws = Draws::seeded(seed);
+        self
+    }
+}
+
+impl Balancer for P2c {
+    fn name(&self) -> &'static str {
+        "p2c"
+    }
+
+    fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
+        Box::new(Pair {
+            draws: self.draws.clone(),
+            shares: Shares::new(endpoints),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Pair {
+    draws: Draws,
+    shares: Shares,
+}
+
+impl Picker for Pair {
+    fn pick(&self, request: &PickRequest<'_, '_>) -> usize {
+        let (one, other) = self.shares.two(&self.draws);
+        let (Some(first), Some(second)) = (request.endpoints.get(one), request.endpoints.get(other)) else {
+            return one;
+        };
+        let (known, crowd) = self.look(first, request.now);
+        let (rival_known, rival_crowd) = self.look(second, request.now);
+        let latency = known.or(rival_known).unwrap_or(1.0);
+        let rival_latency = rival_known.unwrap_or(latency);
+        // Equal ones: who was drawn first.
+        if rival_latency * rival_crowd < latency * crowd {
+            other
+        } else {
+            one
+        }
+    }
+
+    fn refresh(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
+        self.shares.refresh(endpoints);
+        peers::compare(endpoints, now);
+    }
+}
+
+/// What reliability counts as at least.
+const LEAST: f32 = 0.01;
+
+impl Pair {
+    /// The latency, as far as it is known, and the factor that it counts with.
+    #[inline]
+    fn look(&self, endpoint: &Endpoint, now: Instant) -> (Option<f32>, f32) {
+        let stats = endpoint.stats();
+        let latency = stats.latency(now).or_else(|| stats.peers_latency());
+        let reliability = stats.reliability(now).max(LEAST);
+        let crowd = self.shares.relative(stats.in_flight(), endpoint) + 1.0;
+        (latency, crowd / (reliability * reliability))
+    }
+}

@@ -1,0 +1,167 @@
+//! Who is busy, slow or broken gets less.
+
+use std::{sync::Arc, time::Duration};
+
+use rpc_core::status::Verdict;
+use rpc_lb::{
+    Endpoint,
+    balance::{LeastRequest, P2c},
+    endpoint::InFlight,
+};
+use tokio::time::Instant;
+
+use super::List;
+use crate::fleet::call;
+
+/// A call there that took so long.
+fn ended(endpoint: &Endpoint, verdict: Verdict, ended: Instant, took: Duration) {
+    let call = InFlight::begin(endpoint, Some(ended.checked_sub(took).unwrap()));
+    call.end(verdict, || ended);
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A list at a time at which there was a past.
+fn later(mut list: List) -> List {
+    list.now += Duration::from_mins(1);
+    list
+}
+
+fn share(list: &List, of: usize, picks: usize) -> usize {
+    let call = call();
+    (0..picks).filter(|_| list.pick(&call) == of).count()
+}
+
+#[test]
+fn the_slow_one_of_a_pair_is_not_picked() {
+    let mut list = later(List::of(&P2c::new().with_seed(1), 2));
+    ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(10));
+    ended(&list.endpoints[1], Verdict::Healthy, list.now, ms(200));
+    assert_eq!(share(&list, 1, 1000), 0);
+    // Forgotten after a while: who gets nothing cannot show that he is fast again. The other one goes on as it was.
+    for _ in 0..40 {
+        list.now += Duration::from_secs(1);
+        ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(10));
+    }
+    assert!(share(&list, 1, 1000) > 0);
+}
+
+#[test]
+fn calls_in_flight_count() {
+    for picker in [
+        &P2c::new().with_seed(1) as &dyn rpc_lb::Balancer,
+        &LeastRequest::default().with_seed(1),
+    ] {
+        let list = List::of(picker, 2);
+        let busy = InFlight::begin(&*list.endpoints[0], None);
+        assert_eq!(share(&list, 0, 100), 0, "{}", picker.name());
+        drop(busy);
+        assert!(share(&list, 0, 100) > 20, "{}", picker.name());
+    }
+}
+
+#[test]
+fn calls_in_flight_count_by_weight() {
+    for picker in [
+        &P2c::new().with_seed(1) as &dyn rpc_lb::Balancer,
+        &LeastRequest::default().with_seed(1),
+    ] {
+        let list = List::weighted(picker, &[100, 400]);
+        let mut held: Vec<Vec<InFlight<Arc<Endpoint>>>> = vec![Vec::new(), Vec::new()];
+        let call = call();
+        // Nothing ends: whoever has fewer for his weight gets the next one.
+        for _ in 0..1000 {
+            let picked = list.pick(&call);
+            held[picked].push(InFlight::begin(Arc::clone(&list.endpoints[picked]), None));
+        }
+        let light = held[0].len();
+        assert!((195..=205).contains(&light), "{}: {light}", picker.name());
+    }
+}
+
+#[test]
+fn a_new_one_is_neither_flooded_nor_starved() {
+    let list = later(List::of(&P2c::new().with_seed(1), 11));
+    for (n, endpoint) in list.endpoints.iter().enumerate().skip(1) {
+        ended(endpoint, Verdict::Healthy, list.now, ms(10 + n as u64));
+    }
+    list.picker.refresh(&list.endpoints, list.now);
+    // The median of its peers beats one half of them: it gets about what the middle one gets.
+    let picked = share(&list, 0, 11_000);
+    assert!((700..=1400).contains(&picked), "{picked}");
+}
+
+#[test]
+fn a_new_one_counts_as_its_rival_before_anybody_compared() {
+    let list = later(List::of(&P2c::new().with_seed(1), 2));
+    ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(500));
+    let picked = share(&list, 1, 1000);
+    assert!((400..=600).contains(&picked), "{picked}");
+}
+
+#[test]
+fn one_that_fails_fast_does_not_look_fast() {
+    let list = later(List::of(&P2c::new().with_seed(1), 5));
+    for endpoint in &list.endpoints {
+        ended(endpoint, Verdict::Healthy, list.now, ms(10));
+    }
+    list.picker.refresh(&list.endpoints, list.now);
+    let broken = &list.endpoints[0];
+    ended(broken, Verdict::Failed, list.now, Duration::from_micros(50));
+    let latency = broken.stats().latency(list.now).unwrap();
+    assert!(latency >= 9.9e6, "{latency}");
+    assert_eq!(share(&list, 0, 1000), 0);
+
+    // A new one that fails at once counts as its peers do.
+    let fresh = later(List::of(&P2c::new().with_seed(1), 2));
+    fresh.endpoints[0].stats().set_peers_latency(1e7);
+    ended(
+        &fresh.endpoints[0],
+        Verdict::Failed,
+        fresh.now,
+        Duration::from_micros(50),
+    );
+    let latency = fresh.endpoints[0].stats().latency(fresh.now).unwrap();
+    assert!((latency - 1e7).abs() < 1.0, "{latency}");
+}
+
+#[test]
+fn failures_fade() {
+    let list = later(List::of(&P2c::new().with_seed(1), 2));
+    let stats = list.endpoints[0].stats();
+    for _ in 0..100 {
+        ended(&list.endpoints[0], Verdict::Failed, list.now, ms(1));
+    }
+    assert!(stats.reliability(list.now) < 0.02);
+    assert!(stats.reliability(list.now + Duration::from_secs(10)) > 0.6);
+    // What says how many calls ended well does not change without calls.
+    assert!(stats.success() < 0.02);
+    for _ in 0..300 {
+        ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(1));
+    }
+    assert!((stats.reliability(list.now) - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn a_call_that_was_given_up_says_nothing() {
+    let list = later(List::of(&P2c::new().with_seed(1), 2));
+    drop(InFlight::begin(&*list.endpoints[0], Some(list.now)));
+    let stats = list.endpoints[0].stats();
+    assert_eq!(stats.in_flight(), 0);
+    assert_eq!(stats.latency(list.now), None);
+    assert_eq!(stats.take_counts(), (0, 0));
+    assert!((stats.reliability(list.now) - 1.0).abs() < f32::EPSILON);
+}
+
+#[test]
+fn what_was_picked_last_is_known() {
+    let list = later(List::of(&P2c::new(), 2));
+    let stats = list.endpoints[0].stats();
+    assert_eq!(stats.since_picked(list.now), None);
+    ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(0));
+    let since = stats.since_picked(list.now + Duration::from_secs(3)).unwrap();
+    assert!((ms(2999)..=ms(3001)).contains(&since), "{since:?}");
+    assert_eq!(stats.age(list.now), Duration::from_mins(1));
+}
