@@ -2,7 +2,9 @@
 
 mod estimate;
 mod in_flight;
+mod report;
 mod stats;
+mod window;
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +15,9 @@ use tokio::time::Instant;
 
 pub use self::{
     in_flight::{Done, InFlight},
+    report::Reported,
     stats::Stats,
+    window::Recent,
 };
 
 /// An instance as this client sees it: its record, the link to it, and what was learnt about it.

@@ -13,7 +13,10 @@
 //! its own. Nothing, and it would get all calls until its first answer; a lot, and it would get none.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,8 +24,10 @@ use rpc_core::status::Verdict;
 use tokio::time::Instant;
 
 use super::{
-    Done,
+    Done, Recent, Reported,
     estimate::{Estimate, TICK},
+    report::Report,
+    window::Window,
 };
 
 /// What was learnt about an endpoint.
@@ -37,6 +42,9 @@ pub struct Stats {
     /// Since the last sweep.
     successes: AtomicU32,
     failures: AtomicU32,
+    /// Made where somebody wants to know.
+    window: OnceLock<Box<Window>>,
+    report: Report,
 }
 
 /// What pickers read.
@@ -58,6 +66,7 @@ struct Hot {
 }
 
 const _: () = assert!(size_of::<Hot>() == 64, "a miss per candidate");
+const _: () = assert!(size_of::<Stats>() == 128, "there may be ten thousand");
 
 /// The share of the newest outcome in the estimate of successes.
 const SUCCESS_SHARE: f32 = 0.05;
@@ -80,6 +89,8 @@ impl Stats {
             consecutive: AtomicU32::new(0),
             successes: AtomicU32::new(0),
             failures: AtomicU32::new(0),
+            window: OnceLock::new(),
+            report: Report::default(),
         }
     }
 
@@ -159,6 +170,29 @@ impl Stats {
         Some(Duration::from_nanos(u64::from(ticks) << TICK))
     }
 
+    /// Counts latencies and errors by time from now on, so that [`recent`](Self::recent) knows something. Balancers do that
+    /// for the endpoints that they are to pick from.
+    pub fn watch(&self) {
+        self.window.get_or_init(|| Box::new(Window::new()));
+    }
+
+    /// What the calls of the last seconds were like; nothing but zeros where nobody [watches](Self::watch).
+    pub fn recent(&self, now: Instant) -> Recent {
+        self.window
+            .get()
+            .map_or_else(Recent::default, |window| window.recent(self.age(now)))
+    }
+
+    /// What the endpoint said of its load last, and how long ago.
+    pub fn reported(&self, now: Instant) -> Option<(Reported, Duration)> {
+        self.report.load(self.hot.first_seen, now)
+    }
+
+    /// The endpoint has said what its load is. Numbers that are no load count as not reported.
+    pub fn set_reported(&self, reported: Reported, now: Instant) {
+        self.report.store(reported, self.age(now));
+    }
+
     /// Takes the counts of successes and failures since this was asked last.
     pub fn take_counts(&self) -> (u32, u32) {
         let take = |count: &AtomicU32| count.swap(0, Ordering::Relaxed);
@@ -212,7 +246,13 @@ impl Stats {
                 let peers = self.peers_latency().unwrap_or(0.0);
                 self.hot.latency.peak(sample.max(known).max(peers), tick);
             }
-            _ => {}
+            _ => return,
+        }
+        if let Some(window) = self.window.get() {
+            match verdict {
+                Verdict::Healthy => window.answered(self.age(now), latency),
+                _ => window.failed(self.age(now)),
+            }
         }
     }
 
