@@ -95,7 +95,7 @@ pub use rpc_core::{
     BoxError, BoxFuture, BuildError, Call, CallFuture, CallOptions, Channel, Code, Context, Deadline,
     Extensions, Metadata, Method, MethodDescriptor, OwnedCall, Reply, Request, Response, Result,
     ServiceDescriptor, Shape, Stage, Status, Streaming, blocking, call, codec, context, error, executor,
-    message, metadata, method, net, stage, status, transport,
+    matcher, message, metadata, method, net, stage, status, transport,
 };
 #[cfg(feature = "framed")]
 pub use rpc_framed as framed;
@@ -104,6 +104,13 @@ pub use rpc_governance as governance;
 pub use rpc_grpc as grpc;
 pub use rpc_lb as lb;
 pub use rpc_registry::{self as registry, Instance, InstanceHandle, MemoryRegistry, Target};
+
+/// Lanes: which one a request travels in, and where it goes then.
+pub mod lanes {
+    pub use rpc_core::context::{InvalidLane, Lane};
+    pub use rpc_governance::lane::{AcceptedLanes, LaneHook, LaneRule, LaneRules};
+    pub use rpc_lb::route::lane::{Fallback, InvalidLaneRule, LaneFallbacks, LaneRouter};
+}
 
 pub use self::{
     client::{Client, ClientBuilder},
@@ -138,6 +145,8 @@ mod guide {
     mod clients {}
     #[doc = include_str!("../docs/discovery.md")]
     mod discovery {}
+    #[doc = include_str!("../docs/lanes.md")]
+    mod lanes {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
     #[cfg(feature = "etcd")]

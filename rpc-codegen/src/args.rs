@@ -18,6 +18,9 @@ use crate::{
 
 const KEYS: Keys = ("`#[rpc::service]`", text::SERVICE_KEYS);
 
+/// The codecs that need no import.
+const OURS: [&str; 5] = ["Prost", "Json", "MsgPack", "Postcard", "Bincode"];
+
 /// What the attribute says.
 pub(crate) struct Args {
     pub(crate) package: Option<LitStr>,
@@ -90,6 +93,20 @@ impl Args {
         args
     }
 
+    /// The codec by which fields of messages are found where another one cannot: the first of ours of the serde family.
+    pub(crate) fn field_codec(&self) -> Option<&Codec> {
+        let is_ours = |codec: &&Codec| {
+            let last = codec.path.segments.last();
+            last.is_some_and(|last| OURS.iter().any(|name| last.ident == name))
+        };
+        let mut of_serde = self
+            .codecs
+            .iter()
+            .flatten()
+            .filter(|codec| codec.family == Family::Serde);
+        of_serde.find(is_ours)
+    }
+
     /// True if some codec is of that family.
     pub(crate) fn has(&self, family: Family) -> bool {
         match &self.codecs {
@@ -110,8 +127,6 @@ impl Codec {
 
     /// A bare name of ours needs no import.
     fn resolve(&mut self, krate: &Path) {
-        const OURS: [&str; 5] = ["Prost", "Json", "MsgPack", "Postcard", "Bincode"];
-
         if let Some(ident) = self
             .path
             .get_ident()

@@ -10,10 +10,11 @@ mod protobuf;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::Path;
 
 pub(crate) use self::protobuf::check as check_prost;
 use crate::{
-    args::Family,
+    args::{Codec, Family},
     ast::{Argument, Input, Method, Service},
     names::type_text,
 };
@@ -99,8 +100,12 @@ fn table(service: &Service, method: &Method, arguments: &[Argument]) -> TokenStr
     let made = match &service.args.codecs {
         None => quote!(#krate::__private::default_codecs::<#message>()),
         Some(codecs) => {
-            let paths = codecs.iter().map(|codec| &codec.path);
-            quote!([#(#krate::__private::codec::<#message, #paths>()),*])
+            let calls = codecs.iter().map(|codec| {
+                let (function, with) = entry(service, codec);
+                let (function, path, with) = (format_ident!("{function}"), &codec.path, with.into_iter());
+                quote!(#krate::__private::#function::<#message, #path #(, #with)*>())
+            });
+            quote!([#(#calls),*])
         }
     };
     quote! {
@@ -108,6 +113,14 @@ fn table(service: &Service, method: &Method, arguments: &[Argument]) -> TokenStr
         const fn #function<#(#bounds),*>() -> [#krate::codec::MessageCodec<#message>; __CODECS.len()] {
             #made
         }
+    }
+}
+
+/// The function that makes a table's entry of a codec, and the codec that it takes besides.
+pub(crate) fn entry<'s>(service: &'s Service, codec: &Codec) -> (&'static str, Option<&'s Path>) {
+    match service.args.field_codec() {
+        Some(other) if other.path != codec.path => ("codec_and", Some(&other.path)),
+        _ => ("codec", None),
     }
 }
 

@@ -17,6 +17,8 @@
 //! | [`stage`] | one step of a pipeline, and its tower face |
 //! | [`client`] | what the lines of a generated stub call |
 //! | [`server`] | what the lines of a generated server call, and the router |
+//! | `health` | the messages of gRPC's health service, with the feature `prost` |
+//! | [`load`] | how busy a server says that it is: ORCA load reports |
 //! | [`transport`] | the traits that a transport implements, and the in-process one |
 //! | [`net`] | addresses, dialling, listening, TLS: shared by the transports that use sockets |
 //!
@@ -31,6 +33,9 @@ pub mod context;
 pub mod error;
 pub mod executor;
 mod future;
+#[cfg(feature = "prost")]
+pub mod health;
+pub mod load;
 pub mod matcher;
 pub mod message;
 pub mod metadata;

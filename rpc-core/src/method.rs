@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, ops::Deref, sync::Arc, time::Duration};
 
-use crate::BuildError;
+use crate::{BuildError, message::FieldCheck};
 
 /// Which side of a method sends one message and which a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +93,7 @@ pub struct MethodDescriptor {
     idempotent: bool,
     timeout: Option<Duration>,
     codecs: &'static [&'static str],
+    fields: Option<FieldCheck>,
 }
 
 impl MethodDescriptor {
@@ -104,6 +105,7 @@ impl MethodDescriptor {
             idempotent: false,
             timeout: None,
             codecs: &[],
+            fields: None,
         }
     }
 
@@ -120,6 +122,7 @@ impl MethodDescriptor {
             idempotent: false,
             timeout: None,
             codecs: &[],
+            fields: None,
         })
     }
 
@@ -138,6 +141,12 @@ impl MethodDescriptor {
     /// Sets the content-subtypes it is offered in, the default first.
     pub const fn codecs(mut self, codecs: &'static [&'static str]) -> Self {
         self.codecs = codecs;
+        self
+    }
+
+    /// Says that the fields of its requests can be found, in whatever codec, and which there are.
+    pub const fn request_fields(mut self, check: FieldCheck) -> Self {
+        self.fields = Some(check);
         self
     }
 
@@ -184,6 +193,11 @@ impl MethodDescriptor {
         self.codecs
     }
 
+    /// Says which fields its requests may have; `None` if there is no way to find any, or nobody knows.
+    pub fn field_check(&self) -> Option<FieldCheck> {
+        self.fields
+    }
+
     fn split(&self) -> (&str, &str) {
         let path = self.path.strip_prefix('/').unwrap_or(&self.path);
         path.rsplit_once('/').unwrap_or(("", path))
@@ -208,6 +222,7 @@ impl Method {
             idempotent: false,
             timeout: None,
             codecs: &[],
+            fields: None,
         }))
     }
 }

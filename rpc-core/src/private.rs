@@ -26,7 +26,7 @@ pub use self::{
 };
 pub use self::{
     arguments::{Empty, unit_codec},
-    check::{Carries, Failure, Parameter, Returns, codec},
+    check::{Carries, Failure, Parameter, Returns, codec, codec_and, with_fields},
     parameter::{Field, text_field},
     signature::{Signature, signature},
 };

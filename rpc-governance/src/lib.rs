@@ -5,3 +5,4 @@
 //! tower stack.
 
 pub mod client;
+pub mod lane;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`endpoint`] | one instance as this client sees it: the record and the link |
 //! | [`endpoints`] | all of them, kept by diff, published as immutable snapshots |
+//! | `health_watch` | what an endpoint says of its health, with the feature `prost` |
 //! | [`near`] | providers next door |
 //! | [`route`] | which endpoints a request may go to: a chain of routers |
 //! | [`balance`] | which of the endpoints that are left gets a call |
@@ -20,6 +21,8 @@ pub mod balance;
 pub mod endpoint;
 pub mod endpoints;
 pub mod health;
+#[cfg(feature = "prost")]
+pub mod health_watch;
 pub mod near;
 pub mod pick;
 pub mod route;

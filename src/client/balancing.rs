@@ -2,18 +2,32 @@
 
 use std::sync::Arc;
 
+use rpc_governance::lane::LaneHook;
 use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router, Subsetting};
 
 use super::ClientBuilder;
 
 /// What the builder was told of it.
-#[derive(Default)]
 pub(super) struct Balancing {
+    pub(super) labels: LaneHook,
     balancer: Option<Arc<dyn Balancer>>,
     lanes: LaneRouter,
     routers: Vec<Arc<dyn Router>>,
     health: HealthConfig,
     subsetting: Option<Subsetting>,
+}
+
+impl Default for Balancing {
+    fn default() -> Self {
+        Self {
+            labels: LaneHook::outbound(),
+            balancer: None,
+            lanes: LaneRouter::new(),
+            routers: Vec::new(),
+            health: HealthConfig::default(),
+            subsetting: None,
+        }
+    }
 }
 
 impl Balancing {
@@ -34,6 +48,13 @@ impl ClientBuilder {
     /// Which of the endpoints that a request may go to gets it. Default: [`RoundRobin`](rpc_lb::RoundRobin).
     pub fn balancer(mut self, balancer: impl Balancer) -> Self {
         self.balancing.balancer = Some(Arc::new(balancer));
+        self
+    }
+
+    /// Rules that put calls into lanes, before anything else sees them. Default: a call stays in the lane of the one that it is
+    /// made for, or of the context that it is given.
+    pub fn lanes(mut self, lanes: LaneHook) -> Self {
+        self.balancing.labels = lanes;
         self
     }
 

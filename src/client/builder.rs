@@ -218,9 +218,11 @@ impl ClientBuilder {
             return Err(BuildError::new("registry", problem));
         }
         let transport = self.transport.transport(&targets[0])?;
+        let mut balancing = *self.balancing;
+        let lanes = std::mem::take(&mut balancing.labels);
         let endpoints = self
             .discovery
-            .endpoints(&targets, &self.schemes, transport, *self.balancing)?;
+            .endpoints(&targets, &self.schemes, transport, balancing)?;
         if self.eager {
             endpoints.start().map_err(|status| {
                 BuildError::new("connect_eagerly", "needs a tokio runtime around `build()`")
@@ -230,6 +232,7 @@ impl ClientBuilder {
         let wait_for_ready = self.options.wait_for_ready.unwrap_or(false);
         let channel = stack::assemble(Parts {
             options: self.options,
+            lanes,
             hooks: self.hooks,
             layers: self.layers,
             deadline,

@@ -9,7 +9,10 @@ use rpc_core::{
     CallOptions, Channel,
     stage::{Hook, HooksLayer, UserLayer},
 };
-use rpc_governance::client::deadline::{DeadlineLayer, DeadlinePolicy};
+use rpc_governance::{
+    client::deadline::{DeadlineLayer, DeadlinePolicy},
+    lane::LaneHook,
+};
 use rpc_lb::{Endpoints, MeasureLayer, PickLayer, ToLink};
 use tower::ServiceBuilder;
 
@@ -18,6 +21,7 @@ use super::slot::SlotLayer;
 /// What the stack is made of.
 pub(super) struct Parts {
     pub(super) options: CallOptions,
+    pub(super) lanes: LaneHook,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
     pub(super) layers: Vec<UserLayer>,
     pub(super) deadline: DeadlinePolicy,
@@ -28,7 +32,10 @@ pub(super) struct Parts {
 }
 
 /// The client's pipeline of one target.
-pub(super) fn assemble(parts: Parts) -> Channel {
+pub(super) fn assemble(mut parts: Parts) -> Channel {
+    if !parts.lanes.is_idle() {
+        parts.hooks.insert(0, Arc::new(parts.lanes));
+    }
     let attempt = ServiceBuilder::new()
         // Users' hooks and layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An
         // attempt that a layer above makes again passes here again.
@@ -44,6 +51,8 @@ pub(super) fn assemble(parts: Parts) -> Channel {
         .service(ToLink);
 
     let call = ServiceBuilder::new()
+        // Which lane the call travels in: a hook, the first one, because whatever is below may look at the lane.
+        //
         // (Telemetry: outermost, so that a span covers refusals, all attempts and fallbacks.)
         //
         // Users' hooks and layers, around the logical call: they see one call and one answer, however many attempts there

@@ -9,6 +9,7 @@ use rpc_core::{
     stage::{CallService, Hook, UserLayer},
     transport::ServerTransport,
 };
+use rpc_governance::lane::LaneHook;
 use rpc_registry::{Instance, InstanceHandle, InstanceState, Place, Registry, Scheme, Schemes};
 use tower_layer::Layer;
 
@@ -27,6 +28,7 @@ const STREAM_GRACE: Duration = Duration::from_secs(5);
 #[must_use = "nothing is made before `build`"]
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
+    lanes: LaneHook,
     hooks: Vec<Arc<dyn Hook>>,
     layers: Vec<UserLayer>,
     transports: Vec<Arc<dyn ServerTransport>>,
@@ -55,6 +57,7 @@ impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self {
             services: Vec::new(),
+            lanes: LaneHook::inbound(),
             hooks: Vec::new(),
             layers: Vec::new(),
             transports: Vec::new(),
@@ -87,6 +90,20 @@ impl ServerBuilder {
     /// Adds a service that is shared with others, or chosen at run time.
     pub fn add_shared_service(mut self, service: Arc<dyn Service>) -> Self {
         self.services.push(service);
+        self
+    }
+
+    /// Which lanes are taken from callers, and which calls get a lane by rule: before anything else sees the call. Default: all,
+    /// and none.
+    ///
+    /// ```
+    /// use rpc::lanes::{AcceptedLanes, LaneHook};
+    ///
+    /// let at_the_edge = LaneHook::inbound().with_accepted(AcceptedLanes::None);
+    /// let server = rpc::Server::builder().lanes(at_the_edge);
+    /// ```
+    pub fn lanes(mut self, lanes: LaneHook) -> Self {
+        self.lanes = lanes;
         self
     }
 
@@ -301,7 +318,7 @@ impl ServerBuilder {
             stream_grace: self.stream_grace.unwrap_or(STREAM_GRACE).min(grace),
         };
         let parts = Parts {
-            dispatch: stack::assemble(router, self.hooks, &self.layers),
+            dispatch: stack::assemble(router, self.lanes, self.hooks, &self.layers),
             transports,
             protocols,
             listen: self.listen,

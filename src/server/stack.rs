@@ -6,15 +6,26 @@ use rpc_core::{
     server::{Dispatch, Router},
     stage::{Hook, SharedStage, UserLayer},
 };
+use rpc_governance::lane::LaneHook;
 
 /// The pipeline of a server. A call meets the layers from top to bottom; what a transport does before stands here as
 /// well, since its place is part of the order.
-pub(super) fn assemble(router: Router, hooks: Vec<Arc<dyn Hook>>, user: &[UserLayer]) -> Dispatch {
+pub(super) fn assemble(
+    router: Router,
+    lanes: LaneHook,
+    mut hooks: Vec<Arc<dyn Hook>>,
+    user: &[UserLayer],
+) -> Dispatch {
     let router = Arc::new(router);
+    if !lanes.is_idle() {
+        hooks.insert(0, Arc::new(lanes));
+    }
     // listener   Connection limits, TLS, which transport. First, so that nothing is spent on a connection too many.
     // http       The user's HTTP-level layers, inside the gRPC transport. They see requests that are no calls, and
     //            none of the calls that arrive over another transport.
     // context    Metadata to context, in the transport. Above everything that reads a deadline, a lane or a trace.
+    // lane       Which lanes are taken from callers, and rules that put calls into lanes. Right behind the context, because
+    //            whatever is below may look at the lane.
     // telemetry  Above whatever refuses, so that refusals are counted too.
     // lifecycle  A server that drains refuses before any work is done for the call, and says "not processed".
     // identity   Who calls. Above `rate`, which counts by caller.

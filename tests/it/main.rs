@@ -3,4 +3,5 @@
 mod client;
 mod discovery;
 mod hops;
+mod lanes;
 mod server;

@@ -28,7 +28,6 @@ pub(super) fn items(service: &Service) -> TokenStream {
         .methods
         .iter()
         .map(|Method { cfg, ident, .. }| quote!(#(#cfg)* #ident));
-    let methods = service.methods.iter().map(|method| descriptor(service, method));
     let name = service.full_name();
     let set = service
         .args
@@ -45,6 +44,11 @@ pub(super) fn items(service: &Service) -> TokenStream {
         .iter()
         .map(|method| tables.signature(method))
         .collect();
+    let methods: Vec<_> = service
+        .methods
+        .iter()
+        .map(|method| descriptor(service, method, &mut tables))
+        .collect();
     let tables = tables.items;
     quote! {
         enum __Method {
@@ -60,7 +64,7 @@ pub(super) fn items(service: &Service) -> TokenStream {
     }
 }
 
-fn descriptor(service: &Service, method: &Method) -> TokenStream {
+fn descriptor(service: &Service, method: &Method, tables: &mut Tables<'_>) -> TokenStream {
     let krate = &service.args.krate;
     let cfg = &method.cfg;
     let path = format!("/{}/{}", service.full_name(), method.wire_name);
@@ -71,10 +75,14 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         quote!(.timeout(::core::time::Duration::from_nanos(#nanos)))
     });
-    quote! {
-        #(#cfg)*
+    let descriptor = quote! {
         #krate::MethodDescriptor::new(#path, #krate::Shape::#shape).codecs(__CODECS)#idempotent #timeout
+    };
+    if matches!(method.input, Input::One { streaming: true, .. }) {
+        return quote!(#(#cfg)* #descriptor);
     }
+    let table = tables.table(method, &Message::request(krate, method));
+    quote!(#(#cfg)* #krate::__private::with_fields(#descriptor, #table))
 }
 
 /// The tables made so far.
@@ -184,12 +192,7 @@ impl Message {
         let Self { ty, form, shown } = self;
         let krate = &service.args.krate;
         let call = |name: &str| shown.call(&quote!(#krate::__private), name);
-        let codecs = service
-            .args
-            .codecs
-            .iter()
-            .flatten()
-            .map(|codec| shown.moved(codec.path.to_token_stream()));
+        let codecs = service.args.codecs.iter().flatten();
         match (form, &service.args.codecs) {
             (Form::Arguments, _) => message::table_call(method),
             (Form::Unit, None) => {
@@ -198,6 +201,7 @@ impl Message {
             }
             (Form::Unit, Some(_)) => {
                 let call = call("unit_codec");
+                let codecs = codecs.map(|codec| shown.moved(codec.path.to_token_stream()));
                 quote!([#(#call::<#codecs>()),*])
             }
             (Form::Plain, None) => {
@@ -205,8 +209,17 @@ impl Message {
                 quote!(#call::<#ty>())
             }
             (Form::Plain, Some(_)) => {
-                let call = call("codec");
-                quote!([#(#call::<#ty, #codecs>()),*])
+                let calls = codecs.map(|codec| {
+                    let (function, with) = message::entry(service, codec);
+                    let paths = [Some(&codec.path), with];
+                    let paths = paths
+                        .into_iter()
+                        .flatten()
+                        .map(|path| shown.moved(path.to_token_stream()));
+                    let call = call(function);
+                    quote!(#call::<#ty #(, #paths)*>())
+                });
+                quote!([#(#calls),*])
             }
         }
     }

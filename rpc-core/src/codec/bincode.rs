@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
-use crate::message::{FieldAccessor, serialized_field};
+use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// The most memory, in bytes, that one message may make the decoder ask for: 64 MiB.
 pub const DECODE_LIMIT_BYTES: usize = 64 << 20;
@@ -36,6 +36,8 @@ impl<T: Serialize> Encode<T> for Bincode {
 }
 
 impl<T: DeserializeOwned> Decode<T> for Bincode {
+    const FIELD_CHECK: Option<FieldCheck> = Some(expected_field::<T>);
+
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
         let decoded = bincode::serde::decode_from_slice(&bytes, config).map_err(CodecError::new)?;

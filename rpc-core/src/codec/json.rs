@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode};
-use crate::message::{FieldAccessor, serialized_field};
+use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// JSON: readable by everybody, `curl` included. Subtype `json`.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ impl<T: Serialize> Encode<T> for Json {
 }
 
 impl<T: DeserializeOwned> Decode<T> for Json {
+    const FIELD_CHECK: Option<FieldCheck> = Some(expected_field::<T>);
+
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         serde_json::from_slice(&bytes).map_err(CodecError::new)
     }

@@ -39,7 +39,7 @@ pub use self::{
     error::CodecError,
     table::{MessageCodec, MethodTypes},
 };
-use crate::message::FieldAccessor;
+use crate::message::{FieldAccessor, FieldCheck};
 
 /// How deep a message may nest. Messages from a peer must not exhaust the stack.
 #[cfg(any(feature = "msgpack", feature = "postcard", feature = "bincode"))]
@@ -87,6 +87,10 @@ pub trait Encode<T: ?Sized>: Codec {
     note = "for `Prost` add `#[derive(prost::Message)]`, or make it from a `.proto` file with `rpc-build`"
 )]
 pub trait Decode<T>: Codec {
+    /// Says whether messages may have a field, for the validation of rules; `None` where this codec cannot know. A codec of the
+    /// serde family says [`expected_field`](crate::message::expected_field).
+    const FIELD_CHECK: Option<FieldCheck> = None;
+
     /// Reads the message that `bytes` hold, all of them.
     ///
     /// # Errors

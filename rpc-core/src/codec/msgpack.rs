@@ -11,7 +11,7 @@ use serde::{
 };
 
 use super::{Codec, CodecError, Decode, Encode, MAX_DEPTH};
-use crate::message::{FieldAccessor, serialized_field};
+use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// MessagePack with named fields. Subtype `msgpack`.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ impl<T: Serialize> Encode<T> for MsgPack {
 }
 
 impl<T: DeserializeOwned> Decode<T> for MsgPack {
+    const FIELD_CHECK: Option<FieldCheck> = Some(expected_field::<T>);
+
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         let bytes = &bytes[..];
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);

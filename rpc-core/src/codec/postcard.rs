@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
-use crate::message::{FieldAccessor, serialized_field};
+use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// Postcard. Subtype `postcard`. For peers of the same version.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ impl<T: Serialize> Encode<T> for Postcard {
 }
 
 impl<T: DeserializeOwned> Decode<T> for Postcard {
+    const FIELD_CHECK: Option<FieldCheck> = Some(expected_field::<T>);
+
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         match postcard::take_from_bytes(&bytes).map_err(CodecError::new)? {
             (Bounded(value), []) => Ok(value),

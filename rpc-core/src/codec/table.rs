@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Codec, CodecError, Decode, Encode};
 use crate::{
     Method, MethodDescriptor, Status,
-    message::{FieldAccessor, FieldPath, FieldValue},
+    message::{FieldAccessor, FieldCheck, FieldPath, FieldValue},
     status::{Side, excerpt, reason},
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct Entry<T> {
     pub(crate) encoded_len: fn(&T) -> Option<usize>,
     pub(crate) decode: fn(Bytes) -> Result<T, CodecError>,
     pub(crate) field: Option<FieldAccessor<T>>,
+    pub(crate) field_check: Option<FieldCheck>,
 }
 
 impl<T> MessageCodec<T> {
@@ -37,6 +38,28 @@ impl<T> MessageCodec<T> {
                     encoded_len: <C as Encode<T>>::encoded_len,
                     decode: <C as Decode<T>>::decode,
                     field: <C as Encode<T>>::FIELD,
+                    field_check: <C as Decode<T>>::FIELD_CHECK,
+                }
+            },
+        )
+    }
+
+    /// The entry of codec `C`, with the fields of a message found as codec `F` finds them if `C` cannot.
+    pub const fn with_fields_of<C: Encode<T> + Decode<T>, F: Encode<T> + Decode<T>>() -> Self {
+        Self(
+            const {
+                let entry = Self::of::<C>().0;
+                let (field, field_check) = match entry.field {
+                    Some(field) => (Some(field), entry.field_check),
+                    None => (<F as Encode<T>>::FIELD, <F as Decode<T>>::FIELD_CHECK),
+                };
+                &Entry {
+                    name: entry.name,
+                    encode: entry.encode,
+                    encoded_len: entry.encoded_len,
+                    decode: entry.decode,
+                    field,
+                    field_check,
                 }
             },
         )
@@ -78,6 +101,14 @@ impl<T> MessageCodec<T> {
     /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
     pub fn encoded_len(&self, value: &T) -> Option<usize> {
         (self.0.encoded_len)(value)
+    }
+
+    /// Says whether messages may have a field; `None` if this codec has no way to find fields, or cannot know.
+    pub const fn field_check(&self) -> Option<FieldCheck> {
+        match self.0.field {
+            Some(_) => self.0.field_check,
+            None => None,
+        }
     }
 
     /// Hands out what the message has at a path; false if this codec has no way to find fields.

@@ -1,8 +1,10 @@
 //! A context as metadata: how it crosses to another process.
 //!
 //! Lane, trace and baggage travel as headers that others know: `x-md-global-color` (Kratos' name of a colour, whose
-//! services pass it on over every hop), and W3C's `traceparent`, `tracestate` and `baggage`. The deadline has a header of
-//! each transport's own. Every transport that has a wire calls [`Context::injected`] and [`Context::extract`], so that
+//! services pass it on over every hop), and W3C's `traceparent`, `tracestate` and `baggage`. The lane is a member of the
+//! baggage as well, under the same name: a service in between that knows nothing of lanes, but hands baggage on as tracing
+//! libraries do, keeps the request in its lane. Where both are there, the header counts. The deadline has a header of each
+//! transport's own. Every transport that has a wire calls [`Context::injected`] and [`Context::extract`], so that
 //! all carry the same.
 //!
 //! Nobody's call fails for a malformed header: it is as if it were not there. What a user puts into the metadata under
@@ -18,7 +20,7 @@ use crate::{
     metadata::{MetadataKey, MetadataValue},
 };
 
-/// The lane.
+/// The lane: a header, and a member of the baggage.
 pub const LANE_KEY: &str = "x-md-global-color";
 /// The trace and the calling span.
 pub const TRACEPARENT_KEY: &str = "traceparent";
@@ -34,7 +36,8 @@ impl Context {
         if !self.carries_anything() {
             return entries;
         }
-        if let Some(lane) = self.lane().filter(|_| !explicit.contains_key(LANE_KEY)) {
+        let lane = self.lane().filter(|_| !explicit.contains_key(LANE_KEY));
+        if let Some(lane) = lane {
             push(&mut entries, LANE_KEY, lane);
         }
         // The state belongs to the parent that it came with.
@@ -44,8 +47,15 @@ impl Context {
                 push(&mut entries, TRACESTATE_KEY, trace.state());
             }
         }
-        if !self.baggage().is_empty() && !explicit.contains_key(BAGGAGE_KEY) {
-            push(&mut entries, BAGGAGE_KEY, self.baggage());
+        if !explicit.contains_key(BAGGAGE_KEY) {
+            // The lane is not a part of the context's baggage, which would have to follow each change of it. Where there is
+            // no room left for it, the header alone has it.
+            let with_lane = lane.map(|lane| self.baggage().clone().with(LANE_KEY, lane.as_str()));
+            match with_lane {
+                Some(Ok(baggage)) => push(&mut entries, BAGGAGE_KEY, baggage),
+                _ if !self.baggage().is_empty() => push(&mut entries, BAGGAGE_KEY, self.baggage()),
+                _ => {}
+            }
         }
         entries
     }
@@ -82,7 +92,8 @@ impl Context {
                 _ => {}
             }
         }
-        if lane.is_some() {
+        let has_lane = lane.is_some();
+        if has_lane {
             self = self.with_lane(lane);
         }
         if let Some(trace) = traceparent {
@@ -91,10 +102,16 @@ impl Context {
                 None => trace,
             });
         }
-        match baggage {
-            Some(baggage) => self.with_baggage(baggage),
-            None => self,
+        let Some(mut baggage) = baggage else {
+            return self;
+        };
+        if let Some(value) = baggage.get(LANE_KEY) {
+            if !has_lane && let Ok(lane) = Lane::new(value) {
+                self = self.with_lane(lane);
+            }
+            baggage = baggage.without(LANE_KEY);
         }
+        self.with_baggage(baggage)
     }
 }
 

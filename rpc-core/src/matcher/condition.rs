@@ -1,6 +1,6 @@
 //! One condition of a matcher.
 
-use super::{MatchError, Predicate, Subject};
+use super::{MatchError, Predicate, Subject, bind::Bound};
 use crate::{
     Call,
     message::{FieldPath, FieldValue, InvalidFieldPath},
@@ -101,7 +101,7 @@ impl Condition {
     }
 
     /// Whether it holds for a call.
-    pub(super) fn holds(&self, call: &Call<'_>) -> bool {
+    pub(super) fn holds(&self, call: &Call<'_>, bound: &Bound) -> bool {
         match &self.0 {
             Kind::On(Subject::CallerAddress, predicate) => {
                 match call.context.caller().and_then(|caller| caller.peer()) {
@@ -109,16 +109,21 @@ impl Condition {
                     None => predicate.test_option(None::<&str>),
                 }
             }
+            Kind::On(Subject::Field(path), predicate) => {
+                let mut outcome = Outcome::new(predicate);
+                bound.visit(call, path, &mut |value| outcome.see(value));
+                outcome.holds()
+            }
             Kind::On(subject, predicate) => {
                 let mut outcome = Outcome::new(predicate);
                 subject.visit(call, &mut |value| outcome.see(value));
                 outcome.holds()
             }
             Kind::Any(conditions, negated) => {
-                conditions.iter().any(|condition| condition.holds(call)) != *negated
+                conditions.iter().any(|condition| condition.holds(call, bound)) != *negated
             }
             Kind::All(conditions, negated) => {
-                conditions.iter().all(|condition| condition.holds(call)) != *negated
+                conditions.iter().all(|condition| condition.holds(call, bound)) != *negated
             }
         }
     }

@@ -12,7 +12,8 @@ pub struct MatchError {
 }
 
 impl MatchError {
-    pub(super) fn new(field: &str, problem: impl Into<Cow<'static, str>>) -> Self {
+    /// A problem of a field.
+    pub fn new(field: &str, problem: impl Into<Cow<'static, str>>) -> Self {
         Self {
             path: field.to_owned(),
             problem: problem.into(),

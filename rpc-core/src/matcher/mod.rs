@@ -43,6 +43,7 @@
 //! A language of expressions was rejected: it wants a parser, types and an interpreter, and a table can be checked and shown
 //! field by field.
 
+mod bind;
 mod condition;
 mod document;
 mod error;
@@ -53,7 +54,7 @@ mod request;
 mod scalar;
 mod subject;
 
-use self::condition::Kind;
+use self::{bind::Bound, condition::Kind};
 pub use self::{
     condition::Condition, error::MatchError, hash::hash64, predicate::Predicate, request::RequestKey,
     scalar::Scalar, subject::Subject,
@@ -63,9 +64,10 @@ use crate::Call;
 /// Which calls a rule means: those for which all conditions hold. One without conditions means every call.
 ///
 /// In a document it is the list of its conditions.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Matcher {
     conditions: Vec<Condition>,
+    bound: Bound,
 }
 
 impl Matcher {
@@ -83,14 +85,15 @@ impl Matcher {
         let conditions: Vec<_> = conditions.into_iter().collect();
         let mut left = Self::MAX_CONDITIONS;
         check_all("", &conditions, Self::MAX_DEPTH, &mut left)?;
-        Ok(Self { conditions })
+        Ok(Self {
+            conditions,
+            bound: Bound::default(),
+        })
     }
 
     /// Every call.
-    pub const fn every() -> Self {
-        Self {
-            conditions: Vec::new(),
-        }
+    pub fn every() -> Self {
+        Self::default()
     }
 
     /// The conditions, in order.
@@ -100,7 +103,9 @@ impl Matcher {
 
     /// Whether the rule means this call.
     pub fn matches(&self, call: &Call<'_>) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(call))
+        self.conditions
+            .iter()
+            .all(|condition| condition.holds(call, &self.bound))
     }
 
     /// True if a condition decides by a number of the request's own: give calls one with [`RequestKey::draw`] then, once, before
@@ -121,6 +126,13 @@ impl Matcher {
             condition.subjects(&mut see);
         }
         found
+    }
+}
+
+/// The same conditions, whatever they are bound to.
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.conditions == other.conditions
     }
 }
 

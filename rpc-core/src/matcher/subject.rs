@@ -6,7 +6,7 @@ use super::{MatchError, RequestKey, hash64};
 use crate::{
     Call,
     context::{Caller, Lane},
-    message::{Body, FieldPath, FieldValue},
+    message::{FieldPath, FieldValue},
     metadata::MetadataKey,
 };
 
@@ -35,7 +35,7 @@ pub enum Subject {
     /// is that of the first.
     ///
     /// There is one for as long as the request is a value: on the client's side, and in process. What arrives over a wire, and a
-    /// stream of requests, has no fields.
+    /// stream of requests, has no fields. Messages of protobuf need [`Matcher::bind`](super::Matcher::bind) for it.
     Field(FieldPath),
 }
 
@@ -85,8 +85,8 @@ impl Subject {
             }
             Self::Lane => one(call.context.lane().map(Lane::as_str), seen),
             Self::Caller => one(call.context.caller().and_then(Caller::application), seen),
-            // Addresses have their own way.
-            Self::CallerAddress => {}
+            // These have ways of their own.
+            Self::CallerAddress | Self::Field(_) => {}
             Self::Request => seen(RequestKey::of(call).into()),
             Self::Metadata(key) => {
                 for value in call.metadata.get_all(key) {
@@ -99,13 +99,6 @@ impl Subject {
                 }
             }
             Self::Baggage(name) => one(call.context.baggage().get(name), seen),
-            Self::Field(path) => {
-                match &call.body {
-                    Body::Value(value) => value.field(path, seen),
-                    Body::Boxed(value) => value.field(path, seen),
-                    _ => false,
-                };
-            }
         }
     }
 }

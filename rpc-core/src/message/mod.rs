@@ -14,14 +14,17 @@ mod typed;
 pub use self::{
     body::{Body, Encoded, Incoming, Outgoing, Value},
     compression::{ReceivedCompressed, SendCompressed},
-    field::{FieldAccessor, FieldPath, FieldValue, InvalidFieldPath, Segment, serialized_field},
+    field::{
+        FieldAccessor, FieldCheck, FieldPath, FieldValue, InvalidFieldPath, Segment, UnknownField,
+        expected_field, serialized_field,
+    },
     request::Request,
     response::Response,
     streaming::{Sender, Streaming},
     typed::Typed,
 };
 pub(crate) use self::{
-    field::Text,
+    field::{EncodedPath, Text, Types},
     place::Place,
     receive::{take_message, take_stream, take_whole},
     streaming::{Received, Role},

@@ -3,7 +3,10 @@
 use super::Carries;
 #[cfg(any(feature = "json", feature = "msgpack"))]
 use super::DEFAULT_CODECS;
-use crate::codec::{Entry, MessageCodec};
+use crate::{
+    codec::{Entry, MessageCodec},
+    message::expected_field,
+};
 
 /// The request of a method without arguments: a message without fields in every codec.
 ///
@@ -43,6 +46,7 @@ pub const fn unit_codec<C: Carries<Empty>>() -> MessageCodec<()> {
                 decode: |bytes| C::decode(bytes).map(|Empty {}| ()),
                 // It has none.
                 field: Some(|(), _, _| ()),
+                field_check: Some(expected_field::<Empty>),
             }
         },
     )

@@ -8,7 +8,7 @@ use std::{fmt::Display, str::FromStr};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Status,
+    MethodDescriptor, Status,
     codec::{Decode, Encode, MessageCodec},
 };
 
@@ -68,6 +68,31 @@ impl<T, C: Encode<T> + Decode<T>> Carries<T> for C {}
 /// The table's entry of a codec that the service names.
 pub const fn codec<T, C: Carries<T>>() -> MessageCodec<T> {
     MessageCodec::of::<C>()
+}
+
+/// The table's entry of codec `C`, where the service names codec `F` as well, which is of the serde family: the fields of a
+/// message are found in its way if `C` has none of its own.
+pub const fn codec_and<T, C: Carries<T>, F: Carries<T>>() -> MessageCodec<T> {
+    MessageCodec::with_fields_of::<C, F>()
+}
+
+/// The descriptor of a method with requests in these codecs.
+pub const fn with_fields<T>(
+    method: MethodDescriptor,
+    requests: &'static [MessageCodec<T>],
+) -> MethodDescriptor {
+    // A call may be in any of them.
+    let mut at = 1;
+    while at < requests.len() {
+        if requests[at].field_check().is_none() {
+            return method;
+        }
+        at += 1;
+    }
+    match requests[0].field_check() {
+        Some(check) => method.request_fields(check),
+        None => method,
+    }
 }
 
 /// A message of a service that names no codecs, and a field of a message that any codec of the serde family carries.

@@ -33,12 +33,33 @@ fn it_travels_as_metadata() {
     assert_eq!(metadata.get(LANE_KEY), Some("red"));
     assert_eq!(metadata.get(TRACEPARENT_KEY), Some(PARENT));
     assert_eq!(metadata.get(TRACESTATE_KEY), Some("a=1"));
-    assert_eq!(metadata.get(BAGGAGE_KEY), Some("user=jane%20doe;ttl=5"));
+    let baggage = "user=jane%20doe;ttl=5,x-md-global-color=red";
+    assert_eq!(metadata.get(BAGGAGE_KEY), Some(baggage));
 
     let context = Context::new().extract(&metadata);
     assert_eq!(context.lane(), full().lane());
     assert_eq!(context.trace(), full().trace());
     assert_eq!(context.baggage(), full().baggage());
+}
+
+#[test]
+fn baggage_alone_keeps_the_lane() {
+    let lane = |entries: &[(&str, &str)]| Context::new().extract(&of(entries)).lane().cloned();
+    let baggage = (BAGGAGE_KEY, "a=1,x-md-global-color=red");
+    assert_eq!(lane(&[baggage]).unwrap().as_str(), "red");
+    assert_eq!(
+        lane(&[baggage, (LANE_KEY, "blue")]).unwrap().as_str(),
+        "blue",
+        "the header counts"
+    );
+    assert_eq!(lane(&[(BAGGAGE_KEY, "x-md-global-color=no%20lane")]), None);
+
+    // It goes with the lane, not with the rest of the baggage.
+    let context = Context::new().extract(&of(&[baggage]));
+    assert_eq!(context.baggage().len(), 1);
+    let left = context.with_lane(None).injected(&Metadata::new());
+    assert_eq!(left.get(BAGGAGE_KEY), Some("a=1"));
+    assert_eq!(left.get(LANE_KEY), None);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod details;
 mod facts;
 mod hooks;
 mod layers;
+mod load;
 mod local;
 mod metadata;
 mod net;

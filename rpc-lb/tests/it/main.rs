@@ -5,6 +5,8 @@ mod churn;
 mod closing;
 mod elsewhere;
 mod fleet;
+#[cfg(feature = "prost")]
+mod health_watch;
 mod lanes;
 mod rotation;
 mod subsetting;

@@ -17,8 +17,6 @@
 //! One watch channel holds the whole table. A channel for each name was rejected: watches of names that are not known
 //! would need entries that somebody has to remove again, and a peer could make as many of them as it likes.
 
-#[cfg(feature = "prost")]
-mod messages;
 #[cfg_attr(
     not(feature = "prost"),
     allow(dead_code, reason = "the service asks, and there is none")

@@ -1,7 +1,7 @@
 //! The service itself, as `#[rpc::service]` would write it.
 //!
 //! Written by hand because the macro makes services that are offered in several codecs, from types of a user's crate;
-//! this one speaks protobuf alone, and its messages are nobody else's.
+//! this one speaks protobuf alone.
 
 use std::{
     pin::Pin,
@@ -10,52 +10,20 @@ use std::{
 
 use futures_core::Stream;
 use rpc_core::{
-    BoxFuture, Call, CallFuture, MethodDescriptor, Response, ServiceDescriptor, Shape, Status, Streaming,
-    codec::{Codec, MessageCodec, MethodTypes, Prost},
+    BoxFuture, Call, CallFuture, Response, ServiceDescriptor, Status, Streaming,
+    health::{CHECK, CheckResponse, HEALTH, LIST, ListResponse, WATCH, WireStatus},
     server::{Service, server_streaming, unary},
     status::reason,
 };
 use tokio::sync::watch;
 
-use super::{
-    HealthReporter, ServingStatus,
-    messages::{CheckRequest, CheckResponse, ListRequest, ListResponse, WireStatus},
-    reporter::Table,
-};
+use super::{HealthReporter, ServingStatus, reporter::Table};
 
 /// `List` answers with so many names at most.
 const LIST_LIMIT: usize = 100;
 
 /// A watch does not keep a name that is longer: no service has such a name, and a peer pays nothing for our memory.
 const LONGEST_NAME_BYTES: usize = 1024;
-
-const CODECS: &[&str] = &[<Prost as Codec>::NAME];
-
-static METHODS: [MethodDescriptor; 3] = [
-    MethodDescriptor::new("/grpc.health.v1.Health/Check", Shape::Unary)
-        .idempotent()
-        .codecs(CODECS),
-    MethodDescriptor::new("/grpc.health.v1.Health/Watch", Shape::ServerStreaming)
-        .idempotent()
-        .codecs(CODECS),
-    MethodDescriptor::new("/grpc.health.v1.Health/List", Shape::Unary)
-        .idempotent()
-        .codecs(CODECS),
-];
-
-static SERVICE: ServiceDescriptor = ServiceDescriptor::new("grpc.health.v1.Health", &METHODS);
-
-static REQUEST: [MessageCodec<CheckRequest>; 1] = [MessageCodec::of::<Prost>()];
-static RESPONSE: [MessageCodec<CheckResponse>; 1] = [MessageCodec::of::<Prost>()];
-pub(super) static CHECK: MethodTypes<CheckRequest, CheckResponse> =
-    MethodTypes::new(&METHODS[0], &REQUEST, &RESPONSE);
-pub(super) static WATCH: MethodTypes<CheckRequest, CheckResponse> =
-    MethodTypes::new(&METHODS[1], &REQUEST, &RESPONSE);
-pub(super) static LIST: MethodTypes<ListRequest, ListResponse> = MethodTypes::new(
-    &METHODS[2],
-    &[MessageCodec::of::<Prost>()],
-    &[MessageCodec::of::<Prost>()],
-);
 
 /// Answers from what a [`HealthReporter`] was told.
 #[derive(Debug)]
@@ -94,7 +62,7 @@ impl HealthService {
 
 impl Service for HealthService {
     fn descriptor(&self) -> &'static ServiceDescriptor {
-        &SERVICE
+        &HEALTH
     }
 
     fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {

@@ -2,16 +2,13 @@ use std::{sync::Arc, time::Duration};
 
 use rpc_core::{
     Channel, Code, Request, Status, Streaming, client,
+    health::{CHECK, CheckRequest, CheckResponse, LIST, ListRequest, WATCH, WireStatus},
     server::{Dispatch, Router},
     status::reason,
     transport::LocalTransport,
 };
 
-use super::{
-    HealthReporter, HealthService, ServingStatus,
-    messages::{CheckRequest, CheckResponse, ListRequest, WireStatus},
-    service::{CHECK, LIST, WATCH},
-};
+use super::{HealthReporter, HealthService, ServingStatus};
 
 const SHOP: &str = "shop.v1.Inventory";
 

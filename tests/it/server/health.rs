@@ -1,10 +1,14 @@
 //! Health, asked over the wire as probes do.
 
+use std::sync::Arc;
+
 use rpc::{
     Channel, Client, Code, MethodDescriptor, Request, Response, Result, Shape, Streaming, client,
     codec::{MessageCodec, MethodTypes, Prost},
     server::ServingStatus,
 };
+use rpc_core::transport::{Link, LinkState, Transport as _};
+use rpc_lb::health_watch::{Health, HealthWatch, HealthWatchConfig};
 
 use super::support::{Gate, Running, in_time, quiet, target};
 
@@ -105,4 +109,40 @@ async fn it_can_be_left_out() {
         Code::Unimplemented
     );
     running.stop().await;
+}
+
+/// The client's own watch, over sockets: what the reporter says arrives, and the stop does too.
+async fn is_followed(link: Arc<dyn Link>, running: Running) {
+    link.connect();
+    let mut watch = HealthWatch::new(Arc::clone(&link), "test.v1.Gate", HealthWatchConfig::default());
+    assert_eq!(in_time(watch.changed()).await, Some(Health::Serving));
+    running.health.set("test.v1.Gate", ServingStatus::NotServing);
+    assert_eq!(in_time(watch.changed()).await, Some(Health::NotServing));
+    running.health.set("test.v1.Gate", ServingStatus::Serving);
+    assert_eq!(in_time(watch.changed()).await, Some(Health::Serving));
+    let follow = async {
+        // That nothing serves any more is said before the watch ends; both may arrive at once.
+        while in_time(watch.changed()).await != Some(Health::Unknown) {}
+        drop(watch);
+    };
+    tokio::join!(running.stop(), follow);
+    link.close();
+    let mut states = link.state();
+    let closed = states.wait_for(|state| matches!(state, LinkState::Closed));
+    in_time(closed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clients_watch_follows_it_over_grpc() {
+    let running = Running::start(quiet(&Gate::new())).await;
+    let transport = rpc_grpc::GrpcTransport::new(rpc_grpc::ClientConfig::default()).unwrap();
+    is_followed(transport.link(&running.addresses[0]), running).await;
+}
+
+#[cfg(feature = "framed")]
+#[tokio::test]
+async fn a_clients_watch_follows_it_over_the_framed_protocol() {
+    let running = Running::start(quiet(&Gate::new())).await;
+    let transport = rpc_framed::FramedTransport::new(rpc_framed::ClientConfig::default()).unwrap();
+    is_followed(transport.link(&running.addresses[0]), running).await;
 }

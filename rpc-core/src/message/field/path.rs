@@ -24,11 +24,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// assert_eq!(path.to_string(), r#"order.labels."eu.west"[*]"#);
 /// # Ok::<(), rpc_core::message::InvalidFieldPath>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPath(Box<[Segment]>);
 
 /// A part of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// A field, key or variant by name.
     Name(Box<str>),

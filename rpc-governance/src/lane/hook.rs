@@ -1,0 +1,130 @@
+//! Lanes as a hook.
+
+use std::{collections::HashSet, sync::Arc};
+
+use rpc_core::{
+    Call, Status,
+    context::Lane,
+    metadata::{InvalidMetadata, MetadataKey},
+    stage::Hook,
+};
+
+use super::LaneRules;
+
+/// Which lanes a server takes from its callers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum AcceptedLanes {
+    /// All: callers are one's own services.
+    #[default]
+    All,
+    /// None: whoever calls travels in the base lane, until a rule says otherwise.
+    None,
+    /// These; a request in another one travels in the base lane.
+    Only(HashSet<Lane>),
+}
+
+impl AcceptedLanes {
+    /// These lanes.
+    pub fn only(lanes: impl IntoIterator<Item = Lane>) -> Self {
+        Self::Only(lanes.into_iter().collect())
+    }
+
+    fn has(&self, lane: &Lane) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Only(lanes) => lanes.contains(lane),
+        }
+    }
+}
+
+/// Puts calls into lanes. See the [module](super).
+#[derive(Debug, Clone, Default)]
+pub struct LaneHook {
+    accepted: AcceptedLanes,
+    rules: Arc<LaneRules>,
+    key: Option<MetadataKey>,
+    writes: bool,
+}
+
+impl LaneHook {
+    /// For calls that come in.
+    pub fn inbound() -> Self {
+        Self::default()
+    }
+
+    /// For calls that go out.
+    pub fn outbound() -> Self {
+        Self {
+            writes: true,
+            ..Self::default()
+        }
+    }
+
+    /// The lanes that are taken from callers. Default: all.
+    pub fn with_accepted(mut self, accepted: AcceptedLanes) -> Self {
+        self.accepted = accepted;
+        self
+    }
+
+    /// Rules for calls.
+    pub fn with_rules(mut self, rules: LaneRules) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// A key of the metadata that has the lane besides the usual one,
+    /// [`LANE_KEY`](rpc_core::context::LANE_KEY): what others use. Of calls that come in it counts if the usual one is not
+    /// there; to calls that go out it is added.
+    ///
+    /// # Errors
+    /// If it is not the key of a text, or one that is reserved.
+    pub fn with_key(mut self, key: &str) -> Result<Self, InvalidMetadata> {
+        self.key = Some(MetadataKey::text(key)?);
+        Ok(self)
+    }
+
+    /// True if it would do nothing.
+    pub fn is_idle(&self) -> bool {
+        self.accepted == AcceptedLanes::All && self.rules.rules().is_empty() && self.key.is_none()
+    }
+
+    fn read(&self, call: &mut Call<'_>) {
+        let Some(key) = self.key.as_ref().filter(|_| call.context.lane().is_none()) else {
+            return;
+        };
+        if let Some(lane) = call
+            .metadata
+            .get(key.as_str())
+            .and_then(|name| Lane::new(name).ok())
+        {
+            call.context = std::mem::take(&mut call.context).with_lane(lane);
+        }
+    }
+
+    fn write(&self, call: &mut Call<'_>) {
+        if let (Some(key), Some(lane)) = (&self.key, call.context.lane())
+            && !call.metadata.contains_key(key.as_str())
+        {
+            // A lane is printable, and the key was checked.
+            let _ = call.metadata.insert(key.as_str(), lane.as_str());
+        }
+    }
+}
+
+impl Hook for LaneHook {
+    fn before(&self, call: &mut Call<'_>) -> Result<(), Status> {
+        if !self.writes {
+            self.read(call);
+        }
+        if call.context.lane().is_some_and(|lane| !self.accepted.has(lane)) {
+            call.context = std::mem::take(&mut call.context).with_lane(None);
+        }
+        self.rules.apply(call);
+        if self.writes {
+            self.write(call);
+        }
+        Ok(())
+    }
+}
