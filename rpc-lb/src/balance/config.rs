@@ -4,7 +4,10 @@ use std::{error::Error, fmt, sync::Arc};
 
 use serde::Deserialize;
 
-use super::{Balancer, LeastRequest, LeastRequestConfig, P2c, Random, RoundRobin, Weighted};
+use super::{
+    Balancer, LeastRequest, LeastRequestConfig, Maglev, MaglevConfig, Orca, OrcaConfig, P2c, Prequal,
+    PrequalConfig, Random, RingHash, RingHashConfig, RoundRobin, Weighted,
+};
 
 /// A balancer, by name and with its settings.
 ///
@@ -33,6 +36,14 @@ pub enum BalancerConfig {
     P2c(NoSettings),
     /// [`LeastRequest`].
     LeastRequest(LeastRequestConfig),
+    /// [`RingHash`].
+    RingHash(RingHashConfig),
+    /// [`Maglev`].
+    Maglev(MaglevConfig),
+    /// [`Orca`].
+    Orca(OrcaConfig),
+    /// [`Prequal`].
+    Prequal(PrequalConfig),
 }
 
 /// Nothing can be set: a setting is refused.
@@ -53,6 +64,10 @@ impl BalancerConfig {
             Self::Random(_) => Arc::new(Random::new()),
             Self::P2c(_) => Arc::new(P2c::new()),
             Self::LeastRequest(config) => Arc::new(at("least_request", LeastRequest::new(*config))?),
+            Self::RingHash(config) => Arc::new(at("ring_hash", RingHash::configured(config))?),
+            Self::Maglev(config) => Arc::new(at("maglev", Maglev::configured(config))?),
+            Self::Orca(config) => Arc::new(at("orca", Orca::new(*config))?),
+            Self::Prequal(config) => Arc::new(at("prequal", Prequal::new(*config))?),
         })
     }
 }

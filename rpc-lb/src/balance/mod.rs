@@ -13,8 +13,10 @@ mod config;
 mod draws;
 pub mod hash;
 mod least_request;
+mod orca;
 mod p2c;
 mod peers;
+mod prequal;
 mod random;
 mod round_robin;
 mod shares;
@@ -27,9 +29,11 @@ use tokio::time::Instant;
 
 pub use self::{
     config::{BalancerConfig, InvalidBalancer, NoSettings},
-    hash::{HashKey, HashOf, LoadBound, Maglev, RingHash},
+    hash::{HashKey, HashOf, LoadBound, Maglev, MaglevConfig, RingHash, RingHashConfig},
     least_request::{LeastRequest, LeastRequestConfig},
+    orca::{Orca, OrcaConfig},
     p2c::P2c,
+    prequal::{Prequal, PrequalConfig},
     random::Random,
     round_robin::RoundRobin,
     weighted::Weighted,

@@ -38,20 +38,27 @@ pub(super) struct Shares {
 }
 
 impl Shares {
+    /// By the endpoints' weights.
     pub(super) fn new(endpoints: &[Arc<Endpoint>]) -> Self {
+        Self::of(endpoints.iter().map(|endpoint| endpoint.weight()))
+    }
+
+    /// By weights from elsewhere, none of them negative.
+    pub(super) fn of(weights: impl ExactSizeIterator<Item = f32>) -> Self {
+        let n = weights.len();
         let words = |n: usize| (0..n).map(|_| AtomicU32::new(0)).collect();
         // At least two slots: a shift by all bits is none.
-        let slots = endpoints.len().next_power_of_two().clamp(2, 1 << 24);
+        let slots = n.next_power_of_two().clamp(2, 1 << 24);
         let shares = Self {
             even: AtomicBool::new(true),
             mean: AtomicU32::new(0),
-            weights: words(endpoints.len()),
-            ends: words(endpoints.len()),
+            weights: words(n),
+            ends: words(n),
             guide: words(slots + 1),
             shift: 32 - slots.trailing_zeros(),
         };
-        for (slot, endpoint) in shares.weights.iter().zip(endpoints) {
-            slot.store(endpoint.weight().to_bits(), Ordering::Relaxed);
+        for (slot, weight) in shares.weights.iter().zip(weights) {
+            slot.store(weight.to_bits(), Ordering::Relaxed);
         }
         shares.lay_out();
         shares
@@ -59,9 +66,14 @@ impl Shares {
 
     /// Takes over what has changed of the weights.
     pub(super) fn refresh(&self, endpoints: &[Arc<Endpoint>]) {
+        self.take_over(endpoints.iter().map(|endpoint| endpoint.weight()));
+    }
+
+    /// The same for weights from elsewhere.
+    pub(super) fn take_over(&self, weights: impl Iterator<Item = f32>) {
         let mut changed = false;
-        for (slot, endpoint) in self.weights.iter().zip(endpoints) {
-            let weight = endpoint.weight().to_bits();
+        for (slot, weight) in self.weights.iter().zip(weights) {
+            let weight = weight.to_bits();
             changed |= slot.swap(weight, Ordering::Relaxed) != weight;
         }
         if changed {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use crate::Endpoint;
+use crate::{Endpoint, balance::InvalidBalancer};
 
 /// How far above the mean the load of an endpoint may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +17,18 @@ impl LoadBound {
     /// `None` where the factor is not above 1: that could not be kept.
     pub fn new(factor: f32) -> Option<Self> {
         (factor.is_finite() && factor > 1.0).then_some(Self(Some(factor)))
+    }
+
+    /// As settings have it: a factor, 0 for no bound, nothing for the usual one.
+    pub(super) fn written(factor: Option<f32>) -> Result<Self, InvalidBalancer> {
+        match factor {
+            None => Ok(Self::default()),
+            Some(factor) if factor.abs() < f32::EPSILON => Ok(Self::off()),
+            Some(factor) => Self::new(factor).ok_or_else(|| {
+                let problem = format!("is {factor}: more than 1 is wanted, or 0 for no bound");
+                InvalidBalancer::new("bound", problem)
+            }),
+        }
     }
 
     /// No bound.

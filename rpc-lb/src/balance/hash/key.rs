@@ -1,9 +1,14 @@
 //! What of a call is hashed.
 
 use rpc_core::{Call, matcher::Subject};
+use serde::Deserialize;
 
 /// What of a call is hashed. A call that does not have it goes to any endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// In settings it is written as a matcher's subject, `{ metadata = "x-user" }` or `{ field = "order.user" }`, or is the word
+/// `extension`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
 #[non_exhaustive]
 pub enum HashKey {
     /// A value of the call: an entry of its metadata, a member of its baggage, a field of its request. Of several the
@@ -28,6 +33,32 @@ impl HashKey {
         match self {
             Self::Value(subject) => subject.hash(call),
             Self::Extension => call.extensions.get::<HashOf>().map(|hash| hash.0),
+        }
+    }
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a subject, `{ metadata = \"x-user\" }` say, or `extension`"
+)]
+enum Written {
+    Word(Word),
+    Value(Subject),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    Extension,
+}
+
+impl From<Written> for HashKey {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Word(Word::Extension) => Self::Extension,
+            Written::Value(subject) => Self::Value(subject),
         }
     }
 }

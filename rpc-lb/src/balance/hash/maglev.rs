@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::{HashKey, LoadBound, bound::Keeper, hash, name};
 use crate::{
     Endpoint,
-    balance::{Balancer, PickRequest, Picker},
+    balance::{Balancer, InvalidBalancer, PickRequest, Picker},
 };
 
 /// Consistent hashing by Maglev's table. See the [module](super).
@@ -22,7 +23,34 @@ pub struct Maglev {
     bound: LoadBound,
 }
 
+/// Settings of [`Maglev`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct MaglevConfig {
+    /// What of a call is hashed. Required.
+    pub key: HashKey,
+    /// Slots of the table: a prime up to [`Maglev::MAX_SIZE`]. Default: [`Maglev::SIZE`].
+    pub size: Option<u32>,
+    /// The load bound: more than 1, or 0 for none. Default: 1.25.
+    pub bound: Option<f32>,
+}
+
 impl Maglev {
+    /// As settings say.
+    ///
+    /// # Errors
+    /// If one is out of range.
+    pub fn configured(config: &MaglevConfig) -> Result<Self, InvalidBalancer> {
+        let size = config.size.unwrap_or(Self::SIZE);
+        let bound = LoadBound::written(config.bound)?;
+        let maglev = Self::new(config.key.clone()).with_bound(bound).with_size(size);
+        maglev.ok_or_else(|| {
+            let problem = format!("is {size}: a prime up to {} is wanted", Self::MAX_SIZE);
+            InvalidBalancer::new("size", problem)
+        })
+    }
+
     /// Slots of a table, unless set otherwise: the paper's and Envoy's.
     pub const SIZE: u32 = 65_537;
     /// The most slots: Envoy's.

@@ -26,8 +26,8 @@ mod ring;
 pub use self::{
     bound::LoadBound,
     key::{HashKey, HashOf},
-    maglev::Maglev,
-    ring::RingHash,
+    maglev::{Maglev, MaglevConfig},
+    ring::{RingHash, RingHashConfig},
 };
 
 use rpc_core::matcher::hash64 as hash;

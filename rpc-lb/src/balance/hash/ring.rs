@@ -9,12 +9,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::{HashKey, LoadBound, bound::Keeper, hash, name};
 use crate::{
     Endpoint,
-    balance::{Balancer, PickRequest, Picker},
+    balance::{Balancer, InvalidBalancer, PickRequest, Picker},
 };
 
 /// Consistent hashing by a ring. See the [module](super).
@@ -25,7 +26,36 @@ pub struct RingHash {
     bound: LoadBound,
 }
 
+/// Settings of [`RingHash`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RingHashConfig {
+    /// What of a call is hashed. Required.
+    pub key: HashKey,
+    /// Points of an endpoint of mean weight: 1 to 65,536. Default: [`RingHash::POINTS`].
+    pub points: Option<u32>,
+    /// The load bound: more than 1, or 0 for none. Default: 1.25.
+    pub bound: Option<f32>,
+}
+
 impl RingHash {
+    /// As settings say.
+    ///
+    /// # Errors
+    /// If one is out of range.
+    pub fn configured(config: &RingHashConfig) -> Result<Self, InvalidBalancer> {
+        let points = config.points.unwrap_or(Self::POINTS);
+        if !(1..=65_536).contains(&points) {
+            let problem = format!("is {points}: 1 to 65536 are wanted");
+            return Err(InvalidBalancer::new("points", problem));
+        }
+        let bound = LoadBound::written(config.bound)?;
+        Ok(Self::new(config.key.clone())
+            .with_points(points)
+            .with_bound(bound))
+    }
+
     /// Points of an endpoint of mean weight: not fewer than half of them, and not more. (Dubbo's 160 lies between.)
     pub const POINTS: u32 = 256;
     /// The most points of a ring; an endpoint has fewer then.

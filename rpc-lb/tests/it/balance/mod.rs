@@ -2,6 +2,7 @@
 
 mod hash;
 mod load;
+mod reports;
 mod shares;
 
 use std::sync::Arc;
