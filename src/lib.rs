@@ -147,6 +147,8 @@ mod guide {
     mod discovery {}
     #[doc = include_str!("../docs/lanes.md")]
     mod lanes {}
+    #[doc = include_str!("../docs/matching.md")]
+    mod matching {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
     #[cfg(feature = "etcd")]

@@ -6,6 +6,7 @@ mod codecs;
 mod context;
 mod descriptor;
 mod errors;
+mod fields;
 mod hygiene;
 mod shapes;
 mod support;

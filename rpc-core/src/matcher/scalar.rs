@@ -14,7 +14,7 @@ use crate::message::FieldValue;
 #[serde(transparent)]
 pub struct Scalar(Repr);
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a text, a number, or `true` or `false`")]
 enum Repr {
     Bool(bool),
@@ -66,6 +66,17 @@ impl Repr {
             Self::Float(value) => Number::Float(value),
             Self::Bool(_) | Self::Text(_) => return None,
         })
+    }
+}
+
+/// The same number is the same, whether a document or code says it.
+impl PartialEq for Repr {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bool(own), Self::Bool(other)) => own == other,
+            (Self::Text(own), Self::Text(other)) => own == other,
+            (own, other) => own.number().is_some_and(|own| Some(own) == other.number()),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Subject {
     Lane,
     /// `"caller"`: the name of the application that calls, where somebody made sure of it: [`Caller::application`].
     Caller,
-    /// `"caller_address"`: the address that the call came from. There is none for calls that begin in this process.
+    /// `"caller_address"`: the address that the call came from. On the client's side there is none, as of the name.
     CallerAddress,
     /// `"request"`: a number of the request's own, for `percent` and `hash`. See [`RequestKey`].
     Request,

@@ -11,6 +11,7 @@ mod hooks;
 mod layers;
 mod load;
 mod local;
+mod matcher;
 mod metadata;
 mod net;
 mod panics;

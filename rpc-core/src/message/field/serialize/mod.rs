@@ -1,9 +1,12 @@
 //! Going down one path of a `Serialize`.
 
+mod parts;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser};
 
+use self::parts::Parts;
 use super::{FieldPath, FieldValue, Segment, Text};
 
 /// How deep a message is followed where it goes down without a name, by options and newtypes.
@@ -57,11 +60,7 @@ impl<'w> Walk<'w> {
         if self.path.is_empty() {
             (self.found)(FieldValue::Composite);
         }
-        Parts {
-            walk: self,
-            next: 0,
-            key_fits: false,
-        }
+        Parts::of(self)
     }
 
     /// Below a variant: by its name.
@@ -258,130 +257,6 @@ impl<'w> Serializer for Walk<'w> {
         }
     }
 }
-
-/// The parts of a list, map or struct, which come one after the other.
-struct Parts<'w> {
-    walk: Walk<'w>,
-    /// The position of the next element.
-    next: u32,
-    /// Whether the key that just came is the one of the path.
-    key_fits: bool,
-}
-
-impl Parts<'_> {
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
-        let at = self.next;
-        self.next = self.next.saturating_add(1);
-        match self.walk.path {
-            [Segment::Each, rest @ ..] => {
-                // What one element refuses is not the fault of the next.
-                let _ = value.serialize(self.walk.below(rest));
-                Ok(())
-            }
-            [Segment::Index(index), rest @ ..] if *index == at => {
-                let _ = value.serialize(self.walk.below(rest));
-                Err(Stop)
-            }
-            [Segment::Index(_), ..] => Ok(()),
-            _ => Err(Stop),
-        }
-    }
-
-    fn named<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Outcome {
-        match self.walk.path {
-            [Segment::Name(name), rest @ ..] if **name == *key => {
-                let _ = value.serialize(self.walk.below(rest));
-                Err(Stop)
-            }
-            [Segment::Name(_), ..] => Ok(()),
-            _ => Err(Stop),
-        }
-    }
-}
-
-macro_rules! elements {
-    ($($of:ident $method:ident;)*) => {
-        $(impl ser::$of for Parts<'_> {
-            type Ok = ();
-            type Error = Stop;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
-                self.element(value)
-            }
-
-            fn end(self) -> Outcome {
-                Ok(())
-            }
-        })*
-    };
-}
-
-elements! {
-    SerializeSeq serialize_element;
-    SerializeTuple serialize_element;
-    SerializeTupleStruct serialize_field;
-    SerializeTupleVariant serialize_field;
-}
-
-impl ser::SerializeMap for Parts<'_> {
-    type Ok = ();
-    type Error = Stop;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Outcome {
-        self.key_fits = match self.walk.path {
-            [Segment::Each, ..] => true,
-            [Segment::Name(name), ..] => {
-                let mut fits = false;
-                let mut compare = |key: FieldValue<'_>| {
-                    fits = key.with_bytes(|key| *key == *name.as_bytes()).unwrap_or(false);
-                };
-                let _ = key.serialize(Walk {
-                    path: &[],
-                    found: &mut compare,
-                    left: self.walk.left,
-                });
-                fits
-            }
-            _ => return Err(Stop),
-        };
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
-        if !self.key_fits {
-            return Ok(());
-        }
-        let (rest, is_only) = match self.walk.path {
-            [segment, rest @ ..] => (rest, *segment != Segment::Each),
-            [] => return Err(Stop),
-        };
-        let _ = value.serialize(self.walk.below(rest));
-        if is_only { Err(Stop) } else { Ok(()) }
-    }
-
-    fn end(self) -> Outcome {
-        Ok(())
-    }
-}
-
-macro_rules! structs {
-    ($($of:ident)*) => {
-        $(impl ser::$of for Parts<'_> {
-            type Ok = ();
-            type Error = Stop;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Outcome {
-                self.named(key, value)
-            }
-
-            fn end(self) -> Outcome {
-                Ok(())
-            }
-        })*
-    };
-}
-
-structs! { SerializeStruct SerializeStructVariant }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

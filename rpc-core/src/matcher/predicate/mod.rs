@@ -1,23 +1,15 @@
 //! What is asked of a value.
 
+mod ask;
+mod check;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{
-    MatchError, hash64,
-    pattern::Pattern,
-    scalar::{Number, Scalar},
-};
-use crate::{
-    message::{FieldValue, Text},
-    net::Address,
-};
+use super::{MatchError, hash64, pattern::Pattern, scalar::Scalar};
+use crate::{message::FieldValue, net::Address};
 
-/// The most entries of a list in a predicate.
-pub(super) const MAX_ENTRIES: usize = 256;
-/// The most bytes of one text in a predicate.
-pub(super) const MAX_TEXT_LEN: usize = 1024;
 /// A percentage is counted in these.
 const MILLION: u32 = 1_000_000;
 
@@ -229,147 +221,13 @@ impl Predicate {
         self.plain_address(address) != self.negated
     }
 
-    /// Checks that all of its parts are within their limits. Those that come from documents were checked.
-    ///
-    /// # Errors
-    /// If a list has no or more than 256 entries, a text more than 1024 bytes, a number is not finite, or a range is empty.
-    pub fn check(&self) -> Result<(), MatchError> {
-        let scalar = |field: &str, value: &Scalar| {
-            if value.text_len() > MAX_TEXT_LEN {
-                return Err(MatchError::new(
-                    field,
-                    format!("it is longer than {MAX_TEXT_LEN} bytes"),
-                ));
-            }
-            if value.is_sound() {
-                Ok(())
-            } else {
-                Err(MatchError::new(field, "it is not a finite number"))
-            }
-        };
-        match &self.test {
-            Test::Equals(value) => scalar("equals", value),
-            Test::In(values) => {
-                entries("in", values.len())?;
-                let mut values = values.iter().enumerate();
-                values.try_for_each(|(at, value)| scalar(&format!("in[{at}]"), value))
-            }
-            Test::Range(min, max) => {
-                for (field, end) in [("range.min", min), ("range.max", max)] {
-                    if let Some(end) = end {
-                        scalar(field, end)?;
-                        if end.number().is_none() {
-                            return Err(MatchError::new(field, format!("{end} is not a number")));
-                        }
-                    }
-                }
-                match (min, max) {
-                    (None, None) => Err(MatchError::new("range", "write `min`, `max` or both")),
-                    (Some(min), Some(max)) if min.number() > max.number() => Err(MatchError::new(
-                        "range",
-                        format!("nothing is from {min} to {max}"),
-                    )),
-                    _ => Ok(()),
-                }
-            }
-            Test::Prefix(prefixes) => {
-                entries("prefix", prefixes.len())?;
-                match prefixes.iter().position(|prefix| prefix.len() > MAX_TEXT_LEN) {
-                    Some(at) => Err(MatchError::new(
-                        &format!("prefix[{at}]"),
-                        format!("it is longer than {MAX_TEXT_LEN} bytes"),
-                    )),
-                    None => Ok(()),
-                }
-            }
-            Test::Cidr(networks) => entries("cidr", networks.len()),
-            Test::Hash { rests, salt, .. } => entries("hash.in", rests.len()).and_then(|()| salt_len(salt)),
-            Test::Percent { salt, .. } => salt_len(salt),
-            Test::Regex(_) | Test::Exists(_) => Ok(()),
-        }
-    }
-
     /// True if only one value can be decided on: a hash of any of several would hold for more than was asked for.
     pub(super) fn is_by_hash(&self) -> bool {
         matches!(self.test, Test::Hash { .. } | Test::Percent { .. })
     }
-
-    /// Without `not`, for a value.
-    pub(super) fn plain(&self, value: FieldValue<'_>) -> bool {
-        match &self.test {
-            Test::Equals(own) => own.equals(value),
-            Test::In(own) => own.iter().any(|own| own.equals(value)),
-            Test::Range(min, max) => Number::of(value).is_some_and(|value| {
-                let number = |end: &Option<Scalar>| end.as_ref().and_then(Scalar::number);
-                number(min).is_none_or(|min| value >= min) && number(max).is_none_or(|max| value <= max)
-            }),
-            Test::Prefix(own) => match value {
-                FieldValue::Text(text) => own.iter().any(|prefix| text.starts_with(&**prefix)),
-                _ => false,
-            },
-            Test::Regex(own) => match value {
-                FieldValue::Text(text) => own.fits(text),
-                _ => false,
-            },
-            Test::Cidr(own) => match value {
-                FieldValue::Text(text) => ip_of(text).is_some_and(|ip| contain(own, ip)),
-                _ => false,
-            },
-            Test::Hash { modulo, rests, salt } => {
-                let hash = value.with_bytes(|bytes| hash64(bytes, salt.seed));
-                hash.is_some_and(|hash| rests.contains(&(hash % modulo)))
-            }
-            Test::Percent { millionths, salt } => {
-                let hash = value.with_bytes(|bytes| hash64(bytes, salt.seed));
-                hash.is_some_and(|hash| share(hash) < *millionths)
-            }
-            Test::Exists(own) => *own,
-        }
-    }
-
-    /// Without `not`, for no value.
-    pub(super) fn plain_absent(&self) -> bool {
-        matches!(self.test, Test::Exists(false))
-    }
-
-    /// Without `not`, for an address.
-    pub(super) fn plain_address(&self, address: &Address) -> bool {
-        if let (Test::Cidr(own), Address::Socket(address)) = (&self.test, address) {
-            return contain(own, address.ip());
-        }
-        let mut text = Text::new();
-        let text = match address {
-            Address::Socket(address) => text.print(&address.ip().to_canonical()),
-            Address::Host(host, _) => Some(&**host),
-            Address::Unix(path) => path.to_str(),
-            Address::Local(name) => Some(&**name),
-        };
-        text.is_some_and(|text| self.plain(FieldValue::Text(text)))
-    }
 }
 
-/// Where a hash stands among a million, evenly.
-fn share(hash: u64) -> u32 {
-    ((u128::from(hash) * u128::from(MILLION)) >> 64) as u32
-}
-
-/// An address in a text, with or without a port.
-fn ip_of(text: &str) -> Option<IpAddr> {
-    let with_port = || {
-        text.parse()
-            .ok()
-            .map(|address: std::net::SocketAddr| address.ip())
-    };
-    text.parse().ok().or_else(with_port)
-}
-
-fn contain(networks: &[IpNet], ip: IpAddr) -> bool {
-    // What came over a socket for both families is what it is for one.
-    let ip = ip.to_canonical();
-    networks.iter().any(|network| network.contains(&ip))
-}
-
-pub(super) fn network(text: &str) -> Option<IpNet> {
+fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
         .or_else(|| text.parse().ok().map(|ip: IpAddr| IpNet::from(ip)))
@@ -381,25 +239,4 @@ fn not_a_network(at: usize, text: &str) -> MatchError {
         &format!("cidr[{at}]"),
         format!("`{shown}` is not a network: write `10.0.0.0/8` or `10.1.2.3`"),
     )
-}
-
-fn entries(field: &str, len: usize) -> Result<(), MatchError> {
-    match len {
-        0 => Err(MatchError::new(field, "it is empty")),
-        1..=MAX_ENTRIES => Ok(()),
-        _ => Err(MatchError::new(
-            field,
-            format!("it has more than {MAX_ENTRIES} entries"),
-        )),
-    }
-}
-
-fn salt_len(salt: &Salt) -> Result<(), MatchError> {
-    if salt.text.len() > MAX_TEXT_LEN {
-        return Err(MatchError::new(
-            "salt",
-            format!("it is longer than {MAX_TEXT_LEN} bytes"),
-        ));
-    }
-    Ok(())
 }
