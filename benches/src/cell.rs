@@ -40,6 +40,8 @@ pub enum Scenario {
     Connections,
     /// Channels that are not connected.
     Channels,
+    /// The choice of an endpoint, without a call.
+    Pick,
 }
 
 /// What the six layers of [`Scenario::Layers`] are.
@@ -74,6 +76,7 @@ impl Scenario {
             Self::OpenLoop { .. } => "open-loop",
             Self::Connections => "connections",
             Self::Channels => "channels",
+            Self::Pick => "pick",
         }
     }
 }

@@ -49,6 +49,7 @@ pub(crate) fn all(records: &[Record]) -> Vec<Floor> {
     floors.cheap_elsewhere();
     floors.frame();
     floors.connections();
+    floors.picks();
     floors.found
 }
 
@@ -229,6 +230,26 @@ impl Floors<'_> {
         );
     }
 
+    /// Choosing takes no longer among many, but for what the caches do not hold.
+    fn picks(&mut self) {
+        for balancer in ["p2c", "least_request", "weighted"] {
+            for (endpoints, nanos) in [(1_000, 100.0), (10_000, 150.0)] {
+                let record = self.records.iter().find(|record| {
+                    record.scenario == "pick"
+                        && record.subject == balancer
+                        && record.build == PLAIN
+                        && record.endpoints == Some(endpoints)
+                });
+                let calls = record.and_then(|record| sound(record.calls.as_ref()?));
+                self.judge(
+                    &format!("{balancer}: ns of CPU to choose among {endpoints} endpoints"),
+                    calls,
+                    |calls| Verdict::AtMost(calls.cpu_us_per_call * 1e3, nanos),
+                );
+            }
+        }
+    }
+
     fn speed(&mut self, place: Place<'_>, subject: &str, over: &str, least: f64) {
         self.ratio(
             place,
@@ -275,10 +296,13 @@ impl<'a> Floors<'a> {
                 && record.concurrency == concurrency
                 && record.idle.is_none()
         });
-        let calls = record?.calls.as_ref()?;
-        // What others spoilt in every round proves nothing, one way or the other.
-        (calls.rounds == 0 || calls.rounds_disturbed < calls.rounds).then_some(calls)
+        sound(record?.calls.as_ref()?)
     }
+}
+
+/// What others spoilt in every round proves nothing, one way or the other.
+fn sound(calls: &Calls) -> Option<&Calls> {
+    (calls.rounds == 0 || calls.rounds_disturbed < calls.rounds).then_some(calls)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! and marked where there are no others. Absolute figures mean nothing on another machine; ratios do.
 //!
 //! Beside that, each in a module of its own: latency in an open loop, idle connections and channels, what [`Layers`] cost,
-//! and counts of instructions.
+//! what choosing an endpoint costs, and counts of instructions.
 //!
 //! # Two programs
 //! Cargo builds a dependency once, with all features that anybody in the build asks for. tarpc asks for the feature `log`
@@ -34,6 +34,7 @@ mod instructions;
 mod open;
 mod options;
 mod peer;
+mod picks;
 mod record;
 mod report;
 mod run;

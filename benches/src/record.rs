@@ -23,7 +23,7 @@ pub(crate) struct Record {
     /// Connections beside the busy one, or channels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle: Option<usize>,
-    /// Endpoints of each channel.
+    /// Endpoints of each channel, or to choose from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) endpoints: Option<usize>,
     #[serde(flatten)]
@@ -94,6 +94,7 @@ impl Record {
             (Some(rate), ..) => format!("{shape} {scenario} {payload} B {rate}/s"),
             (_, Some(idle), Some(endpoints)) => format!("{scenario} {idle}, {endpoints} endpoints each"),
             (_, Some(idle), None) => format!("{scenario} {idle} idle"),
+            (_, None, Some(endpoints)) => format!("{shape} {scenario} of {endpoints} endpoints"),
             _ => format!("{shape} {scenario} {payload} B x{concurrency}"),
         }
     }

@@ -5,6 +5,7 @@ use crate::{
     channels, connections,
     options::Options,
     peer::{Peer, Running},
+    picks,
     record::Record,
     sample::Samples,
     shape::Shape,
@@ -24,6 +25,7 @@ pub(crate) fn run(build: &str, peers: &[Peer], options: &Options) -> Vec<Record>
         .into_iter()
         .flat_map(|shape| run_shape(build, shape, &peers, options))
         .collect();
+    records.extend(picks::run(build, options));
     if !options.quick {
         records.extend(connections::run(build, &peers, options));
         records.extend(channels::run(build, options));

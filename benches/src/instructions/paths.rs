@@ -7,9 +7,12 @@ use rpc::{
 };
 use tokio::runtime::Builder;
 
-use crate::subjects::{
-    Caller, Frame, RpcGrpc, RpcLocal, Subject,
-    service::{EchoClient, EchoServer, Implementation},
+use crate::{
+    picks,
+    subjects::{
+        Caller, Frame, RpcGrpc, RpcLocal, Subject,
+        service::{EchoClient, EchoServer, Implementation},
+    },
 };
 
 /// A name, and what makes so many calls.
@@ -22,6 +25,25 @@ pub(super) const ALL: &[Path] = &[
     ("local-call-1-endpoint", |calls| endpoints(calls, 1)),
     ("local-call-10-endpoints", |calls| endpoints(calls, 10)),
     ("local-call-1000-endpoints", |calls| endpoints(calls, 1000)),
+    ("pick-weighted-10-endpoints", |picks| pick("weighted", 10, picks)),
+    ("pick-weighted-1000-endpoints", |picks| {
+        pick("weighted", 1000, picks)
+    }),
+    ("pick-weighted-10000-endpoints", |picks| {
+        pick("weighted", 10_000, picks)
+    }),
+    ("pick-p2c-10-endpoints", |picks| pick("p2c", 10, picks)),
+    ("pick-p2c-1000-endpoints", |picks| pick("p2c", 1000, picks)),
+    ("pick-p2c-10000-endpoints", |picks| pick("p2c", 10_000, picks)),
+    ("pick-least_request-10-endpoints", |picks| {
+        pick("least_request", 10, picks)
+    }),
+    ("pick-least_request-1000-endpoints", |picks| {
+        pick("least_request", 1000, picks)
+    }),
+    ("pick-least_request-10000-endpoints", |picks| {
+        pick("least_request", 10_000, picks)
+    }),
     ("grpc-call-0-B", |calls| run::<RpcGrpc>(calls, 0)),
     ("grpc-call-1024-B", |calls| run::<RpcGrpc>(calls, 1024)),
     ("grpc-call-65536-B", |calls| run::<RpcGrpc>(calls, 65536)),
@@ -32,6 +54,12 @@ pub(super) const ALL: &[Path] = &[
 pub(super) const FLAT: &[(&str, &str)] = &[
     ("local-call-1-endpoint", "local-call-10-endpoints"),
     ("local-call-1-endpoint", "local-call-1000-endpoints"),
+    ("pick-weighted-1000-endpoints", "pick-weighted-10000-endpoints"),
+    ("pick-p2c-1000-endpoints", "pick-p2c-10000-endpoints"),
+    (
+        "pick-least_request-1000-endpoints",
+        "pick-least_request-10000-endpoints",
+    ),
 ];
 
 /// Both sides in one thread, one call after the other: the same instructions each time.
@@ -60,6 +88,13 @@ fn stream<S: Subject>(calls: u32) {
             caller.stream(body.clone()).await;
         }
     });
+}
+
+/// The choice alone.
+fn pick(name: &str, endpoints: usize, count: u32) {
+    let balancers = picks::balancers();
+    let balancer = balancers.iter().find(|balancer| balancer.name() == name);
+    picks::pick(&**balancer.expect("it is one of them"), endpoints, count);
 }
 
 /// The choice among so many endpoints, which all lead to the same server in this process.

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{
     Balancer, LeastRequest, LeastRequestConfig, Maglev, MaglevConfig, Orca, OrcaConfig, P2c, Prequal,
-    PrequalConfig, Random, RingHash, RingHashConfig, RoundRobin, Weighted,
+    PrequalConfig, Random, RingHash, RingHashConfig, RoundRobin, ShortestResponse, ShortestResponseConfig,
+    Smart, SmartConfig, Weighted,
 };
 
 /// A balancer, by name and with its settings.
@@ -44,6 +45,10 @@ pub enum BalancerConfig {
     Orca(OrcaConfig),
     /// [`Prequal`].
     Prequal(PrequalConfig),
+    /// [`ShortestResponse`].
+    ShortestResponse(ShortestResponseConfig),
+    /// [`Smart`].
+    Smart(SmartConfig),
 }
 
 /// Nothing can be set: a setting is refused.
@@ -68,6 +73,10 @@ impl BalancerConfig {
             Self::Maglev(config) => Arc::new(at("maglev", Maglev::configured(config))?),
             Self::Orca(config) => Arc::new(at("orca", Orca::new(*config))?),
             Self::Prequal(config) => Arc::new(at("prequal", Prequal::new(*config))?),
+            Self::ShortestResponse(config) => {
+                Arc::new(at("shortest_response", ShortestResponse::new(*config))?)
+            }
+            Self::Smart(config) => Arc::new(at("smart", Smart::new(*config))?),
         })
     }
 }

@@ -20,6 +20,8 @@ mod prequal;
 mod random;
 mod round_robin;
 mod shares;
+mod shortest_response;
+pub mod smart;
 mod weighted;
 
 use std::{fmt, sync::Arc};
@@ -36,6 +38,8 @@ pub use self::{
     prequal::{Prequal, PrequalConfig},
     random::Random,
     round_robin::RoundRobin,
+    shortest_response::{ShortestResponse, ShortestResponseConfig},
+    smart::{Smart, SmartConfig},
     weighted::Weighted,
 };
 use crate::Endpoint;

@@ -24,11 +24,16 @@ pub(super) fn compare(endpoints: &[Arc<Endpoint>], now: Instant) {
 }
 
 /// The middle one; `None` of nothing.
-pub(super) fn median(mut values: Vec<f32>) -> Option<f32> {
-    let middle = values.len() / 2;
-    if values.is_empty() {
+pub(super) fn median(values: Vec<f32>) -> Option<f32> {
+    quantile(values, 1, 2)
+}
+
+/// The one below which `part` of `parts` are; `None` of nothing.
+pub(super) fn quantile(mut values: Vec<f32>, part: usize, parts: usize) -> Option<f32> {
+    let place = values.len() * part / parts;
+    if place >= values.len() {
         return None;
     }
-    let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-    Some(*median)
+    let (_, value, _) = values.select_nth_unstable_by(place, f32::total_cmp);
+    Some(*value)
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use rpc_core::load::LoadReport;
 use tokio::time::Instant;
 
 /// A load report, as far as balancers read it. A number that is 0 was not reported: it means "not known", not "idle".
@@ -84,4 +85,19 @@ impl Report {
 
 fn millis(age: Duration) -> u32 {
     age.as_millis() as u32
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a share, to seven digits")]
+impl From<&LoadReport> for Reported {
+    fn from(report: &LoadReport) -> Self {
+        Self {
+            cpu: report.cpu_utilization() as f32,
+            memory: report.mem_utilization() as f32,
+            application: report.application_utilization() as f32,
+            cores: report.cores().unwrap_or(0.0) as f32,
+            in_flight: report.in_flight().unwrap_or(0.0) as f32,
+            rps: report.rps() as f32,
+            eps: report.eps() as f32,
+        }
+    }
 }

@@ -63,6 +63,8 @@ struct Hot {
     peers: AtomicU32,
     /// The tick after the one at which it was picked last. 0: never.
     picked: AtomicU32,
+    /// What its balancer makes of all that is learnt, f32. 0: nothing yet.
+    rating: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Hot>() == 64, "a miss per candidate");
@@ -84,6 +86,7 @@ impl Stats {
                 failing: Estimate::default(),
                 peers: AtomicU32::new(0),
                 picked: AtomicU32::new(0),
+                rating: AtomicU32::new(0),
             },
             success: AtomicU32::new(1f32.to_bits()),
             consecutive: AtomicU32::new(0),
@@ -163,6 +166,20 @@ impl Stats {
         }
     }
 
+    /// What the balancer made of all that was learnt when it was last [refreshed](crate::Picker::refresh), in a unit of its
+    /// own. `None` before that. It stands beside what changes with each call, so that a pick looks at one place.
+    #[inline]
+    pub fn rating(&self) -> Option<f32> {
+        let rating = f32::from_bits(self.hot.rating.load(Ordering::Relaxed));
+        (rating > 0.0).then_some(rating)
+    }
+
+    /// Sets it. Above 0; anything else takes it away.
+    pub fn set_rating(&self, rating: f32) {
+        let rating = if rating.is_finite() { rating.max(0.0) } else { 0.0 };
+        self.hot.rating.store(rating.to_bits(), Ordering::Relaxed);
+    }
+
     /// How long ago a call was last sent there whose time was taken; `None` if none was. Wraps after three days.
     pub fn since_picked(&self, now: Instant) -> Option<Duration> {
         let picked = self.hot.picked.load(Ordering::Relaxed).checked_sub(1)?;
@@ -189,8 +206,8 @@ impl Stats {
     }
 
     /// The endpoint has said what its load is. Numbers that are no load count as not reported.
-    pub fn set_reported(&self, reported: Reported, now: Instant) {
-        self.report.store(reported, self.age(now));
+    pub fn set_reported(&self, reported: impl Into<Reported>, now: Instant) {
+        self.report.store(reported.into(), self.age(now));
     }
 
     /// Takes the counts of successes and failures since this was asked last.

@@ -1,9 +1,11 @@
 //! Balancers by themselves: endpoints without a task, a clock that only the test moves.
 
+mod config;
 mod hash;
 mod load;
 mod reports;
 mod shares;
+mod smart;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rpc_lb::{
     Balancer,
-    balance::{LeastRequest, LeastRequestConfig, P2c, Random, Weighted},
+    balance::{LeastRequest, LeastRequestConfig, P2c, Random, ShortestResponse, Smart, Weighted},
 };
 
 use super::List;
@@ -25,6 +25,8 @@ fn weighted() -> Vec<Box<dyn Balancer>> {
         Box::new(LeastRequest::default().with_seed(3)),
         Box::new(LeastRequest::new(of_five).unwrap().with_seed(4)),
         Box::new(LeastRequest::new(envoys).unwrap().with_seed(5)),
+        Box::new(ShortestResponse::default().with_seed(6)),
+        Box::new(Smart::default().with_seed(7)),
     ]
 }
 
