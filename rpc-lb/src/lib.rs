@@ -29,11 +29,12 @@ pub mod route;
 pub mod snapshot;
 pub mod subset;
 pub mod subsetting;
+mod text;
 
 pub use self::{
     balance::{Balancer, BalancerConfig, PickRequest, Picker, RoundRobin},
     endpoint::Endpoint,
-    endpoints::{Endpoints, EndpointsConfig},
+    endpoints::{EndpointState, EndpointView, Endpoints, EndpointsConfig},
     health::HealthConfig,
     near::Near,
     pick::{EndpointStage, Measure, MeasureLayer, Pick, PickLayer, Picked, ToLink},

@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use rpc_core::{Call, Status};
+use rpc_core::{Call, Status, transport::LinkState};
 use rpc_registry::{Freshness, Instance};
 use tokio::time::Instant;
 
 use crate::{
     Balancer, Endpoint, Subset,
-    health::Health,
+    health::Sickness,
     route::{Candidate, Candidates, Chain},
     subset::Plan,
 };
@@ -22,6 +22,8 @@ use crate::{
 pub struct Snapshot {
     /// Those that can be called, or may be soon.
     pub(crate) members: Box<[Member]>,
+    /// Those that cannot.
+    pub(crate) absent: Box<[Absent]>,
     pub(crate) chain: Chain,
     /// For requests that no router looks at.
     pub(crate) plain: Arc<Subset>,
@@ -43,9 +45,18 @@ pub(crate) struct Member {
     pub(crate) instance: Arc<Instance>,
     pub(crate) is_ready: bool,
     pub(crate) is_suspect: bool,
-    pub(crate) is_sick: bool,
+    /// Why it gets no calls, if it is sick.
+    pub(crate) sickness: Option<Sickness>,
+    pub(crate) is_connecting: bool,
     /// The smaller, the nearer.
     pub(crate) distance: u8,
+}
+
+/// An endpoint that cannot be called at the moment: its instance is off, or cannot be reached.
+#[derive(Debug)]
+pub(crate) struct Absent {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) state: LinkState,
 }
 
 impl Member {
@@ -62,7 +73,10 @@ impl Member {
 #[derive(Debug, Clone)]
 pub(crate) struct Scheme {
     pub(crate) balancer: Arc<dyn Balancer>,
-    pub(crate) health: Health,
+    /// See [`HealthConfig::panic`](crate::HealthConfig::panic).
+    pub(crate) panic: f32,
+    /// Calls are to be timed, whatever the balancer needs.
+    pub(crate) needs_latency: bool,
 }
 
 /// How many endpoints there are, by what they can do now.
@@ -81,6 +95,8 @@ pub struct Counts {
     pub off: usize,
     /// Connected and up, but the registry does not list them any more. They count as ready as well where calls go to them.
     pub suspect: usize,
+    /// Sick: they get no calls, unless too many are. Each of them counts as ready, connecting, idle or suspect as well.
+    pub sick: usize,
     /// Without an address for the protocol that this client speaks.
     pub foreign: usize,
 }
@@ -124,7 +140,8 @@ impl Snapshot {
         let (candidates, steps): (Candidates<'_>, _) = self.chain.narrow(keys, &self.members);
         let plan = Plan {
             balancer: &*scheme.balancer,
-            health: &scheme.health,
+            panic: scheme.panic,
+            needs_latency: scheme.needs_latency,
         };
         Subset::new(candidates, &self.members, steps, &plan)
     }
@@ -172,6 +189,7 @@ impl fmt::Display for Counts {
             (self.failing, "failing"),
             (self.off, "draining or disabled"),
             (self.suspect, "suspect"),
+            (self.sick, "sick"),
             (self.foreign, "of another protocol"),
         ];
         let mut any = false;

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::{
     Balancer, Endpoint, PickRequest, Picker,
-    health::Health,
     route::{Candidates, Step},
     snapshot::Member,
 };
@@ -29,7 +28,9 @@ pub struct Subset {
 /// What made a subset of candidates.
 pub(crate) struct Plan<'p> {
     pub(crate) balancer: &'p dyn Balancer,
-    pub(crate) health: &'p Health,
+    /// The share of healthy ones below which the sick ones are not left out.
+    pub(crate) panic: f32,
+    pub(crate) needs_latency: bool,
 }
 
 impl Subset {
@@ -53,13 +54,13 @@ impl Subset {
         }
         let nearest = usable.iter().map(|member| member.distance).min();
         usable.retain(|member| Some(member.distance) == nearest);
-        let panic = plan.health.leave_out_the_sick(&mut usable);
+        let panic = leave_out_the_sick(&mut usable, plan.panic);
 
         let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
         let has_choice = endpoints.len() > 1;
         Self {
             picker: has_choice.then(|| plan.balancer.picker(&endpoints)),
-            needs_latency: has_choice && plan.balancer.needs_latency(),
+            needs_latency: has_choice && (plan.needs_latency || plan.balancer.needs_latency()),
             endpoints,
             pending,
             steps,
@@ -136,4 +137,19 @@ impl Subset {
             picker.refresh(&self.endpoints, now);
         }
     }
+}
+
+/// Takes the sick ones out, unless they are too many: then the few healthy ones would break down under the load of all. True
+/// if they are.
+fn leave_out_the_sick(members: &mut Vec<&Member>, panic: f32) -> bool {
+    let well = members.iter().filter(|member| member.sickness.is_none()).count();
+    if well == members.len() {
+        return false;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    let panics = well == 0 || (well as f32) < panic * members.len() as f32;
+    if !panics {
+        members.retain(|member| member.sickness.is_none());
+    }
+    panics
 }

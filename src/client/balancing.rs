@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use rpc_core::{
+    BuildError,
+    status::{Classify, Verdict},
+};
 use rpc_governance::lane::LaneHook;
 use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router, Subsetting};
 
@@ -14,12 +18,14 @@ pub(super) struct Balancing {
     lanes: LaneRouter,
     routers: Vec<Arc<dyn Router>>,
     health: HealthConfig,
+    classify: Classify,
     subsetting: Option<Subsetting>,
 }
 
 impl Default for Balancing {
     fn default() -> Self {
         Self {
+            classify: Verdict::of,
             labels: LaneHook::outbound(),
             balancer: None,
             lanes: LaneRouter::new(),
@@ -31,6 +37,16 @@ impl Default for Balancing {
 }
 
 impl Balancing {
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        let invalid =
+            |error| BuildError::new("health", "has a setting that makes no sense").with_source(error);
+        self.health.check().map_err(invalid)
+    }
+
+    pub(super) fn classify(&self) -> Classify {
+        self.classify
+    }
+
     pub(super) fn configure(self, config: &mut EndpointsConfig) {
         if let Some(balancer) = self.balancer {
             config.balancer = balancer;
@@ -67,6 +83,13 @@ impl ClientBuilder {
     /// Adds a router, which narrows the endpoints that a request may go to. They work in the order in which they are added.
     pub fn router(mut self, router: impl Router) -> Self {
         self.balancing.routers.push(Arc::new(router));
+        self
+    }
+
+    /// What the end of a call says of the endpoint that answered it: ejection and balancers go by that. Default:
+    /// [`Verdict::of`], by the facts of a status, then by its code.
+    pub fn classify(mut self, classify: Classify) -> Self {
+        self.balancing.classify = classify;
         self
     }
 

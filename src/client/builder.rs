@@ -201,6 +201,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, BuildError> {
         let deadline = self.deadline()?;
         self.check_names()?;
+        self.balancing.check()?;
+        let classify = self.balancing.classify();
         let Some(text) = self.target else {
             return Err(BuildError::new(
                 "target",
@@ -240,6 +242,7 @@ impl ClientBuilder {
             attempt_layers: self.attempt_layers,
             endpoints: endpoints.clone(),
             wait_for_ready,
+            classify,
         });
         Ok(Client {
             channel,

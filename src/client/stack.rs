@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rpc_core::{
     CallOptions, Channel,
     stage::{Hook, HooksLayer, UserLayer},
+    status::Classify,
 };
 use rpc_governance::{
     client::deadline::{DeadlineLayer, DeadlinePolicy},
@@ -29,6 +30,7 @@ pub(super) struct Parts {
     pub(super) attempt_layers: Vec<UserLayer>,
     pub(super) endpoints: Endpoints,
     pub(super) wait_for_ready: bool,
+    pub(super) classify: Classify,
 }
 
 /// The client's pipeline of one target.
@@ -46,7 +48,7 @@ pub(super) fn assemble(mut parts: Parts) -> Channel {
         // Once per attempt, so that another attempt gets another endpoint.
         .layer(PickLayer::new(parts.endpoints).with_wait_for_ready(parts.wait_for_ready))
         // What the endpoint does with this attempt: right below the choice, which learns from it.
-        .layer(MeasureLayer::new())
+        .layer(MeasureLayer::new().with_classify(parts.classify))
         // (Signing: last, because a signature must cover what is really sent.)
         .service(ToLink);
 

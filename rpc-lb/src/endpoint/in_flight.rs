@@ -1,8 +1,8 @@
 //! The guard of a call at an endpoint.
 
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
-use rpc_core::status::Verdict;
+use rpc_core::{context::Deadline, status::Verdict};
 use tokio::time::Instant;
 
 use super::Endpoint;
@@ -20,7 +20,7 @@ pub struct Done {
 }
 
 /// Counts a call as in flight, and reports how it ended exactly once, also if it is dropped: it then counts as given up,
-/// which says nothing of the endpoint.
+/// which says nothing of the endpoint; unless its [deadline](Self::with_deadline) has passed.
 ///
 /// `E` is `&Endpoint`, or `Arc<Endpoint>` where the guard outlives the call, as a stream's does.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub struct Done {
 pub struct InFlight<E: Deref<Target = Endpoint>> {
     endpoint: Option<E>,
     started: Option<Instant>,
+    deadline: Option<Deadline>,
+    /// Its head is there: its latency is known, and its end is yet to come.
+    has_head: bool,
 }
 
 impl<E: Deref<Target = Endpoint>> InFlight<E> {
@@ -38,6 +41,25 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         Self {
             endpoint: Some(endpoint),
             started,
+            deadline: None,
+            has_head: false,
+        }
+    }
+
+    /// Until when it is waited for. Dropped after that, the call was not given up: it did not answer in time.
+    #[inline]
+    pub fn with_deadline(mut self, deadline: Option<Deadline>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The same guard, for who outlives the borrow. `endpoint` is the one that it guards.
+    pub fn shared_by(mut self, endpoint: Arc<Endpoint>) -> InFlight<Arc<Endpoint>> {
+        InFlight {
+            endpoint: self.endpoint.take().map(|_| endpoint),
+            started: self.started,
+            deadline: self.deadline,
+            has_head: self.has_head,
         }
     }
 
@@ -46,10 +68,20 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         self.started
     }
 
+    /// The head of a stream is there, and the stream goes on: that is the latency of the call. Its end says how it went.
+    #[inline]
+    pub fn head(&mut self, now: impl FnOnce() -> Instant) {
+        if let (Some(endpoint), Some(started)) = (&self.endpoint, self.started.take()) {
+            self.has_head = true;
+            let now = now();
+            endpoint.stats().head(now.saturating_duration_since(started), now);
+        }
+    }
+
     /// The call has ended. `now` is asked for the time only if it matters.
     #[inline]
     pub fn end(mut self, verdict: Verdict, now: impl FnOnce() -> Instant) {
-        let now = self.started.is_some().then(now);
+        let now = (self.started.is_some() || self.has_head).then(now);
         if let Some(endpoint) = self.endpoint.take() {
             let latency = now
                 .zip(self.started)
@@ -59,18 +91,36 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
                 latency,
                 now,
             });
+            if verdict == Verdict::Failed {
+                endpoint.failed();
+            }
         }
     }
 }
 
 impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
     fn drop(&mut self) {
-        if let Some(endpoint) = self.endpoint.take() {
-            endpoint.stats().end(&Done {
-                verdict: Verdict::Unknown,
-                latency: None,
-                now: None,
-            });
+        let Some(endpoint) = self.endpoint.take() else {
+            return;
+        };
+        let now = self.deadline.map(|_| Instant::now());
+        let is_late = now
+            .zip(self.deadline)
+            .is_some_and(|(now, deadline)| deadline.instant() <= now);
+        let verdict = if is_late {
+            Verdict::Failed
+        } else {
+            Verdict::Unknown
+        };
+        endpoint.stats().end(&Done {
+            verdict,
+            latency: now
+                .zip(self.started)
+                .map(|(now, started)| now.saturating_duration_since(started)),
+            now,
+        });
+        if is_late {
+            endpoint.failed();
         }
     }
 }

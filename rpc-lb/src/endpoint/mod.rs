@@ -1,18 +1,22 @@
 //! A client's live view of one instance.
 
+mod alarm;
 mod estimate;
 mod in_flight;
 mod report;
 mod stats;
+mod trailer;
 mod window;
 
 use std::{fmt, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use rpc_core::{net::Address, transport::Link};
 use rpc_registry::{Instance, InstanceId};
 use tokio::time::Instant;
 
+pub(crate) use self::alarm::Alarm;
 pub use self::{
     in_flight::{Done, InFlight},
     report::Reported,
@@ -29,6 +33,9 @@ pub struct Endpoint {
     instance: ArcSwap<Instance>,
     link: Arc<dyn Link>,
     stats: Stats,
+    alarm: Option<Arc<Alarm>>,
+    /// The last load report, as it came.
+    report: ArcSwapOption<Bytes>,
 }
 
 impl Endpoint {
@@ -40,7 +47,15 @@ impl Endpoint {
             stats: Stats::new(now, instance.weight),
             instance: ArcSwap::new(instance),
             link,
+            alarm: None,
+            report: ArcSwapOption::empty(),
         }
+    }
+
+    /// Who is told when it fails too often.
+    pub(crate) fn with_alarm(mut self, alarm: Option<Arc<Alarm>>) -> Self {
+        self.alarm = alarm;
+        self
     }
 
     /// What the instance is known by.
@@ -71,6 +86,14 @@ impl Endpoint {
     /// Its share of the calls relative to the others': the weight of its record, less while it is young or not quite well.
     pub fn weight(&self) -> f32 {
         self.stats.weight()
+    }
+
+    /// A call there has failed, and was counted.
+    #[cold]
+    fn failed(&self) {
+        if let Some(alarm) = &self.alarm {
+            alarm.ring_if(self.stats.consecutive_failures());
+        }
     }
 
     pub(crate) fn amend(&self, instance: Arc<Instance>) {

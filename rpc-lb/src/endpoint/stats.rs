@@ -15,7 +15,7 @@
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU16, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -35,13 +35,15 @@ use super::{
 #[repr(align(128))]
 pub struct Stats {
     hot: Hot,
-    /// EWMA of successes, f32.
-    success: AtomicU32,
-    /// Failures one after the other.
-    consecutive: AtomicU32,
+    /// EWMA of successes, in parts of `WHOLE`.
+    success: AtomicU16,
+    /// Failures one after the other. It stays where it is full.
+    consecutive: AtomicU16,
     /// Since the last sweep.
     successes: AtomicU32,
     failures: AtomicU32,
+    /// What the successful ones took together, in `SPENT_UNIT`s.
+    spent: AtomicU32,
     /// Made where somebody wants to know.
     window: OnceLock<Box<Window>>,
     report: Report,
@@ -70,6 +72,10 @@ struct Hot {
 const _: () = assert!(size_of::<Hot>() == 64, "a miss per candidate");
 const _: () = assert!(size_of::<Stats>() == 128, "there may be ten thousand");
 
+/// All of them, as a share.
+const WHOLE: f32 = u16::MAX as f32;
+/// In microseconds. Nine hours of calls fit between two sweeps, which are about a second apart.
+const SPENT_UNIT: u64 = 8;
 /// The share of the newest outcome in the estimate of successes.
 const SUCCESS_SHARE: f32 = 0.05;
 
@@ -88,10 +94,11 @@ impl Stats {
                 picked: AtomicU32::new(0),
                 rating: AtomicU32::new(0),
             },
-            success: AtomicU32::new(1f32.to_bits()),
-            consecutive: AtomicU32::new(0),
+            success: AtomicU16::new(u16::MAX),
+            consecutive: AtomicU16::new(0),
             successes: AtomicU32::new(0),
             failures: AtomicU32::new(0),
+            spent: AtomicU32::new(0),
             window: OnceLock::new(),
             report: Report::default(),
         }
@@ -128,7 +135,7 @@ impl Stats {
     /// The share of calls that ended well, lately: 0 to 1. It changes with calls alone.
     #[inline]
     pub fn success(&self) -> f32 {
-        f32::from_bits(self.success.load(Ordering::Relaxed))
+        f32::from(self.success.load(Ordering::Relaxed)) / WHOLE
     }
 
     /// The same for balancers: failures are forgotten with time, whether there are calls or not, since an endpoint that
@@ -143,7 +150,7 @@ impl Stats {
 
     /// Failures one after the other.
     pub fn consecutive_failures(&self) -> u32 {
-        self.consecutive.load(Ordering::Relaxed)
+        u32::from(self.consecutive.load(Ordering::Relaxed))
     }
 
     /// The latency estimate in nanoseconds, a peak EWMA with a time constant of ten seconds; `None` before the first answer.
@@ -216,6 +223,24 @@ impl Stats {
         (take(&self.successes), take(&self.failures))
     }
 
+    /// Takes what the calls took together that have succeeded since this was asked last. Streams do not count, nor do calls
+    /// that nobody timed.
+    pub fn take_spent(&self) -> Duration {
+        let spent = self.spent.swap(0, Ordering::Relaxed);
+        Duration::from_micros(u64::from(spent) * SPENT_UNIT)
+    }
+
+    /// Begins to count failures one after the other anew.
+    pub(crate) fn forget_consecutive(&self) {
+        self.consecutive.store(0, Ordering::Relaxed);
+    }
+
+    /// The head of a stream is there: that is its latency.
+    #[inline]
+    pub(super) fn head(&self, latency: Duration, now: Instant) {
+        self.learn(Verdict::Healthy, latency, now);
+    }
+
     #[inline]
     pub(super) fn begin(&self, now: Option<Instant>) {
         self.hot.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -234,11 +259,17 @@ impl Stats {
                 if self.consecutive.load(Ordering::Relaxed) != 0 {
                     self.consecutive.store(0, Ordering::Relaxed);
                 }
+                if let Some(latency) = done.latency {
+                    let spent = latency.as_micros() as u64 / SPENT_UNIT;
+                    self.spent.fetch_add(spent as u32, Ordering::Relaxed);
+                }
                 self.tend(1.0, done.now);
             }
             Verdict::Failed => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                self.consecutive.fetch_add(1, Ordering::Relaxed);
+                if self.consecutive.load(Ordering::Relaxed) < u16::MAX / 2 {
+                    self.consecutive.fetch_add(1, Ordering::Relaxed);
+                }
                 self.tend(0.0, done.now);
             }
             Verdict::Doubtful => {
@@ -281,7 +312,9 @@ impl Stats {
         };
         let was = self.success();
         if was.to_bits() != to.to_bits() {
-            self.success.store(toward(was).to_bits(), Ordering::Relaxed);
+            #[allow(clippy::cast_sign_loss, reason = "a share")]
+            let is = (toward(was) * WHOLE).round() as u16;
+            self.success.store(is, Ordering::Relaxed);
         }
         let failing = &self.hot.failing;
         if let Some(now) = now

@@ -14,10 +14,13 @@ use rpc_core::{
 use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
 use tokio::{sync::watch, time::Instant};
 
+use super::watches::{News, Stop, Watches};
 use crate::{
     Endpoint, Near, Router,
+    endpoint::Alarm,
+    health::{Health, Said, Seen, Sickness},
     route::Chain,
-    snapshot::{Counts, Member, Scheme, Snapshot},
+    snapshot::{Absent, Counts, Member, Scheme, Snapshot},
 };
 
 /// What the task knows of the endpoints.
@@ -29,10 +32,17 @@ pub(super) struct Links {
     /// Instances without an address for our protocol.
     foreign: HashSet<InstanceId>,
     next: u64,
-    changes: FuturesUnordered<BoxFuture<'static, Change>>,
+    changes: FuturesUnordered<BoxFuture<'static, LinkChange>>,
     last_error: Option<Status>,
     unreachable: Vec<Unreachable>,
+    /// Whose connections were lost.
+    lost: Vec<u64>,
     near: Near,
+    /// What endpoints ring when calls fail there.
+    alarm: Option<Arc<Alarm>>,
+    /// The service whose health is watched at each endpoint.
+    watched: Option<String>,
+    watches: Watches,
     /// Links to close at the next snapshot.
     leaving: Vec<Arc<dyn Link>>,
 }
@@ -45,6 +55,12 @@ struct Tracked {
     ready_at: u64,
     /// The registry does not list it any more: it must be connected to be called.
     suspect: bool,
+    /// It was on the first list.
+    first: bool,
+    /// What it says of its health.
+    said: Said,
+    /// Ends the watch of it.
+    watch: Option<Stop>,
     /// No instance any more: kept until the calls on it are done.
     retired: bool,
 }
@@ -55,17 +71,30 @@ pub(super) struct Unreachable {
     pub(super) suspect: bool,
 }
 
+/// Something has changed at an endpoint.
+pub(super) enum Change {
+    /// The state of its link.
+    Link(LinkChange),
+    /// What it says of its health.
+    Said(News),
+}
+
 /// A link has changed its state.
-pub(super) struct Change {
+pub(super) struct LinkChange {
     number: u64,
     states: watch::Receiver<LinkState>,
     gone: bool,
 }
 
 impl Links {
-    pub(super) fn new(near: Near) -> Self {
+    pub(super) fn new(near: Near, alarm: Option<Arc<Alarm>>, watched: Option<String>) -> Self {
         let links = Self::default();
-        Self { near, ..links }
+        Self {
+            near,
+            alarm,
+            watched,
+            ..links
+        }
     }
 
     /// Brings the endpoints in line with what the resolver told.
@@ -73,8 +102,9 @@ impl Links {
         for id in &change.gone {
             self.remove(id);
         }
+        let first = self.tracked.is_empty();
         for listed in change.put {
-            self.put(listed, transport);
+            self.put(listed, first, transport);
         }
     }
 
@@ -82,27 +112,34 @@ impl Links {
     ///
     /// Dropping the future loses no change.
     pub(super) async fn changed(&mut self) -> Change {
-        match self.changes.next().await {
-            Some(change) => change,
-            None => std::future::pending().await,
+        tokio::select! {
+            Some(change) = self.changes.next() => Change::Link(change),
+            news = self.watches.next() => Change::Said(news),
         }
     }
 
     /// Takes a change in. `beat` is another number after each call.
     pub(super) fn observe(&mut self, change: Change, beat: u64) {
-        let Change {
+        let LinkChange {
             number,
             mut states,
             gone,
-        } = change;
+        } = match change {
+            Change::Link(change) => change,
+            Change::Said(news) => return self.hear(&news),
+        };
         let Some(tracked) = self.tracked.get_mut(&number) else {
             return;
         };
+        let was_ready = tracked.state.is_ready();
         tracked.state = if gone {
             LinkState::Closed
         } else {
             states.borrow_and_update().clone()
         };
+        if was_ready && !tracked.state.is_ready() && !tracked.retired {
+            self.lost.push(number);
+        }
         tracing::debug!(endpoint = ?tracked.endpoint, state = %tracked.state, "link");
         match &tracked.state {
             LinkState::Ready => tracked.ready_at = beat,
@@ -128,9 +165,21 @@ impl Links {
         }
     }
 
+    fn hear(&mut self, news: &News) {
+        if let Some(tracked) = self.tracked.get_mut(&news.number) {
+            tracing::debug!(endpoint = ?tracked.endpoint, said = ?news.said, "health");
+            tracked.said = news.said;
+        }
+    }
+
     /// The instances that could not be connected to since this was asked last.
     pub(super) fn take_unreachable(&mut self) -> Vec<Unreachable> {
         std::mem::take(&mut self.unreachable)
+    }
+
+    /// The endpoints whose connections were lost since this was asked last.
+    pub(super) fn take_lost(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Connects what is idle and may get calls.
@@ -147,6 +196,7 @@ impl Links {
         for id in &known {
             self.remove(id);
         }
+        self.watches.clear();
     }
 
     /// True once no link is left, retired ones included.
@@ -155,18 +205,29 @@ impl Links {
     }
 
     /// The endpoints as calls shall see them.
-    pub(super) fn snapshot(&self, routers: &Arc<[Arc<dyn Router>]>, scheme: Scheme) -> Snapshot {
+    pub(super) fn snapshot(
+        &self,
+        routers: &Arc<[Arc<dyn Router>]>,
+        health: &Health,
+        scheme: Scheme,
+    ) -> Snapshot {
         let mut counts = Counts {
             foreign: self.foreign.len(),
             ..Counts::default()
         };
         let mut members = Vec::with_capacity(self.numbers.len());
-        for tracked in self.tracked.values().filter(|tracked| !tracked.retired) {
+        let mut absent = Vec::new();
+        for (number, tracked) in self.tracked.iter().filter(|(_, tracked)| !tracked.retired) {
             let instance = tracked.endpoint.instance();
             if instance.state != InstanceState::Up {
                 counts.off += 1;
+                absent.push(tracked.absent());
                 continue;
             }
+            let sickness = match tracked.said {
+                Said::NotServing => Some(Sickness::NotServing),
+                _ => health.sickness(*number),
+            };
             match tracked.state {
                 LinkState::Ready if tracked.suspect => counts.suspect += 1,
                 LinkState::Ready => counts.ready += 1,
@@ -174,16 +235,19 @@ impl Links {
                 LinkState::Connecting => counts.connecting += 1,
                 _ => {
                     counts.failing += 1;
+                    absent.push(tracked.absent());
                     continue;
                 }
             }
+            counts.sick += usize::from(sickness.is_some());
             members.push(Member {
                 distance: self.near.distance(tracked.endpoint.address()),
                 endpoint: Arc::clone(&tracked.endpoint),
                 instance,
                 is_ready: tracked.state.is_ready(),
                 is_suspect: tracked.suspect,
-                is_sick: false,
+                sickness,
+                is_connecting: matches!(tracked.state, LinkState::Connecting),
             });
         }
         // They get calls as well then.
@@ -194,18 +258,24 @@ impl Links {
         let chain = Chain::new(Arc::clone(routers), &members);
         Snapshot {
             counts,
+            absent: absent.into(),
             last_error,
             ..Snapshot::new(members, chain, scheme)
         }
     }
 
-    /// All endpoints that may get calls.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        let kept = self.tracked.values().filter(|tracked| !tracked.retired);
-        kept.map(|tracked| &*tracked.endpoint)
+    /// All endpoints that may get calls, now or soon.
+    pub(super) fn seen(&self) -> impl Iterator<Item = Seen<'_>> + Clone {
+        let kept = self.tracked.iter().filter(|(_, tracked)| !tracked.retired);
+        kept.map(|(number, tracked)| Seen {
+            number: *number,
+            endpoint: &tracked.endpoint,
+            is_first: tracked.first,
+            said: tracked.said,
+        })
     }
 
-    fn put(&mut self, listed: Listed, transport: &dyn Transport) {
+    fn put(&mut self, listed: Listed, first: bool, transport: &dyn Transport) {
         let Listed {
             instance, suspect, ..
         } = listed;
@@ -239,12 +309,17 @@ impl Links {
         self.numbers.insert(instance.id.clone(), number);
         let mut states = link.state();
         let state = states.borrow_and_update().clone();
+        let service = self.watched.as_deref();
+        let watch = service.map(|service| self.watches.begin(number, &link, service));
         let tracked = Tracked {
-            endpoint: Arc::new(Endpoint::new(instance, link, Instant::now())),
+            said: watch.as_ref().map_or(Said::Nothing, |_| Said::Unknown),
+            watch,
+            endpoint: Arc::new(Endpoint::new(instance, link, Instant::now()).with_alarm(self.alarm.clone())),
             protocol,
             state,
             ready_at: 0,
             suspect,
+            first,
             retired: false,
         };
         tracing::debug!(endpoint = ?tracked.endpoint, "new endpoint");
@@ -264,6 +339,8 @@ impl Links {
         };
         tracing::debug!(endpoint = ?tracked.endpoint, "endpoint is gone");
         tracked.retired = true;
+        // Its stream would keep the link.
+        tracked.watch = None;
         self.leaving.push(Arc::clone(tracked.endpoint.link()));
         if matches!(tracked.state, LinkState::Closed) {
             self.tracked.remove(&number);
@@ -281,7 +358,7 @@ impl Links {
     fn watch(&self, number: u64, mut states: watch::Receiver<LinkState>) {
         self.changes.push(Box::pin(async move {
             let gone = states.changed().await.is_err();
-            Change { number, states, gone }
+            LinkChange { number, states, gone }
         }));
     }
 }
@@ -302,6 +379,13 @@ impl Tracked {
         Unreachable {
             id: self.endpoint.id().clone(),
             suspect: self.suspect,
+        }
+    }
+
+    fn absent(&self) -> Absent {
+        Absent {
+            endpoint: Arc::clone(&self.endpoint),
+            state: self.state.clone(),
         }
     }
 

@@ -13,6 +13,8 @@
 
 mod links;
 mod upkeep;
+mod view;
+mod watches;
 
 use std::{
     fmt,
@@ -32,7 +34,8 @@ use tokio::{
 };
 
 use self::upkeep::Upkeep;
-use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot, Subsetting};
+pub use self::view::{EndpointState, EndpointView};
+use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot, Subsetting, endpoint::Alarm};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
 ///
@@ -56,6 +59,8 @@ struct Shared {
     balancer: Arc<dyn Balancer>,
     routers: Arc<[Arc<dyn Router>]>,
     health: HealthConfig,
+    /// What endpoints ring when calls fail there; none where failures one after the other do not matter.
+    alarm: Option<Arc<Alarm>>,
     subsetting: Option<Subsetting>,
     near: Near,
     /// Calls are being made: the upkeep has heard of it since it last looked.
@@ -135,6 +140,9 @@ impl Endpoints {
     /// The endpoints of what several resolvers tell, united by instance id: see [`FollowAll`](rpc_registry::FollowAll).
     /// Each source says how it is followed; [`EndpointsConfig::follow`] is not used.
     pub fn of_sources(sources: Vec<Source>, transport: Arc<dyn Transport>, config: EndpointsConfig) -> Self {
+        let eject = &config.health.eject;
+        let rings = eject.enabled && eject.consecutive > 0;
+        let alarm = rings.then(|| Arc::new(Alarm::new(eject.consecutive)));
         let targets: Vec<_> = sources.iter().map(|source| &*source.target).collect();
         let shared = Shared {
             target: targets.join(", "),
@@ -145,6 +153,7 @@ impl Endpoints {
             balancer: config.balancer,
             routers: config.routers.into(),
             health: config.health,
+            alarm,
             subsetting: config.subsetting,
             pulse: AtomicBool::new(false),
             felt: Notify::new(),

@@ -8,7 +8,7 @@ use rpc_registry::{Change, FollowAll, Freshness};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Phase, Shared, links::Links};
-use crate::{Snapshot, health::Health, snapshot::Scheme, subsetting::Part};
+use crate::{Snapshot, endpoint::Alarm, health::Health, snapshot::Scheme, subsetting::Part};
 
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
@@ -22,6 +22,9 @@ pub(super) struct Upkeep {
     beats: u64,
     /// When to look after the endpoints; never while there are no calls.
     sweep_at: Option<Instant>,
+    /// When to do so earlier, because calls fail.
+    alarm_at: Option<Instant>,
+    swept: Option<Instant>,
 }
 
 impl Upkeep {
@@ -29,7 +32,9 @@ impl Upkeep {
         let follow = FollowAll::new(&shared.sources);
         shared.set_views(follow.views());
         let near = shared.near.clone();
-        let health = Health::new(shared.health);
+        let health = Health::new(shared.health.clone());
+        let alarm = shared.alarm.clone();
+        let watched = shared.health.watch.clone();
         let part = shared.subsetting.map(Part::new);
         shared.pulse.store(false, Ordering::Relaxed);
         Self {
@@ -37,8 +42,10 @@ impl Upkeep {
             part,
             beats: 0,
             sweep_at: None,
+            alarm_at: None,
+            swept: None,
             shared,
-            links: Links::new(near),
+            links: Links::new(near, alarm, watched),
             follow,
             freshness: Freshness::Pending,
         }
@@ -47,17 +54,29 @@ impl Upkeep {
     /// Runs until it is aborted, or everything is closed.
     pub(super) async fn run(mut self) {
         let mut phase = self.shared.phase.subscribe();
+        let alarm = self.shared.alarm.clone();
         loop {
+            let sweep_at = match (self.sweep_at, self.alarm_at) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
             tokio::select! {
                 _ = phase.wait_for(|phase| *phase > Phase::Open) => break,
                 change = self.follow.next() => self.learn(change),
                 change = self.links.changed() => self.observe(change),
                 () = self.shared.felt.notified() => {
                     self.beats += 1;
-                    self.sweep_at.get_or_insert_with(|| Instant::now() + Health::PERIOD);
+                    self.feel();
                     continue;
                 }
-                () = until(self.sweep_at) => {
+                () = rang(alarm.as_deref()) => {
+                    // Decided here, and at once; but when all fail at once, not for each of them.
+                    let earliest = self.swept.map(|swept| swept + Health::ALARM);
+                    let now = Instant::now();
+                    self.alarm_at = Some(earliest.map_or(now, |earliest| earliest.max(now)));
+                    continue;
+                }
+                () = until(sweep_at) => {
                     if !self.sweep() {
                         continue;
                     }
@@ -90,16 +109,36 @@ impl Upkeep {
         let pulse = self.shared.pulse.swap(false, Ordering::Relaxed);
         self.beats += u64::from(pulse);
         self.links.observe(change, self.beats);
+        for number in self.links.take_lost() {
+            self.health.lose(number, Instant::now());
+        }
         self.doubt();
+    }
+
+    /// Calls are made.
+    fn feel(&mut self) {
+        let now = Instant::now();
+        self.sweep_at.get_or_insert(now + Health::PERIOD);
+        if self.health.is_stale(now) {
+            self.health.weigh(now, self.links.seen());
+            self.shared.snapshot.load().refresh(now);
+        }
     }
 
     /// Looks after the endpoints; true if there is news for calls.
     fn sweep(&mut self) -> bool {
-        self.sweep_at = None;
-        // Armed again by the next call.
-        self.shared.pulse.store(false, Ordering::Relaxed);
         let now = Instant::now();
-        let news = self.health.sweep(now, self.links.endpoints());
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            self.sweep_at = None;
+            // Armed again by the next call.
+            self.shared.pulse.store(false, Ordering::Relaxed);
+        }
+        self.alarm_at = None;
+        self.swept = Some(now);
+        if let Some(alarm) = &self.shared.alarm {
+            alarm.reset();
+        }
+        let news = self.health.sweep(now, self.links.seen());
         self.shared.snapshot.load().refresh(now);
         news
     }
@@ -135,15 +174,24 @@ impl Upkeep {
     }
 
     fn publish(&mut self) {
+        self.health.weigh(Instant::now(), self.links.seen());
         let scheme = Scheme {
             balancer: Arc::clone(&self.shared.balancer),
-            health: self.health.clone(),
+            panic: self.shared.health.panic,
+            needs_latency: self.shared.health.eject.needs_latency(),
         };
-        let mut snapshot = self.links.snapshot(&self.shared.routers, scheme);
+        let mut snapshot = self.links.snapshot(&self.shared.routers, &self.health, scheme);
         snapshot.freshness = self.freshness.clone();
         snapshot.awaited = self.follow.is_awaited();
         self.shared.publish(snapshot);
         self.links.close_leaving();
+    }
+}
+
+async fn rang(alarm: Option<&Alarm>) {
+    match alarm {
+        Some(alarm) => alarm.rang().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,17 +3,23 @@
 //! # Position
 //! Right below the pick: what is learnt is of one attempt at one endpoint, whatever is done around it.
 //!
+//! # Load reports
+//! What an answer, or a failure, says of the load of its endpoint in its trailers is handed on to the endpoint.
+//!
 //! # Streams
-//! A call is in flight until its answer is there. Its latency is that of its head.
+//! A call whose answer is a stream is in flight until the stream has ended or is dropped, and that end says how it went; its
+//! latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
+
+use std::sync::Arc;
 
 use rpc_core::{
-    Call, Reply, Status,
+    Body, Call, Reply, Status,
     status::{Classify, Verdict},
 };
 use tokio::time::Instant;
 use tower_layer::Layer;
 
-use super::{EndpointStage, Picked};
+use super::{EndpointStage, Picked, watched::watched};
 use crate::endpoint::InFlight;
 
 /// Makes [`Measure`] of an [`EndpointStage`].
@@ -63,8 +69,24 @@ pub struct Measure<S> {
 
 impl<S: EndpointStage> EndpointStage for Measure<S> {
     async fn call(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let in_flight = InFlight::begin(&*picked.endpoint, picked.started);
-        let result = self.inner.call(picked, call).await;
+        let in_flight =
+            InFlight::begin(&*picked.endpoint, picked.started).with_deadline(call.context.deadline());
+        let mut result = self.inner.call(picked, call).await;
+        if let Ok(Reply {
+            body: body @ Body::Incoming(_),
+            ..
+        }) = &mut result
+            && call.method.shape().streams_responses()
+        {
+            let in_flight = in_flight.shared_by(Arc::clone(&picked.endpoint));
+            let stream = std::mem::replace(body, Body::Empty);
+            *body = watched(stream, &picked.endpoint, in_flight, self.classify);
+            return result;
+        }
+        match &result {
+            Ok(reply) => picked.endpoint.hear(&reply.trailers),
+            Err(status) => picked.endpoint.hear(status.metadata()),
+        }
         let verdict = (self.classify)(result.as_ref().map(drop));
         in_flight.end(verdict, Instant::now);
         result

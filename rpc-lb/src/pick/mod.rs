@@ -29,6 +29,7 @@ mod layer;
 mod measure;
 mod service;
 mod stage;
+mod watched;
 
 pub use self::{
     layer::PickLayer,

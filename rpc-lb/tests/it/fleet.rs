@@ -6,17 +6,24 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context as Poller, Poll},
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+
 use rpc_core::{
     Body, Call, CallFuture, Context, Method, MethodDescriptor, Reply, Shape, Stage, Status,
-    message::Encoded,
+    message::{Encoded, Incoming},
     net::Address,
     status::reason,
     transport::{Link, LinkState, Transport},
 };
-use rpc_lb::{Endpoints, EndpointsConfig, Pick, PickLayer, RoundRobin, Snapshot, ToLink};
+use rpc_lb::{
+    Endpoints, EndpointsConfig, HealthConfig, Measure, MeasureLayer, Pick, PickLayer, RoundRobin, Snapshot,
+    ToLink,
+};
 use rpc_registry::{FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _};
 use tokio::sync::watch;
 use tower_layer::Layer as _;
@@ -26,11 +33,18 @@ pub(crate) static METHOD: MethodDescriptor = MethodDescriptor::new("/test.Servic
 /// What a link does with a call.
 pub(crate) type Behaviour = Box<dyn Fn(&mut Call<'_>) -> Result<(), Status> + Send + Sync>;
 
+/// What a link answers with, if not with nothing.
+type Answer = Box<dyn Fn() -> Reply + Send>;
+
 pub(crate) struct FakeLink {
     address: Address,
     state: watch::Sender<LinkState>,
     connects_at_once: bool,
     behaviour: Mutex<Behaviour>,
+    delay: Mutex<Duration>,
+    answer: Mutex<Option<Answer>>,
+    /// What it says of its health, and who listens.
+    health: watch::Sender<Option<u8>>,
     on_close: Mutex<Option<Box<dyn Fn() + Send>>>,
     pub(crate) calls: AtomicUsize,
     pub(crate) connects: AtomicUsize,
@@ -44,6 +58,25 @@ impl FakeLink {
 
     pub(crate) fn behave(&self, f: impl Fn(&mut Call<'_>) -> Result<(), Status> + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Box::new(f);
+    }
+
+    /// Lets calls take so long.
+    pub(crate) fn delay(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
+    pub(crate) fn answer(&self, f: impl Fn() -> Reply + Send + 'static) {
+        *self.answer.lock().unwrap() = Some(Box::new(f));
+    }
+
+    /// Says something of its health: 1 is SERVING, 2 is NOT_SERVING.
+    pub(crate) fn say(&self, status: u8) {
+        self.health.send_replace(Some(status));
+    }
+
+    /// How many listen to what it says of its health.
+    pub(crate) fn listeners(&self) -> usize {
+        self.health.receiver_count()
     }
 
     /// Runs something when the link is closed.
@@ -70,11 +103,25 @@ pub(crate) fn refusal() -> Status {
 
 impl Link for FakeLink {
     fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
+        if call.method.path() == "/grpc.health.v1.Health/Watch" {
+            let told = Told::by(self.health.subscribe());
+            return CallFuture::ready(Ok(Reply::new(Body::Incoming(Box::new(told)))));
+        }
         self.calls.fetch_add(1, Ordering::Relaxed);
         let result = (self.behaviour.lock().unwrap())(call);
-        let mut reply = Reply::new(Body::Empty);
+        let answer = self.answer.lock().unwrap();
+        let mut reply = answer
+            .as_ref()
+            .map_or_else(|| Reply::new(Body::Empty), |answer| answer());
         reply.peer = Some(self.address.clone().into());
-        CallFuture::ready(result.map(|()| reply))
+        let delay = *self.delay.lock().unwrap();
+        if delay.is_zero() {
+            return CallFuture::ready(result.map(|()| reply));
+        }
+        CallFuture::new(async move {
+            tokio::time::sleep(delay).await;
+            result.map(|()| reply)
+        })
     }
 
     fn address(&self) -> &Address {
@@ -102,6 +149,36 @@ impl Link for FakeLink {
         if self.connects_at_once {
             self.set(LinkState::Closed);
         }
+    }
+}
+
+/// What a server says of its health, as it comes over the wire.
+struct Told(BoxStream<'static, Bytes>);
+
+impl Told {
+    fn by(mut health: watch::Receiver<Option<u8>>) -> Self {
+        health.mark_changed();
+        let next = async |mut health: watch::Receiver<Option<u8>>| {
+            let status = loop {
+                health.changed().await.ok()?;
+                if let Some(status) = *health.borrow_and_update() {
+                    break status;
+                }
+            };
+            // Field 1, a number.
+            Some((Bytes::from(vec![8, status]), health))
+        };
+        Self(stream::unfold(health, next).boxed())
+    }
+}
+
+impl Incoming for Told {
+    fn poll_message(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        self.0.poll_next_unpin(cx).map(|item| item.map(Ok))
+    }
+
+    fn detach(&mut self) -> Box<dyn Incoming> {
+        Box::new(Self(std::mem::replace(&mut self.0, stream::empty().boxed())))
     }
 }
 
@@ -143,6 +220,9 @@ impl Transport for FakeTransport {
             state: watch::Sender::new(LinkState::Idle),
             connects_at_once: !self.by_hand,
             behaviour: Mutex::new(Box::new(|_| Ok(()))),
+            delay: Mutex::default(),
+            answer: Mutex::default(),
+            health: watch::Sender::new(None),
             on_close: Mutex::default(),
             calls: AtomicUsize::new(0),
             connects: AtomicUsize::new(0),
@@ -157,7 +237,7 @@ pub(crate) struct Fleet {
     pub(crate) memory: MemoryRegistry,
     pub(crate) transport: FakeTransport,
     pub(crate) endpoints: Endpoints,
-    pub(crate) pick: Pick<ToLink>,
+    pub(crate) pick: Pick<Measure<ToLink>>,
 }
 
 /// The address of the n-th instance.
@@ -196,6 +276,14 @@ impl Fleet {
         Self::configured(transport, config)
     }
 
+    /// The same, with usual settings but for the health.
+    pub(crate) fn judged_by(health: HealthConfig) -> Self {
+        let mut config = EndpointsConfig::default();
+        config.balancer = Arc::new(RoundRobin::starting_at(0));
+        config.health = health;
+        Self::routed(FakeTransport::default(), config)
+    }
+
     fn configured(transport: FakeTransport, config: EndpointsConfig) -> Self {
         let memory = MemoryRegistry::new();
         let endpoints = Endpoints::configured(
@@ -204,7 +292,7 @@ impl Fleet {
             Arc::new(transport.clone()),
             config,
         );
-        let pick = PickLayer::new(endpoints.clone()).layer(ToLink);
+        let pick = PickLayer::new(endpoints.clone()).layer(MeasureLayer::new().layer(ToLink));
         Self {
             memory,
             transport,
@@ -276,9 +364,7 @@ pub(crate) fn call() -> Call<'static> {
     Call::new(
         Method::from(&METHOD),
         "json",
-        Body::Encoded(Encoded {
-            bytes: bytes::Bytes::new(),
-        }),
+        Body::Encoded(Encoded { bytes: Bytes::new() }),
     )
 }
 

@@ -5,6 +5,7 @@ mod churn;
 mod closing;
 mod elsewhere;
 mod fleet;
+mod health;
 #[cfg(feature = "prost")]
 mod health_watch;
 mod lanes;

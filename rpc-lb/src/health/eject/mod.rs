@@ -1,0 +1,37 @@
+//! Ejection: an endpoint that fails, or is much slower than the others, gets no calls for a while.
+//!
+//! # What ejects
+//! | what | when |
+//! | --- | --- |
+//! | failures one after the other | at once, by the call that ends with the last one of them |
+//! | success rate below the others' | at the sweep |
+//! | too high a percentage of failures | at the sweep, if it is switched on |
+//! | mean latency far above the others' median | after two windows |
+//!
+//! The first three are Envoy's outlier detection and gRPC's A50, with their numbers. They do not see an endpoint that
+//! answers well and late; the fourth does, whatever the balancer. The success rate has a smallest gap besides, without which
+//! one failure more than the others would eject out of five healthy endpoints.
+//!
+//! # For how long
+//! `base` times how often in a row, at most `max`. Each sweep in which an endpoint was not ejected takes one off the count.
+//! What comes back is treated as if it had just started: see [slow start](super::SlowStartConfig). Its connection was kept.
+//!
+//! # How many
+//! Never more than [`max_percent`](EjectConfig::max_percent), but one in any case, if there are two. Where more are bad, the
+//! ones for which there is no room are *spared*: they get a much smaller share. One that fails takes the place of one that is
+//! slow.
+//!
+//! # Who decides
+//! [`Ejector::sweep`], which is told everything, time included, and depends on nothing else. The client's upkeep task runs
+//! it about once a second while there are calls, and when a call says that its endpoint has failed too often.
+
+mod config;
+mod ejector;
+mod outlier;
+mod reason;
+
+pub use self::{
+    config::{EjectConfig, FailurePercentageConfig, LatencyConfig, SuccessRateConfig},
+    ejector::{Decision, Ejection, Ejector, Sample, What},
+    reason::EjectReason,
+};

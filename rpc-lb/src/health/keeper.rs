@@ -1,0 +1,249 @@
+//! What the upkeep knows of the health of its endpoints.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    HealthConfig,
+    condition::Condition,
+    eject::{Decision, Ejection, Ejector, Sample, What},
+    slow_start,
+};
+use crate::Endpoint;
+
+/// Why an endpoint is sick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sickness {
+    /// It was ejected.
+    Ejected(Ejection),
+    /// It says itself that it does not serve.
+    NotServing,
+}
+
+/// Judges the endpoints of a client.
+#[derive(Debug)]
+pub(crate) struct Health {
+    config: HealthConfig,
+    ejector: Ejector,
+    charts: BTreeMap<u64, Chart>,
+    /// When endpoints were last looked at.
+    looked: Option<Instant>,
+    round: u64,
+}
+
+/// An endpoint that may get calls, as the upkeep sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'e> {
+    pub(crate) number: u64,
+    pub(crate) endpoint: &'e Endpoint,
+    /// It was on the first list: when it was first seen says nothing of its age.
+    pub(crate) is_first: bool,
+    /// What it says of its health.
+    pub(crate) said: Said,
+}
+
+/// What an endpoint says of its health, if it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It is not asked.
+    Nothing,
+    /// Nothing is known now.
+    Unknown,
+    /// It serves.
+    #[cfg_attr(not(feature = "prost"), allow(dead_code, reason = "nobody can be asked"))]
+    Serving,
+    /// It does not.
+    #[cfg_attr(not(feature = "prost"), allow(dead_code, reason = "nobody can be asked"))]
+    NotServing,
+}
+
+/// What is known of one endpoint.
+#[derive(Debug)]
+struct Chart {
+    started_at: Option<SystemTime>,
+    /// The age that it had when it was first seen, or when its record last said that it has just started.
+    age: Duration,
+    at: Instant,
+    condition: Condition,
+    round: u64,
+}
+
+impl Health {
+    /// How often [`sweep`](Self::sweep) wants to run while there are calls.
+    pub(crate) const PERIOD: Duration = Duration::from_secs(1);
+    /// How often at most it runs because calls fail.
+    pub(crate) const ALARM: Duration = Duration::from_millis(20);
+
+    pub(crate) fn new(config: HealthConfig) -> Self {
+        Self {
+            ejector: Ejector::new(config.eject.clone(), fastrand::u64(..)),
+            config,
+            charts: BTreeMap::new(),
+            looked: None,
+            round: 0,
+        }
+    }
+
+    /// Looks at all endpoints, decides, and sets their weights; true if one was found sick or well again.
+    pub(crate) fn sweep<'e>(&mut self, now: Instant, seen: impl Iterator<Item = Seen<'e>> + Clone) -> bool {
+        let samples = seen.clone().map(|seen| (seen.number, sample(seen.endpoint)));
+        let decisions = self.ejector.sweep(now, samples);
+        let is_news = note(&decisions, seen.clone());
+        self.weigh(now, seen);
+        is_news
+    }
+
+    /// Sets the weights of all endpoints, and lets those return that are too many since others left.
+    pub(crate) fn weigh<'e>(&mut self, now: Instant, seen: impl Iterator<Item = Seen<'e>> + Clone) {
+        self.round += 1;
+        self.looked = Some(now);
+        let mut count = 0;
+        // Nobody is held back where there is nobody to take over.
+        let mut any_is_grown = false;
+        let mut wall = None;
+        for seen in seen.clone() {
+            count += 1;
+            let started_at = seen.endpoint.instance().started_at;
+            let chart = self
+                .charts
+                .entry(seen.number)
+                .or_insert_with(|| Chart::new(started_at, seen.is_first, now, &mut wall));
+            chart.round = self.round;
+            chart.learn(started_at, now, &mut wall);
+            any_is_grown |= chart.age(now) >= self.config.slow_start.window;
+        }
+        if self.charts.len() > count {
+            self.charts.retain(|_, chart| chart.round == self.round);
+        }
+        note(&self.ejector.fit(count, now), seen.clone());
+        for seen in seen {
+            if let Some(chart) = self.charts.get(&seen.number) {
+                let part = self.part(seen, chart, any_is_grown, now);
+                #[allow(clippy::cast_precision_loss, reason = "a weight, not a count")]
+                let weight = seen.endpoint.instance().weight as f32 * part;
+                let stats = seen.endpoint.stats();
+                if stats.weight().to_bits() != weight.to_bits() {
+                    stats.set_weight(weight);
+                }
+            }
+        }
+    }
+
+    fn part(&self, seen: Seen<'_>, chart: &Chart, any_is_grown: bool, now: Instant) -> f32 {
+        let curve = &self.config.slow_start;
+        let young = if any_is_grown {
+            curve.share(chart.age(now))
+        } else {
+            1.0
+        };
+        let returned = self
+            .ejector
+            .returned(seen.number)
+            .map_or(1.0, |at| curve.share(now.saturating_duration_since(at)));
+        let is_spared = self.ejector.is_spared(seen.number, now);
+        let success = seen.endpoint.stats().success();
+        young.min(returned)
+            * chart
+                .condition
+                .part(now, success, is_spared, seen.said == Said::Unknown)
+    }
+
+    /// True if weights may be out of date because there were no calls for a while.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        self.looked
+            .is_some_and(|at| now.saturating_duration_since(at) > 2 * Self::PERIOD)
+    }
+
+    /// The connection to an endpoint was lost.
+    pub(crate) fn lose(&mut self, number: u64, now: Instant) {
+        if let Some(chart) = self.charts.get_mut(&number) {
+            chart.condition.lose(now);
+        }
+    }
+
+    /// Why an endpoint is sick, if it is.
+    pub(crate) fn sickness(&self, number: u64) -> Option<Sickness> {
+        self.ejector.ejection(number).copied().map(Sickness::Ejected)
+    }
+}
+
+impl Chart {
+    fn new(
+        started_at: Option<SystemTime>,
+        is_first: bool,
+        now: Instant,
+        wall: &mut Option<SystemTime>,
+    ) -> Self {
+        let age = match started_at {
+            Some(started_at) => slow_start::age(started_at, *wall.get_or_insert_with(SystemTime::now)),
+            None if is_first => Duration::MAX,
+            None => Duration::ZERO,
+        };
+        Self {
+            started_at,
+            age,
+            at: now,
+            condition: Condition::default(),
+            round: 0,
+        }
+    }
+
+    /// A process may start anew under its old name and address.
+    fn learn(&mut self, started_at: Option<SystemTime>, now: Instant, wall: &mut Option<SystemTime>) {
+        if self.started_at == started_at {
+            return;
+        }
+        self.started_at = started_at;
+        if let Some(started_at) = started_at {
+            self.age = slow_start::age(started_at, *wall.get_or_insert_with(SystemTime::now));
+            self.at = now;
+        }
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        self.age.saturating_add(now.saturating_duration_since(self.at))
+    }
+}
+
+fn sample(endpoint: &Endpoint) -> Sample {
+    let stats = endpoint.stats();
+    let (successes, failures) = stats.take_counts();
+    Sample {
+        successes,
+        failures,
+        consecutive: stats.consecutive_failures(),
+        spent: stats.take_spent(),
+    }
+}
+
+/// Says what was decided, and makes the counts of those concerned begin anew; true if one was found sick or well again.
+fn note<'e>(decisions: &[Decision], seen: impl Iterator<Item = Seen<'e>>) -> bool {
+    if decisions.is_empty() {
+        return false;
+    }
+    for seen in seen {
+        let of_this = decisions.iter().filter(|decision| decision.key == seen.number);
+        for decision in of_this {
+            let endpoint = seen.endpoint;
+            match decision.what {
+                What::Ejected(Ejection { reason, times, .. }) => {
+                    tracing::warn!(?endpoint, %reason, times, "ejected");
+                }
+                What::Returned => tracing::info!(?endpoint, "back from its ejection"),
+                What::Spared(reason) => {
+                    tracing::warn!(?endpoint, %reason, "would be ejected, but too many are");
+                }
+            }
+            // It needs as many failures again.
+            endpoint.stats().forget_consecutive();
+        }
+    }
+    decisions
+        .iter()
+        .any(|decision| !matches!(decision.what, What::Spared(_)))
+}

@@ -1,0 +1,177 @@
+//! Ejection and panic, as calls see them.
+
+use std::time::Duration;
+
+use rpc_core::{Stage as _, Status, context::Deadline};
+use rpc_lb::{
+    EndpointState, HealthConfig,
+    health::{EjectConfig, EjectReason, Sickness},
+};
+
+use crate::fleet::{Fleet, address, call, settle};
+
+const STEP: Duration = Duration::from_millis(10);
+
+/// Calls that got to the n-th instance since the links were made.
+fn calls_at(fleet: &Fleet, n: usize) -> usize {
+    fleet.transport.of(&address(n)).calls()
+}
+
+fn sick(fleet: &Fleet) -> usize {
+    fleet.endpoints.snapshot().counts().sick
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fifth_failure_ejects_without_waiting_for_a_sweep() {
+    let (fleet, _registrations) = Fleet::new().with(5).await;
+    fleet.until_ready(5).await;
+    fleet.break_down(2);
+    // Five rounds, in no time at all.
+    for _ in 0..25 {
+        let _ = fleet.call().await;
+    }
+    fleet.until(|snapshot| snapshot.counts().sick == 1).await;
+    assert_eq!(calls_at(&fleet, 2), 5);
+    assert!(!fleet.tally(100).await.contains_key(&address(2)));
+    // Its connection was kept.
+    let link = fleet.transport.of(&address(2));
+    assert_eq!(link.closes.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_comes_back_after_its_time_with_little_weight_that_grows() {
+    let (fleet, _registrations) = Fleet::new().with(5).await;
+    fleet.until_ready(5).await;
+    fleet.break_down(2);
+    fleet.calls(30, STEP).await;
+    assert_eq!(sick(&fleet), 1);
+    fleet.mend(2);
+    fleet.calls(250, STEP * 10).await;
+    assert_eq!(sick(&fleet), 1, "25 seconds are not enough");
+    fleet.calls(70, STEP * 10).await;
+    assert_eq!(sick(&fleet), 0);
+    let little = fleet.weight(2);
+    assert!(little < 50.0, "{little}");
+    fleet.calls(330, STEP * 10).await;
+    assert!((fleet.weight(2) - 100.0).abs() < 1.0, "{}", fleet.weight(2));
+    assert!(fleet.tally(50).await.contains_key(&address(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_five_one_is_ejected_and_the_other_gets_less() {
+    let (fleet, _registrations) = Fleet::new().with(5).await;
+    fleet.until_ready(5).await;
+    fleet.break_down(2);
+    fleet.break_down(3);
+    fleet.calls(50, STEP).await;
+    assert_eq!(sick(&fleet), 1);
+    let weights = [fleet.weight(2), fleet.weight(3)];
+    assert!(weights.iter().any(|weight| *weight <= 10.0), "{weights:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_one_that_never_fails_is_ejected() {
+    let (fleet, _registrations) = Fleet::new().with(5).await;
+    fleet.until_ready(5).await;
+    for n in 0..5 {
+        fleet.transport.of(&address(n)).delay(Duration::from_millis(10));
+    }
+    fleet.transport.of(&address(4)).delay(Duration::from_millis(200));
+    // Ten seconds are enough.
+    fleet.calls(170, STEP).await;
+    let view = fleet.view(4);
+    assert!(
+        matches!(
+            view.sickness,
+            Some(Sickness::Ejected(ejection)) if matches!(ejection.reason, EjectReason::Latency { .. })
+        ),
+        "{view:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_does_not_answer_in_time_fails_and_one_that_is_given_up_does_not() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    let patience = Duration::from_millis(50);
+    let attempt = async |deadline: Option<Deadline>| {
+        let mut call = call();
+        let _ = match deadline {
+            None => tokio::time::timeout(patience, fleet.pick.call(&mut call)).await,
+            Some(deadline) => {
+                let mut call = call.keep_deadline(deadline);
+                tokio::time::timeout(patience, fleet.pick.call(&mut call)).await
+            }
+        };
+    };
+    fleet.transport.of(&address(1)).delay(Duration::from_hours(1));
+    for _ in 0..60 {
+        attempt(None).await;
+    }
+    assert_eq!(sick(&fleet), 0, "the caller gave up");
+    for _ in 0..20 {
+        attempt(Some(Deadline::after(patience))).await;
+    }
+    settle().await;
+    assert_eq!(sick(&fleet), 1, "it did not answer in time");
+    assert_eq!(fleet.view(1).in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_the_application_and_refusals_eject_nobody() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    let link = fleet.transport.of(&address(1));
+    link.behave(|_| Err(Status::not_found("no such thing")));
+    fleet.calls(60, STEP).await;
+    link.refuse();
+    fleet.calls(60, STEP).await;
+    assert_eq!(sick(&fleet), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_too_many_are_sick_all_get_calls() {
+    let mut eject = EjectConfig::new();
+    eject.max_percent = 100;
+    let health = HealthConfig::new().with_eject(eject);
+    let (fleet, _registrations) = Fleet::judged_by(health).with(4).await;
+    fleet.until_ready(4).await;
+    let is_panicking = || fleet.endpoints.snapshot().subset_for(&call()).is_panicking();
+    fleet.break_down(0);
+    fleet.break_down(1);
+    fleet.calls(40, STEP).await;
+    // Half of them is well: no panic yet.
+    assert_eq!(sick(&fleet), 2);
+    assert!(!is_panicking());
+    assert_eq!(fleet.tally(20).await.len(), 2);
+    fleet.break_down(2);
+    fleet.calls(40, STEP).await;
+    assert_eq!(sick(&fleet), 3);
+    assert!(is_panicking());
+    (0..3).for_each(|n| fleet.mend(n));
+    assert_eq!(fleet.tally(20).await.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ejection_does_not_outlive_the_fleet_that_it_was_measured_by() {
+    let (fleet, mut registrations) = Fleet::new().with(20).await;
+    fleet.until_ready(20).await;
+    fleet.break_down(0);
+    fleet.break_down(1);
+    fleet.calls(120, Duration::from_millis(1)).await;
+    assert_eq!(sick(&fleet), 2);
+    registrations.truncate(12);
+    fleet.until_ready(12).await;
+    assert_eq!(sick(&fleet), 1, "never above the cap");
+}
+
+#[tokio::test(start_paused = true)]
+async fn off_means_that_only_the_connection_counts() {
+    let (fleet, _registrations) = Fleet::judged_by(HealthConfig::off()).with(3).await;
+    fleet.until_ready(3).await;
+    fleet.break_down(0);
+    fleet.calls(300, STEP * 10).await;
+    assert_eq!(sick(&fleet), 0);
+    assert_eq!(calls_at(&fleet, 0), 100);
+    assert!(matches!(fleet.view(0).state, EndpointState::Ready));
+}

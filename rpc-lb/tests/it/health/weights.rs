@@ -1,0 +1,129 @@
+//! What endpoints weigh.
+
+use std::time::{Duration, SystemTime};
+
+use rpc_core::transport::LinkState;
+
+use crate::fleet::{Fleet, address, instance};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn near(is: f32, expected: f32) {
+    assert!((is - expected).abs() < 2.0, "{is}, not {expected}");
+}
+
+/// Calls for so long, ten a second.
+async fn calls_for(fleet: &Fleet, seconds: usize) {
+    fleet.calls(seconds * 10, SECOND / 10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_later_grows_into_its_share() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    let _new = fleet.announce(&instance(3).with_weight(200)).await;
+    fleet.until_ready(4).await;
+    near(fleet.weight(3), 20.0);
+    for n in 0..3 {
+        near(fleet.weight(n), 100.0);
+    }
+    calls_for(&fleet, 15).await;
+    let half = fleet.weight(3);
+    assert!((86.0..=101.0).contains(&half), "{half}");
+    calls_for(&fleet, 17).await;
+    near(fleet.weight(3), 200.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_tells_the_age() {
+    let fleet = Fleet::new();
+    let now = SystemTime::now();
+    let mut registrations = Vec::new();
+    let starts = [now - 3600 * SECOND, now - 15 * SECOND, now + 3600 * SECOND];
+    for (n, start) in starts.into_iter().enumerate() {
+        registrations.push(fleet.announce(&instance(n).with_started_at(start)).await);
+    }
+    fleet.until_ready(3).await;
+    near(fleet.weight(0), 100.0);
+    near(fleet.weight(1), 50.0);
+    // Its clock is ahead: it is as young as it can be, and for one window at most.
+    near(fleet.weight(2), 10.0);
+    calls_for(&fleet, 32).await;
+    near(fleet.weight(2), 100.0);
+    // Started anew under its old name and address.
+    registrations[0]
+        .amend(&instance(0).with_started_at(SystemTime::now()))
+        .await
+        .unwrap();
+    calls_for(&fleet, 1).await;
+    assert!(fleet.weight(0) < 20.0, "{}", fleet.weight(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_are_young_nobody_is_held_back() {
+    let fleet = Fleet::new();
+    let mut registrations = Vec::new();
+    for n in 0..3 {
+        let start = SystemTime::now() - SECOND * u32::try_from(n).unwrap();
+        registrations.push(fleet.announce(&instance(n).with_started_at(start)).await);
+    }
+    fleet.until_ready(3).await;
+    for n in 0..3 {
+        near(fleet.weight(n), 100.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_amended_weight_is_learnt() {
+    let (fleet, mut registrations) = Fleet::new().with(2).await;
+    fleet.until_ready(2).await;
+    registrations[1].amend(&instance(1).with_weight(7)).await.unwrap();
+    fleet
+        .until(|snapshot| {
+            snapshot
+                .ready()
+                .iter()
+                .any(|endpoint| endpoint.instance().weight == 7)
+        })
+        .await;
+    near(fleet.weight(1), 7.0);
+    near(fleet.weight(0), 100.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_lost_again_and_again_costs_weight_for_a_while() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    let link = fleet.transport.of(&address(1));
+    for lost in 1..=4 {
+        link.set(LinkState::Connecting);
+        fleet.until_ready(2).await;
+        link.set(LinkState::Ready);
+        fleet.until_ready(3).await;
+        if lost == 1 {
+            near(fleet.weight(1), 100.0);
+        }
+    }
+    near(fleet.weight(1), 25.0);
+    calls_for(&fleet, 70).await;
+    near(fleet.weight(1), 100.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_successes_cost_weight_though_failures_are_never_in_a_row() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    fleet.transport.of(&address(1)).behave(move |_| {
+        let turn = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if turn.is_multiple_of(2) {
+            Err(super::broken())
+        } else {
+            Ok(())
+        }
+    });
+    calls_for(&fleet, 40).await;
+    let weight = fleet.weight(1);
+    assert!((40.0..=60.0).contains(&weight), "{weight}");
+    assert_eq!(fleet.endpoints.snapshot().counts().sick, 0);
+}
