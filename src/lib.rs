@@ -95,7 +95,7 @@ pub use rpc_core::{
     BoxError, BoxFuture, BuildError, Call, CallFuture, CallOptions, Channel, Code, Context, Deadline,
     Extensions, Metadata, Method, MethodDescriptor, OwnedCall, Reply, Request, Response, Result,
     ServiceDescriptor, Shape, Stage, Status, Streaming, blocking, call, codec, context, error, executor,
-    matcher, message, metadata, method, net, stage, status, transport,
+    load, matcher, message, metadata, method, net, stage, status, transport,
 };
 #[cfg(feature = "framed")]
 pub use rpc_framed as framed;
@@ -151,6 +151,8 @@ mod guide {
     mod matching {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
+    #[doc = include_str!("../docs/load-reports.md")]
+    mod load_reports {}
     #[cfg(feature = "etcd")]
     #[doc = include_str!("../docs/etcd.md")]
     mod etcd {}

@@ -9,7 +9,7 @@ use rpc_core::{
     stage::{CallService, Hook, UserLayer},
     transport::ServerTransport,
 };
-use rpc_governance::lane::LaneHook;
+use rpc_governance::{lane::LaneHook, server::load::LoadReporter};
 use rpc_registry::{Instance, InstanceHandle, InstanceState, Place, Registry, Scheme, Schemes};
 use tower_layer::Layer;
 
@@ -42,6 +42,7 @@ pub struct ServerBuilder {
     stream_grace: Option<Duration>,
     health: Option<HealthReporter>,
     without_health: bool,
+    load: Option<LoadReporter>,
     places: Vec<Place>,
     targets: Vec<String>,
     schemes: Schemes,
@@ -71,6 +72,7 @@ impl ServerBuilder {
             stream_grace: None,
             health: None,
             without_health: false,
+            load: None,
             places: Vec::new(),
             targets: Vec::new(),
             schemes: schemes::built_in_schemes(),
@@ -146,6 +148,28 @@ impl ServerBuilder {
     /// Leaves the health service out.
     pub fn without_health(mut self) -> Self {
         self.without_health = true;
+        self
+    }
+
+    /// Says in each answer how busy the server is, as balancers weigh endpoints by it: see
+    /// [`load`](rpc_governance::server::load). Default: nothing is measured and nothing said.
+    ///
+    /// Reports begin when the server serves. With the feature `prost` they are streamed too, to who asks for
+    /// `xds.service.orca.v3.OpenRcaService/StreamCoreMetrics`.
+    ///
+    /// ```no_run
+    /// # async fn doc(inventory: impl rpc::server::Service) -> Result<(), Box<dyn std::error::Error>> {
+    /// use rpc::{Server, server::LoadReporter};
+    ///
+    /// let load = LoadReporter::new();
+    /// // Kept by handlers, which know what the machine does not.
+    /// load.set_utilization("gpu", 0.7)?;
+    /// let server = Server::builder().add_service(inventory).report_load(load).build()?;
+    /// # server.serve("0.0.0.0:50051").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn report_load(mut self, reporter: LoadReporter) -> Self {
+        self.load = Some(reporter);
         self
     }
 }
@@ -272,6 +296,12 @@ impl ServerBuilder {
         if !self.without_health {
             add_health(&mut router, &health)?;
         }
+        let mut hooks = self.hooks;
+        if let Some(load) = &self.load {
+            add_load(&mut router, load)?;
+            // The outermost one: what others refuse is counted.
+            hooks.insert(0, Arc::new(load.hook()));
+        }
         #[cfg_attr(
             not(any(feature = "grpc", feature = "framed")),
             allow(unused_mut, reason = "nothing is added to what the user gave")
@@ -318,12 +348,13 @@ impl ServerBuilder {
             stream_grace: self.stream_grace.unwrap_or(STREAM_GRACE).min(grace),
         };
         let parts = Parts {
-            dispatch: stack::assemble(router, self.lanes, self.hooks, &self.layers),
+            dispatch: stack::assemble(router, self.lanes, hooks, &self.layers),
             transports,
             protocols,
             listen: self.listen,
             times,
             health,
+            load: self.load,
             announcements: Announcements {
                 places,
                 instance: InstanceHandle::new(instance),
@@ -421,6 +452,22 @@ fn add_health(router: &mut Router, health: &HealthReporter) -> Result<(), BuildE
 #[cfg(not(feature = "prost"))]
 #[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
 fn add_health(_: &mut Router, _: &HealthReporter) -> Result<(), BuildError> {
+    Ok(())
+}
+
+#[cfg(feature = "prost")]
+fn add_load(router: &mut Router, load: &LoadReporter) -> Result<(), BuildError> {
+    let service = rpc_governance::server::load::LoadService::new(load.clone());
+    router.add(Arc::new(service)).map_err(|_| {
+        let problem =
+            "a service named `xds.service.orca.v3.OpenRcaService` was added, and `report_load` adds its own";
+        BuildError::new("report_load", problem)
+    })
+}
+
+#[cfg(not(feature = "prost"))]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
+fn add_load(_: &mut Router, _: &LoadReporter) -> Result<(), BuildError> {
     Ok(())
 }
 

@@ -45,3 +45,4 @@ pub use self::{
 };
 /// What generated servers are made of, and what a server's pipeline ends in.
 pub use rpc_core::server::{Dispatch, Router, Service, bidi, client_streaming, server_streaming, unary};
+pub use rpc_governance::server::load::{LoadReporter, LoadReporterConfig};

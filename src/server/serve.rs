@@ -1,12 +1,13 @@
 //! A server, bound and serving.
 
-use std::{fmt, pin::pin, sync::Arc};
+use std::{convert::Infallible, fmt, pin::pin, sync::Arc};
 
 use rpc_core::{
     net::{Address, ListenConfig, Listener},
     server::Dispatch,
     transport::{Drain, ServerTransport},
 };
+use rpc_governance::server::load::LoadReporter;
 use rpc_registry::InstanceHandle;
 
 use super::{
@@ -35,6 +36,7 @@ pub(super) struct Parts {
     pub(super) listen: ListenConfig,
     pub(super) times: Times,
     pub(super) health: HealthReporter,
+    pub(super) load: Option<LoadReporter>,
     pub(super) announcements: Announcements,
     pub(super) signals: bool,
 }
@@ -227,7 +229,8 @@ impl Bound {
         let mut announced = parts
             .announcements
             .begin(&parts.protocols, &addresses, &parts.dispatch);
-        let mut serving = pin!(listener.serve(parts.transports, parts.dispatch, view));
+        let serving = listener.serve(parts.transports, parts.dispatch, view);
+        let mut serving = pin!(reporting(parts.load.as_ref(), &parts.health, serving));
         tokio::select! {
             biased;
             () = serving.as_mut() => return Ok(()),
@@ -243,5 +246,23 @@ impl Bound {
         };
         stop.run(serving).await;
         Ok(())
+    }
+}
+
+/// Serves, and makes load reports meanwhile.
+async fn reporting(load: Option<&LoadReporter>, health: &HealthReporter, serving: impl Future<Output = ()>) {
+    let Some(load) = load else {
+        return serving.await;
+    };
+    let end = async {
+        health.ended().await;
+        // Streams of reports end where watches of health do, and for the same reason.
+        load.end();
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        () = serving => {}
+        never = load.run() => match never {},
+        never = end => match never {},
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn assemble(
     // context    Metadata to context, in the transport. Above everything that reads a deadline, a lane or a trace.
     // lane       Which lanes are taken from callers, and rules that put calls into lanes. Right behind the context, because
     //            whatever is below may look at the lane.
+    // load       A hook, outside of those of the user: what they refuse is load as well.
     // telemetry  Above whatever refuses, so that refusals are counted too.
     // lifecycle  A server that drains refuses before any work is done for the call, and says "not processed".
     // identity   Who calls. Above `rate`, which counts by caller.

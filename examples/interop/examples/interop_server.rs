@@ -14,8 +14,10 @@ const USAGE: &str =
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let known = ["--listen", "--max-message", "--tls-cert", "--tls-key"];
     let flags = Flags::parse(&known, &[]).map_err(|problem| format!("{problem}\n{USAGE}"))?;
+    let service = Implementation::new();
     let mut server = Server::builder()
-        .add_service(TestServiceServer::new(Implementation))
+        .report_load(service.load().clone())
+        .add_service(TestServiceServer::new(service))
         .compression(Compression::Gzip);
     if let Some(bytes) = flags.get("--max-message") {
         server = server.max_message_bytes(bytes.parse()?);

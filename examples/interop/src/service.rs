@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rpc::{
     Code, Metadata, Request, Response, Result, Status, Streaming,
+    load::{self, InvalidLoad, LoadReport},
     message::{ReceivedCompressed, SendCompressed, Sender},
+    server::{LoadReporter, LoadReporterConfig},
 };
 use tokio_stream::StreamExt;
 
@@ -13,7 +15,7 @@ use crate::{
     testing::{
         BoolValue, EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
         StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
-        StreamingOutputCallResponse, TestService,
+        StreamingOutputCallResponse, TestOrcaReport, TestService,
     },
 };
 
@@ -23,8 +25,33 @@ const MAX_RESPONSE_BYTES: usize = 64 << 20;
 const MAX_HALF_DUPLEX: usize = 1000;
 
 /// Does what each request asks for.
-#[derive(Debug, Clone, Copy)]
-pub struct Implementation;
+#[derive(Debug, Clone)]
+pub struct Implementation {
+    load: LoadReporter,
+}
+
+impl Implementation {
+    /// With the load reporter of the server that it is for.
+    pub fn new() -> Self {
+        let mut config = LoadReporterConfig::default();
+        // Callers say what the load is, and expect to be told that and nothing else.
+        config.measure = false;
+        Self {
+            load: LoadReporter::with_config(config),
+        }
+    }
+
+    /// What the server reports.
+    pub fn load(&self) -> &LoadReporter {
+        &self.load
+    }
+}
+
+impl Default for Implementation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl TestService for Implementation {
     async fn empty_call(&self, _: Request<Empty>) -> Result<Response<Empty>> {
@@ -53,6 +80,11 @@ impl TestService for Implementation {
         });
         *response.metadata_mut() = initial;
         *response.trailers_mut() = trailing;
+        if let Some(asked) = message.orca_per_query_report {
+            let encoded = report_of_one_call(&asked).map_err(invalid)?.encode();
+            let inserted = response.trailers_mut().insert_bin(load::TRAILER, encoded);
+            inserted.map_err(|error| Status::internal(error.to_string()))?;
+        }
         if let Some(compressed) = message.response_compressed {
             response
                 .extensions_mut()
@@ -108,10 +140,16 @@ impl TestService for Implementation {
         let (initial, trailing) = echoes(request.metadata());
         let mut requests = request.into_inner();
         let (sender, responses) = Streaming::channel(1);
+        let load = self.load.clone();
         rpc::spawn(async move {
             loop {
                 match requests.message().await {
                     Ok(Some(message)) => {
+                        if let Some(asked) = &message.orca_oob_report
+                            && let Err(error) = report_from_now_on(&load, asked)
+                        {
+                            return sender.fail(invalid(error)).await;
+                        }
                         let Some(()) = answer(message, sender.clone()).await else {
                             return;
                         };
@@ -153,6 +191,35 @@ impl TestService for Implementation {
     async fn unimplemented_call(&self, _: Request<Empty>) -> Result<Response<Empty>> {
         Err(Status::unimplemented("this one is left out"))
     }
+}
+
+/// The report that a call asks for as its own.
+fn report_of_one_call(asked: &TestOrcaReport) -> Result<LoadReport, InvalidLoad> {
+    let mut report = LoadReport::new();
+    report.set_cpu_utilization(asked.cpu_utilization)?;
+    report.set_mem_utilization(asked.memory_utilization)?;
+    for (name, cost) in &asked.request_cost {
+        report.set_request_cost(name, *cost)?;
+    }
+    for (name, share) in &asked.utilization {
+        report.set_utilization(name, *share)?;
+    }
+    Ok(report)
+}
+
+/// Makes the server report what a stream asks for.
+fn report_from_now_on(load: &LoadReporter, asked: &TestOrcaReport) -> Result<(), InvalidLoad> {
+    load.set_cpu_utilization(asked.cpu_utilization)?;
+    load.set_mem_utilization(asked.memory_utilization)?;
+    for (name, share) in &asked.utilization {
+        load.set_utilization(name, *share)?;
+    }
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "given to `map_err`")]
+fn invalid(error: InvalidLoad) -> Status {
+    Status::invalid_argument(error.to_string())
 }
 
 /// Sends what one request asks for; `None` once nobody reads any more, or the stream has failed.

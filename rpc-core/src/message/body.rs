@@ -13,6 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
+use super::StreamEnd;
 use super::{FieldPath, FieldValue};
 use crate::{Metadata, Status};
 
@@ -117,6 +118,12 @@ pub trait Outgoing: Send {
     /// Trailing metadata; asked once, after the end.
     fn take_trailers(&mut self) -> Metadata {
         Metadata::new()
+    }
+
+    /// Tells somebody of the end of the stream. One that cannot tell drops it at once, which is what the default does: to
+    /// whoever asked, the stream was given up.
+    fn on_end(&mut self, end: Box<dyn StreamEnd>) {
+        drop(end);
     }
 
     /// The [`Streaming`](super::Streaming) that this sends, for who knows the message's type and takes it out.

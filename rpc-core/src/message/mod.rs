@@ -20,7 +20,7 @@ pub use self::{
     },
     request::Request,
     response::Response,
-    streaming::{Sender, Streaming},
+    streaming::{Sender, StreamEnd, Streaming},
     typed::Typed,
 };
 pub(crate) use self::{

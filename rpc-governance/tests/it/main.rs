@@ -1,3 +1,4 @@
 //! The layers, alone. Time stands still.
 
 mod deadline;
+mod load;

@@ -101,6 +101,12 @@ impl HealthReporter {
         let _ = self.0.subscribe().wait_for(is_so).await;
     }
 
+    /// Waits until watches end.
+    pub(in crate::server) async fn ended(&self) {
+        // It cannot fail: the sender is kept.
+        let _ = self.0.subscribe().wait_for(Table::has_ended).await;
+    }
+
     pub(super) fn subscribe(&self) -> watch::Receiver<Table> {
         self.0.subscribe()
     }

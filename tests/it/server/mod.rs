@@ -6,6 +6,7 @@ mod framed;
 mod health;
 mod layers;
 mod listeners;
+mod load;
 mod register;
 #[cfg(unix)]
 mod signals;

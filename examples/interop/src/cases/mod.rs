@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod compression;
+mod load;
 mod metadata;
 mod status;
 mod streaming;
@@ -12,7 +13,7 @@ mod unary;
 
 use std::{fmt::Debug, pin::Pin};
 
-use rpc::{CallOptions, Client};
+use rpc::{CallOptions, Channel, Client};
 
 use crate::testing::{TestServiceClient, UnimplementedServiceClient};
 
@@ -30,6 +31,8 @@ pub struct Peer {
     pub compressing: TestServiceClient,
     /// The one that it has not.
     pub unimplemented: UnimplementedServiceClient,
+    /// For methods without a stub.
+    pub channel: Channel,
 }
 
 impl Peer {
@@ -41,6 +44,7 @@ impl Peer {
             test,
             compressing,
             unimplemented: UnimplementedServiceClient::new(client),
+            channel: client.into(),
         }
     }
 }
@@ -74,6 +78,8 @@ cases! {
     cancellation::cancel_after_begin,
     cancellation::cancel_after_first_response,
     cancellation::timeout_on_sleeping_server,
+    load::orca_per_rpc,
+    load::orca_oob,
 }
 
 /// The case of that name.

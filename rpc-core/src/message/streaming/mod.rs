@@ -4,6 +4,7 @@
 //! for it, so a slow reader stops the sender and memory stays bounded. Nothing in here buffers.
 
 mod end;
+mod ends;
 mod outgoing;
 mod scoped;
 mod sender;
@@ -17,9 +18,9 @@ use std::{
 
 use futures_core::Stream;
 
-use self::end::End;
-pub use self::sender::Sender;
+use self::{end::End, ends::Ends};
 pub(crate) use self::{end::Received, scoped::Role};
+pub use self::{ends::StreamEnd, sender::Sender};
 use super::{Incoming, Outgoing, tie::Tie};
 use crate::{Context, Metadata, Status, codec::MessageCodec};
 
@@ -50,6 +51,8 @@ pub struct Streaming<T: 'static> {
     ended: bool,
     /// What ends it besides its source.
     end: End,
+    /// Who is told of the end.
+    ends: Ends,
 }
 
 enum Source<T: 'static> {
@@ -148,12 +151,18 @@ impl<T: Send + 'static> Streaming<T> {
         Box::new(outgoing::Encoding::new(self, codec))
     }
 
+    /// Tells somebody of the end.
+    pub(crate) fn on_end(&mut self, end: Box<dyn StreamEnd>) {
+        self.ends.push(end);
+    }
+
     fn of(source: Source<T>) -> Self {
         Self {
             source,
             trailers: Metadata::new(),
             ended: false,
             end: End::default(),
+            ends: Ends::default(),
         }
     }
 
@@ -162,9 +171,11 @@ impl<T: Send + 'static> Streaming<T> {
             return Poll::Ready(None);
         }
         let polled = self.poll_source(cx);
-        let item = ready!(self.end.poll(polled, cx));
+        let mut item = ready!(self.end.poll(polled, cx));
         if !matches!(item, Some(Ok(_))) {
             self.ended = true;
+            let failure = item.as_mut().and_then(|item| item.as_mut().err());
+            self.ends.tell(&mut self.trailers, failure);
             // What is not read any more is given up, on the wire as well.
             self.source = Source::Ended;
             self.end = End::default();

@@ -8,7 +8,11 @@ use std::{
 use bytes::BytesMut;
 
 use super::Streaming;
-use crate::{Metadata, Status, codec::MessageCodec, message::Outgoing};
+use crate::{
+    Metadata, Status,
+    codec::MessageCodec,
+    message::{Outgoing, StreamEnd},
+};
 
 pub(super) struct Encoding<T: 'static> {
     stream: Streaming<T>,
@@ -29,6 +33,10 @@ impl<T: Send + 'static> Outgoing for Encoding<T> {
 
     fn take_trailers(&mut self) -> Metadata {
         std::mem::take(&mut self.stream.trailers)
+    }
+
+    fn on_end(&mut self, end: Box<dyn StreamEnd>) {
+        self.stream.on_end(end);
     }
 
     fn as_any(&mut self) -> &mut dyn Any {

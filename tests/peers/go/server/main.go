@@ -1,7 +1,7 @@
 // Command server serves grpc-go's interop test service.
 //
 // grpc-go has such a command too. It listens on all addresses and on a port that must be known beforehand, so this
-// one stands in for it: same service, but on loopback, on a free port that it prints.
+// one stands in for it: same services, but on loopback, on a free port that it prints.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/interop"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/orca"
 )
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var options []grpc.ServerOption
+	options := []grpc.ServerOption{orca.CallMetricsServerOption(nil)}
 	if *certFile != "" {
 		creds, err := credentials.NewServerTLSFromFile(*certFile, *keyFile)
 		if err != nil {
@@ -35,7 +36,11 @@ func main() {
 		options = append(options, grpc.Creds(creds))
 	}
 	server := grpc.NewServer(options...)
-	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
+	metrics := orca.NewServerMetricsRecorder()
+	if err := orca.Register(server, orca.ServiceOptions{ServerMetricsProvider: metrics}); err != nil {
+		log.Fatal(err)
+	}
+	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer(interop.NewTestServerOptions{MetricsRecorder: metrics}))
 
 	fmt.Printf("listening on %s\n", listener.Addr())
 	log.Fatal(server.Serve(listener))

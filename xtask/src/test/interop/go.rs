@@ -39,17 +39,21 @@ const CASES: &[&str] = &[
 /// Many large calls, over one connection and over a new one each. Only the Go client has these.
 const SOAK: &[&str] = &["rpc_soak", "channel_soak"];
 
+/// Load reports: in trailers, and over a stream of their own.
+const LOAD: &[&str] = &["orca_per_rpc", "orca_oob"];
+
 pub(in crate::test) fn plain(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     build(workspace)?;
     let go = Peers::build(workspace)?;
 
     let pair = "our client, Go server";
-    cases(outcome, pair, go.server(), CASES, |server, case| {
+    let both = [CASES, LOAD].concat();
+    cases(outcome, pair, go.server(), &both, |server, case| {
         our_client(workspace, server, case)
     });
 
     let pair = "Go client, our server";
-    let all = [CASES, SOAK].concat();
+    let all = [CASES, SOAK, LOAD].concat();
     let server = cases(outcome, pair, our_server(workspace), &all, |server, case| {
         go.client(server, case)
     });
@@ -139,6 +143,11 @@ impl Peers {
             .unwrap_or((server.address(), ""));
         let mut command = Command::new(self.folder.join("client"));
         command.args(["-server_host", host, "-server_port", port, "-test_case", case]);
+        if LOAD.contains(&case) {
+            // The balancer of these cases, which shows them the reports.
+            let balancer = r#"{"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}"#;
+            command.args(["-service_config_json", balancer]);
+        }
         // Its log says what went wrong, and where.
         command.env("GRPC_GO_LOG_SEVERITY_LEVEL", "info");
         command

@@ -1,0 +1,3 @@
+//! Layers of a server.
+
+pub mod load;
