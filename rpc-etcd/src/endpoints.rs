@@ -16,7 +16,7 @@ use rpc_core::{
     net::Dialer,
     transport::{Link, Transport as _},
 };
-use rpc_grpc::{Backoff, ClientConfig, GrpcTransport, Keepalive};
+use rpc_grpc::{ClientConfig, GrpcTransport};
 use tokio::time::{Instant, timeout_at};
 
 use crate::EtcdConfig;
@@ -88,16 +88,12 @@ impl Stage for Endpoints {
 fn grpc(config: &EtcdConfig) -> ClientConfig {
     let mut grpc = ClientConfig::default();
     grpc.max_message_bytes = MAX_MESSAGE_BYTES;
-    grpc.connect_timeout = config.timeout;
+    grpc.link.connect_timeout = config.timeout;
     // Short: whoever calls pauses longer and longer by itself, and a call that finds the link waiting fails at once.
-    let mut backoff = Backoff::default();
-    backoff.base = Duration::from_millis(100);
-    backoff.max = Duration::from_secs(1);
-    grpc.backoff = backoff;
+    grpc.link.backoff.base = Duration::from_millis(100);
+    grpc.link.backoff.max = Duration::from_secs(1);
     // etcd takes a ping each 5 s while there are streams.
-    let mut keepalive = Keepalive::default();
-    keepalive.interval = Some(Duration::from_secs(10));
-    keepalive.timeout = config.timeout;
-    grpc.keepalive = keepalive;
+    grpc.link.keepalive.interval = Some(Duration::from_secs(10));
+    grpc.link.keepalive.timeout = config.timeout;
     grpc
 }

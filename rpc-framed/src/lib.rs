@@ -23,8 +23,10 @@ mod server;
 mod stream;
 mod wire;
 
+pub use rpc_core::transport::supervise::{Backoff, Connect, Keepalive, LinkConfig};
+
 pub use self::{
-    client::{Backoff, ClientConfig, Connect, FramedTransport},
+    client::{ClientConfig, FramedTransport},
     server::{FramedServer, ServerConfig},
     wire::compress::Compression,
 };

@@ -26,8 +26,10 @@ mod wire;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use rpc_core::transport::supervise::{Backoff, Connect, Keepalive, LinkConfig};
+
 pub use self::{
-    client::{Backoff, ClientConfig, Connect, GrpcTransport, Keepalive},
+    client::{ClientConfig, GrpcTransport},
     http1::Http1Refusal,
     server::{GrpcServer, HttpBody, HttpService, ServerConfig},
     wire::compress::Compression,

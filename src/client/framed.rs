@@ -62,16 +62,7 @@ fn like(grpc: &rpc_grpc::ClientConfig) -> ClientConfig {
     config.max_message_bytes = grpc.max_message_bytes;
     config.max_send_message_bytes = grpc.max_send_message_bytes;
     config.max_metadata_bytes = grpc.max_metadata_bytes.clamp(1 << 10, (1 << 16) - 1);
-    config.connect_timeout = grpc.connect_timeout;
-    config.backoff.base = grpc.backoff.base;
-    config.backoff.factor = grpc.backoff.factor;
-    config.backoff.jitter = grpc.backoff.jitter;
-    config.backoff.max = grpc.backoff.max;
-    config.keepalive_interval = grpc.keepalive.interval;
-    config.keepalive_timeout = grpc.keepalive.timeout;
-    config.max_connection_age = grpc.max_connection_age;
-    config.idle_timeout = grpc.idle_timeout;
-    config.connections_per_address = grpc.connections_per_address;
+    config.link = grpc.link.clone();
     config.compression = grpc
         .compression
         .and_then(|compression| rpc_framed::Compression::of_name(compression.name()));

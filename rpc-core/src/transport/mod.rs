@@ -3,10 +3,13 @@
 //! On the client a [`Transport`] makes a [`Link`] for each address: whatever connections that needs, kept alive and made
 //! anew. On the server a [`ServerTransport`] serves one accepted connection; the listener that accepted it looked at the
 //! first bytes, or at what TLS negotiated, and asked which transport speaks that.
+//!
+//! [`supervise`] keeps the connections of a link, so that a transport has to know only how one is made and spoken over.
 
 mod link;
 pub mod local;
 mod serve;
+pub mod supervise;
 
 pub use self::{
     link::{Link, LinkState, Transport},

@@ -16,5 +16,6 @@ mod metadata;
 mod net;
 mod panics;
 mod streaming;
+mod supervise;
 mod support;
 mod trace;

@@ -12,6 +12,7 @@ use rpc_core::{
     context::Expiry,
     message::SendCompressed,
     status::{Side, reason},
+    transport::supervise::{Again, Failed},
 };
 
 use super::{
@@ -25,23 +26,6 @@ use crate::{
     wire::{CallId, compress, metadata, status},
 };
 
-/// An attempt that failed.
-pub(crate) struct Failed {
-    pub(crate) status: Status,
-    pub(crate) again: Again,
-}
-
-/// Whether the same request may be sent again without anybody noticing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It never left.
-    NotSent,
-    /// The server has said that it did not take it.
-    NotTaken,
-    /// The server may have begun it, or it would fail the same way.
-    No,
-}
-
 /// Sends a call over a connection and receives its reply.
 ///
 /// The body stays where it is unless it is a stream; a stream of which nothing was taken is put back if the attempt fails.
@@ -51,7 +35,7 @@ pub(crate) async fn attempt(
     call: &mut Call<'_>,
 ) -> Result<Reply, Failed> {
     let Some(slot) = connection.slot().await else {
-        return Err(Failed::not_sent(gone(connection)));
+        return Err(gone(connection));
     };
     let sent = poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, cx))).await;
     let (mut under_way, mut pump) = match sent {
@@ -187,7 +171,7 @@ fn send<'c>(
                 call.body = stream;
             }
             return Err(match why {
-                NotSent::Gone => Failed::not_sent(gone(connection)),
+                NotSent::Gone => gone(connection),
                 NotSent::Refused(status) => ours(status).into(),
             });
         }
@@ -310,29 +294,6 @@ fn ours(status: Status) -> Status {
     status.at_side(Side::Client).not_processed()
 }
 
-fn gone(connection: &Connection) -> Status {
-    let status = Status::unavailable("the connection was closed before the call was sent")
-        .with_reason(reason::CONNECTION_LOST)
-        .with_domain(reason::DOMAIN)
-        .at_side(Side::Network)
-        .not_processed();
-    connection.explain(status)
-}
-
-impl Failed {
-    fn not_sent(status: Status) -> Self {
-        Self {
-            status,
-            again: Again::NotSent,
-        }
-    }
-}
-
-impl From<Status> for Failed {
-    fn from(status: Status) -> Self {
-        Self {
-            status,
-            again: Again::No,
-        }
-    }
+fn gone(connection: &Connection) -> Failed {
+    Failed::not_sent(connection.local.as_ref(), connection.peer.as_deref())
 }

@@ -1,40 +1,36 @@
 //! The client's side: links to addresses, connections that come and go, calls that do not notice.
 //!
-//! A [`FramedTransport`] makes a link for each address. A link has a *supervisor*, a task that lives while connections are
-//! wanted: it dials, waits out the back-off, replaces what is about to end, and publishes the connections that take calls
-//! as one immutable list. A call reads that list, takes a slot, appends its request to the connection's queue and waits for
-//! its answer; it passes no channel and starts no task. A call that is alone writes its request itself.
+//! A [`FramedTransport`] makes a link for each address, and [`supervise`](rpc_core::transport::supervise) keeps its connections.
+//! A call picks one of them, takes a slot, appends its request to the connection's queue and waits for its answer; it passes
+//! no channel and starts no task. A call that is alone writes its request itself.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `link` | the way of a call: pick a connection, try, try again if it certainly was not begun |
-//! | `supervisor` | dials, backs off, replaces, drains, hands over to another protocol |
-//! | `connection` | one connection: its task, its slots, its timers |
+//! | `protocol` | what a link has to know: how to connect, and how to attempt a call |
+//! | `connection` | one connection: its task, its slots |
 //! | `slab` | slots by number, without a lock around them |
 //! | `exchange`, `reply` | one attempt: request and answer |
 
 mod config;
-mod connect;
 mod connection;
 mod exchange;
-mod link;
+mod protocol;
 mod reply;
 mod slab;
-mod supervisor;
 
 use std::{fmt, sync::Arc};
 
 use rpc_core::{
     BuildError,
     net::{Address, Dialer},
-    transport::{Link, Transport},
+    transport::{
+        Link, Transport,
+        supervise::{Connect, SupervisedLink},
+    },
 };
 
-use self::link::FramedLink;
-pub use self::{
-    config::{Backoff, ClientConfig},
-    connect::Connect,
-};
+pub use self::config::ClientConfig;
+use self::protocol::Framed;
 
 /// What the slab is made of; a model of all interleavings puts others in their place.
 mod sync {
@@ -88,7 +84,7 @@ impl FramedTransport {
     /// If a setting cannot work; it names the field.
     pub fn with_dialer(config: ClientConfig, dialer: Dialer) -> Result<Self, BuildError> {
         let dialer = dialer
-            .with_connect_timeout(config.connect_timeout)
+            .with_connect_timeout(config.link.connect_timeout)
             .with_alpn(crate::ALPN);
         Self::with_connector(config, Arc::new(dialer))
     }
@@ -107,7 +103,8 @@ impl FramedTransport {
     }
 
     /// Calls over another transport where a server turns out not to speak this protocol. No call fails for that: it is
-    /// found out before anything is sent. The link then stays with the other transport for as long as it lives.
+    /// found out before anything is sent. The link stays with the other transport until the server has learnt this protocol,
+    /// which it is asked whenever the other one has connected anew, at most every 10 s.
     pub fn with_fallback(mut self, transport: Arc<dyn Transport>) -> Self {
         self.fallback = Some(transport);
         self
@@ -120,10 +117,15 @@ impl Transport for FramedTransport {
     }
 
     fn link(&self, address: &Address) -> Arc<dyn Link> {
-        Arc::new(FramedLink::new(
+        let protocol = Framed {
+            config: Arc::clone(&self.config),
+            connector: Arc::clone(&self.connector),
+        };
+        let settings = self.config.link.clone();
+        Arc::new(SupervisedLink::new(
             address.clone(),
-            Arc::clone(&self.config),
-            Arc::clone(&self.connector),
+            protocol,
+            settings,
             self.fallback.clone(),
         ))
     }

@@ -79,6 +79,11 @@ impl<T: Default> Slab<T> {
         self.taken.load(SeqCst)
     }
 
+    /// How many there can be.
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
     /// All slots that were ever taken.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Mutex<T>)> {
         let made = self.made.load(SeqCst);

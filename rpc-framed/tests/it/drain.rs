@@ -25,7 +25,7 @@ async fn connections_that_are_replaced_fail_no_call() {
     let pair = pair_with(
         service,
         |server| server.max_connection_age = Some(Duration::from_millis(20)),
-        |client| client.backoff.base = Duration::from_millis(1),
+        |client| client.link.backoff.base = Duration::from_millis(1),
     )
     .await;
     let callers: Vec<_> = (0..8usize)

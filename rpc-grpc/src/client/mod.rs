@@ -1,27 +1,23 @@
 //! The client's side: links to addresses, connections that come and go, calls that do not notice.
 //!
-//! A [`GrpcTransport`] makes a link for each address. A link has a *supervisor*, a task that lives while connections are
-//! wanted: it dials, waits out the back-off, replaces what is about to end, and publishes the connections that take calls
-//! as one immutable list. A call reads that list, opens a stream and waits for its answer; it passes no queue and wakes
-//! nobody but the connection's *driver*, the task that reads and writes. Only a call that finds no connection looks at the
-//! link's state and waits.
+//! A [`GrpcTransport`] makes a link for each address, and [`supervise`](rpc_core::transport::supervise) keeps its connections. A
+//! call picks one of them, opens a stream and waits for its answer; it passes no queue and wakes nobody but the connection's
+//! *driver*, the task that reads and writes. Only a call that finds the peer's limit of streams reached waits in a queue of
+//! ours.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `link` | the way of a call: pick a connection, try, try again if it certainly was not begun |
-//! | `supervisor` | dials, backs off, replaces, drains |
-//! | `connection` | one connection: its driver, its free streams, its resets, its timers |
+//! | `protocol` | what a link has to know: how to connect, and how to attempt a call |
+//! | `connection` | one connection: its driver, its free streams, its resets |
 //! | `exchange` | one attempt: headers, request, answer |
 //!
 //! A task per call was rejected, and so was a queue in front of a connection: each costs a wake-up, which is as much as the
 //! rest of a small call. A request stream that outlives the call's own future is the one exception: see `exchange::pump`.
 
 mod config;
-mod connect;
 mod connection;
 mod exchange;
-mod link;
-mod supervisor;
+mod protocol;
 
 use std::{fmt, sync::Arc};
 
@@ -29,14 +25,14 @@ use http::uri::{Authority, Scheme};
 use rpc_core::{
     BuildError,
     net::{Address, Dialer},
-    transport::{Link, Transport},
+    transport::{
+        Link, Transport,
+        supervise::{Connect, SupervisedLink},
+    },
 };
 
-pub use self::{
-    config::{Backoff, ClientConfig, Keepalive},
-    connect::Connect,
-};
-use self::{exchange::HeadTemplate, link::GrpcLink};
+pub use self::config::ClientConfig;
+use self::{exchange::HeadTemplate, protocol::Grpc};
 
 /// gRPC over HTTP/2, from the client's side. Cheap to clone.
 ///
@@ -84,7 +80,7 @@ impl GrpcTransport {
     /// If a setting cannot work; it names the field.
     pub fn with_dialer(config: ClientConfig, dialer: Dialer) -> Result<Self, BuildError> {
         let dialer = dialer
-            .with_connect_timeout(config.connect_timeout)
+            .with_connect_timeout(config.link.connect_timeout)
             .with_alpn(b"h2");
         Self::with_connector(config, Arc::new(dialer))
     }
@@ -124,13 +120,14 @@ impl Transport for GrpcTransport {
     }
 
     fn link(&self, address: &Address) -> Arc<dyn Link> {
-        let head = self.head_template(address);
-        Arc::new(GrpcLink::new(
-            address.clone(),
-            head,
-            Arc::clone(&self.config),
-            Arc::clone(&self.connector),
-        ))
+        let protocol = Grpc {
+            head: self.head_template(address),
+            config: Arc::clone(&self.config),
+            connector: Arc::clone(&self.connector),
+            complaints: Arc::default(),
+        };
+        let settings = self.config.link.clone();
+        Arc::new(SupervisedLink::new(address.clone(), protocol, settings, None))
     }
 }
 

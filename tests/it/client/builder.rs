@@ -24,7 +24,7 @@ fn refused(builder: ClientBuilder) -> BuildError {
 
 #[test]
 fn mistakes_name_the_method() {
-    let cases: [(&str, ClientBuilder, &str); 19] = [
+    let cases: Vec<(&str, ClientBuilder, &str)> = vec![
         ("target", Client::builder(), "is required"),
         (
             "target",
@@ -93,7 +93,7 @@ fn mistakes_name_the_method() {
             "transport of your own",
         ),
         (
-            "connect_timeout",
+            "link.connect_timeout",
             usable().grpc(no_connect_timeout()),
             "longer than nothing",
         ),
@@ -124,7 +124,7 @@ fn tls_needs_a_wire() {
 
 fn no_connect_timeout() -> rpc::grpc::ClientConfig {
     let mut config = rpc::grpc::ClientConfig::default();
-    config.connect_timeout = Duration::ZERO;
+    config.link.connect_timeout = Duration::ZERO;
     config
 }
 

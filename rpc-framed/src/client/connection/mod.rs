@@ -2,22 +2,29 @@
 
 mod establish;
 mod task;
-mod timers;
 
 use std::{
     borrow::Cow,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     },
     task::{Context as Poller, Poll, Waker},
 };
 
 use bytes::Bytes;
-use rpc_core::{Metadata, Method, Status, message::Value, net::Address, transport::Io};
+use rpc_core::{
+    Metadata, Method, Status,
+    message::Value,
+    net::Address,
+    transport::{
+        Io,
+        supervise::{Life, Phase, Supervised},
+    },
+};
 use tokio::sync::Notify;
 
-pub(super) use self::{establish::Unable, establish::establish, task::Task};
+pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
 use crate::{
     io::{Alarm, Queue},
@@ -32,9 +39,7 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<Arc<Address>>,
     slab: Slab<Waiting>,
     io: Mutex<Box<dyn Io>>,
-    phase: AtomicU8,
-    /// It drains because it had no call for long.
-    idle: AtomicBool,
+    life: Life,
     /// A call was answered on it.
     of_use: AtomicBool,
     /// Why it was lost.
@@ -43,22 +48,8 @@ pub(crate) struct Connection {
     /// How many calls wait for a slot, and what tells them.
     queued: AtomicU32,
     freed: Notify,
-    /// Tells the supervisor of each change of phase.
-    changed: Arc<Notify>,
-}
-
-/// How far a connection's life has got. It only ever goes forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// Takes calls.
-    Open,
-    /// Takes calls, but is to be replaced.
-    Retiring,
-    /// Takes no new calls; those that run go on.
-    Draining,
-    /// Gone.
-    Closed,
+    /// How often those that wait were sent away.
+    regrouped: AtomicU32,
 }
 
 /// A call that waits for its answer.
@@ -129,48 +120,6 @@ pub(crate) enum NotSent {
 }
 
 impl Connection {
-    pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(SeqCst) {
-            0 => Phase::Open,
-            1 => Phase::Retiring,
-            2 => Phase::Draining,
-            _ => Phase::Closed,
-        }
-    }
-
-    /// True if new calls may use it.
-    pub(crate) fn takes_calls(&self) -> bool {
-        self.phase() < Phase::Draining
-    }
-
-    /// True if it was closed because it had no call for long.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.idle.load(SeqCst)
-    }
-
-    /// True if a call was answered on it.
-    pub(crate) fn was_of_use(&self) -> bool {
-        self.of_use.load(SeqCst)
-    }
-
-    /// How many calls are under way.
-    pub(crate) fn calls(&self) -> u32 {
-        self.slab.taken()
-    }
-
-    /// Moves on to a phase, unless it is there or further already.
-    pub(crate) fn advance(&self, phase: Phase) {
-        if self.phase.fetch_max(phase as u8, SeqCst) >= phase as u8 {
-            return;
-        }
-        if phase >= Phase::Draining {
-            self.hub.outbox.lock().refuses = true;
-            self.freed.notify_waiters();
-        }
-        self.alarm.ring();
-        self.changed.notify_one();
-    }
-
     /// Adds to a status of a call on this connection where that was.
     pub(crate) fn explain(&self, status: Status) -> Status {
         status.at_addresses(self.local.as_ref(), self.peer.as_deref())
@@ -181,7 +130,7 @@ impl Connection {
         lost(self.loss.get().map_or("it was closed", String::as_str))
     }
 
-    /// Takes a slot; waits for one if there is none. `None` if the connection takes no calls any more.
+    /// Takes a slot; waits for one if there is none. `None` if the connection takes no calls any more, or another one has room.
     ///
     /// # Cancellation
     /// Dropping the future leaves the queue.
@@ -202,11 +151,13 @@ impl Connection {
         }
         self.queued.fetch_add(1, SeqCst);
         let _queued = Queued(&self.queued);
+        let regrouped = self.regrouped.load(SeqCst);
+        self.life.note_crowded();
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
             // In the queue before it looks, so that a slot that is freed in between is told to it.
             freed.as_mut().enable();
-            if !self.takes_calls() {
+            if !self.takes_calls() || self.regrouped.load(SeqCst) != regrouped {
                 return None;
             }
             if let Some(slot) = self.slab.take() {
@@ -382,5 +333,40 @@ impl Connection {
     fn waiting(&self, slot: u32) -> MutexGuard<'_, Waiting> {
         let slot = self.slab.get(slot).expect("it was taken");
         slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervised for Connection {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn peer(&self) -> Option<&Address> {
+        self.peer.as_deref()
+    }
+
+    fn load(&self) -> usize {
+        (self.slab.taken() + self.queued.load(SeqCst)) as usize
+    }
+
+    fn capacity(&self) -> usize {
+        self.slab.limit() as usize
+    }
+
+    fn was_of_use(&self) -> bool {
+        self.of_use.load(SeqCst)
+    }
+
+    fn has_advanced(&self, phase: Phase) {
+        if phase >= Phase::Draining {
+            self.hub.outbox.lock().refuses = true;
+            self.freed.notify_waiters();
+        }
+        self.alarm.ring();
+    }
+
+    fn regroup(&self) {
+        self.regrouped.fetch_add(1, SeqCst);
+        self.freed.notify_waiters();
     }
 }

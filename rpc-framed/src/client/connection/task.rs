@@ -13,12 +13,10 @@ use bytes::Bytes;
 use rpc_core::{
     Status,
     status::{Side, reason},
+    transport::supervise::{Activity, Due, Phase, Supervised as _, Timers},
 };
 
-use super::{
-    Answer, Connection, Phase, Waiting,
-    timers::{Activity, Due, Timers},
-};
+use super::{Answer, Connection, Waiting};
 use crate::{
     client::ClientConfig,
     io::{Inbox, Writer},
@@ -56,7 +54,7 @@ impl Task {
             connection,
             inbox,
             writer: Writer::default(),
-            timers: Timers::new(config),
+            timers: Timers::new(&config.link, 0).polled_rarely(),
             turned: false,
             pongs: 0,
             answered: false,
@@ -330,8 +328,8 @@ impl Task {
         loop {
             let requests = connection.hub.outbox.lock().requests;
             let activity = Activity {
-                calls: connection.slab.taken(),
-                requests,
+                calls: connection.slab.taken() as usize,
+                begun: requests,
                 reads: self.inbox.reads,
             };
             if std::mem::take(&mut self.answered) {
@@ -342,10 +340,7 @@ impl Task {
             };
             match due {
                 Due::Old => connection.advance(Phase::Retiring),
-                Due::Idle => {
-                    connection.idle.store(true, SeqCst);
-                    connection.advance(Phase::Draining);
-                }
+                Due::Idle => connection.life.note_quiet(),
                 Due::Ping => connection.hub.outbox.with(|queue| {
                     queue.small(Head::new(kind::PING, CallId::default()), &[0; 8]);
                 }),

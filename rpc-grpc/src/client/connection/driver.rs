@@ -2,18 +2,21 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use h2::{Ping, PingPong, Reason, client::SendRequest};
-use rpc_core::transport::Io;
-
-use super::{
-    Connection, Phase,
-    timers::{Activity, Due, Timers},
+use rpc_core::transport::{
+    Io,
+    supervise::{Activity, Due, Phase, Supervised as _, Timers},
 };
+
+use super::Connection;
 use crate::{
     client::ClientConfig,
     io::{Flusher, Gather, Turn},
@@ -37,6 +40,10 @@ pub(crate) struct Driver {
     probed_reads: u64,
     stream_window_bytes: u32,
     keepalive_timeout: Duration,
+    /// How often the server complained of too many pings, over all connections of the link.
+    complaints: Arc<AtomicU32>,
+    /// How often before this connection.
+    complaints_before: u32,
 }
 
 /// The connection is of no use any more.
@@ -49,15 +56,17 @@ impl Driver {
         probe: SendRequest<Data>,
         connection: Arc<Connection>,
         config: &ClientConfig,
-        complaints: u32,
+        complaints: Arc<AtomicU32>,
     ) -> Self {
         let pings = config
+            .link
             .keepalive
             .interval
             .is_some()
             .then(|| h2.ping_pong())
             .flatten();
-        let timers = Timers::new(config, complaints);
+        let complaints_before = complaints.load(Relaxed);
+        let timers = Timers::new(&config.link, complaints_before);
         Self {
             h2,
             flusher,
@@ -68,7 +77,9 @@ impl Driver {
             turn: Turn::default(),
             probed_reads: 0,
             stream_window_bytes: config.stream_window_bytes,
-            keepalive_timeout: config.keepalive.timeout,
+            keepalive_timeout: config.link.keepalive.timeout,
+            complaints,
+            complaints_before,
         }
     }
 
@@ -111,7 +122,7 @@ impl Driver {
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         let activity = Activity {
             calls: self.connection.slots.taken(),
-            opened: self.connection.opened(),
+            begun: self.connection.opened().into(),
             reads: self.flusher.reads(),
         };
         let Poll::Ready(due) = self.timers.poll(cx, activity) else {
@@ -119,10 +130,7 @@ impl Driver {
         };
         match due {
             Due::Old => self.connection.advance(Phase::Retiring),
-            Due::Idle => {
-                self.connection.idle.store(true, SeqCst);
-                self.connection.advance(Phase::Draining);
-            }
+            Due::Idle => self.connection.life.note_quiet(),
             Due::Ping => {
                 if let Some(pings) = &mut self.pings {
                     // One that is still under way will do as well.
@@ -133,6 +141,8 @@ impl Driver {
                 self.lost(format!("no answer to a ping within {:?}", self.keepalive_timeout));
                 return Poll::Ready(Err(Lost));
             }
+            // Buffers go back whenever there are no calls.
+            Due::Trim => {}
         }
         Poll::Ready(Ok(()))
     }
@@ -161,7 +171,10 @@ impl Driver {
         // What it says besides the code is only in the text.
         let calm = error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
         if calm && error.to_string().contains("too_many_pings") {
-            self.connection.complained.store(true, SeqCst);
+            let complaints = self.complaints_before.saturating_add(1);
+            // However often it is noted, it is one.
+            self.complaints.fetch_max(complaints, Relaxed);
+            tracing::warn!(peer = ?self.connection.peer, complaints, "the server got too many pings; they get fewer from now on");
         }
     }
 

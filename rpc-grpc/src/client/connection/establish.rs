@@ -4,22 +4,20 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU32},
+        atomic::{AtomicU8, AtomicU32},
     },
     task::Poll,
     time::Duration,
 };
 
 use rpc_core::{
-    Status,
     net::Address,
-    status::{Side, reason},
+    transport::supervise::{Life, Unable},
 };
-use tokio::sync::Notify;
 
-use super::{Connection, Driver, Phase, Resets, Sender, Slots};
+use super::{Connection, Driver, Resets, Sender, Slots};
 use crate::{
-    client::{ClientConfig, Connect},
+    client::{ClientConfig, protocol::Grpc},
     io::gather,
     wire::frame::Data,
 };
@@ -41,41 +39,16 @@ const MAX_LATE_FRAMES: usize = 100_000;
 
 /// Connects, and waits for the server's SETTINGS: a port where something else listens is found out here, and fails no call
 /// as a server's error.
-///
-/// # Errors
-/// UNAVAILABLE, reason `CONNECT_FAILED`, not processed.
 pub(crate) async fn establish(
+    grpc: &Grpc,
     address: &Address,
-    connector: &dyn Connect,
-    config: &Arc<ClientConfig>,
-    complaints: u32,
-    changed: &Arc<Notify>,
-) -> Result<(Arc<Connection>, Driver), Status> {
-    let making = make(address, connector, config, complaints, changed);
-    match tokio::time::timeout(config.connect_timeout, making).await {
-        Ok(made) => made,
-        Err(_) => Err(failed(format!(
-            "nothing came of it within {:?}",
-            config.connect_timeout
-        ))),
-    }
-    .map_err(|status| status.at_side(Side::Network).at_addresses(None, Some(address)))
-}
-
-async fn make(
-    address: &Address,
-    connector: &dyn Connect,
-    config: &Arc<ClientConfig>,
-    complaints: u32,
-    changed: &Arc<Notify>,
-) -> Result<(Arc<Connection>, Driver), Status> {
-    let dialed = connector.connect(address).await?;
+    life: Life,
+) -> Result<(Arc<Connection>, Driver), Unable> {
+    let config = &grpc.config;
+    let dialed = grpc.connector.connect(address).await?;
     if let Some(alpn) = dialed.alpn.as_deref().filter(|alpn| *alpn != b"h2") {
-        let alpn = String::from_utf8_lossy(alpn);
-        return Err(failed(format!(
-            "TLS agreed on `{}`, which is not HTTP/2",
-            alpn.escape_default()
-        )));
+        let alpn = String::from_utf8_lossy(alpn).escape_default().to_string();
+        return Err(format!("TLS agreed on `{alpn}`, which is not HTTP/2").into());
     }
     let (io, flusher) = gather(dialed.io);
     let handshake = builder(config).handshake::<_, Data>(io).await;
@@ -83,12 +56,12 @@ async fn make(
     poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.poll_unpin(cx) {
             return Poll::Ready(Err(match ended {
-                Ok(()) => failed("the peer closed the connection before it said that it speaks HTTP/2"),
+                Ok(()) => "the peer closed the connection before it said that it speaks HTTP/2".into(),
                 Err(error) => no_http2(&error),
             }));
         }
         if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
-            return Poll::Ready(Err(failed(format!("writing failed: {error}"))));
+            return Poll::Ready(Err(format!("writing failed: {error}").into()));
         }
         if requests.current_max_send_streams() == UNKNOWN_STREAMS {
             Poll::Pending
@@ -107,14 +80,11 @@ async fn make(
             requests: Some(requests.clone()),
         }),
         opened: AtomicU32::new(0),
-        phase: AtomicU8::new(Phase::Open as u8),
-        idle: AtomicBool::new(false),
-        complained: AtomicBool::new(false),
+        life,
         refused_compressions: AtomicU8::new(0),
         max_given_up: config.max_cancelled_calls,
         loss: OnceLock::new(),
         driver: Mutex::default(),
-        changed: Arc::clone(changed),
     });
     let driver = Driver::new(
         connection,
@@ -122,7 +92,7 @@ async fn make(
         requests,
         Arc::clone(&shared),
         config,
-        complaints,
+        Arc::clone(&grpc.complaints),
     );
     Ok((shared, driver))
 }
@@ -148,17 +118,8 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
     builder
 }
 
-fn no_http2(error: &h2::Error) -> Status {
-    failed(format!(
-        "the peer does not speak HTTP/2, or closed the connection: {error}"
-    ))
-}
-
-fn failed(text: impl Into<std::borrow::Cow<'static, str>>) -> Status {
-    Status::unavailable(text)
-        .with_reason(reason::CONNECT_FAILED)
-        .with_domain(reason::DOMAIN)
-        .not_processed()
+fn no_http2(error: &h2::Error) -> Unable {
+    format!("the peer does not speak HTTP/2, or closed the connection: {error}").into()
 }
 
 /// Polls a future that does not mind being moved.

@@ -4,12 +4,11 @@ mod driver;
 mod establish;
 mod resets;
 mod slots;
-mod timers;
 
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicU8, AtomicU32, Ordering::SeqCst},
     },
     task::Waker,
 };
@@ -20,8 +19,8 @@ use rpc_core::{
     Status,
     net::Address,
     status::{Side, reason},
+    transport::supervise::{Life, Phase, Supervised},
 };
-use tokio::sync::Notify;
 
 pub(super) use self::{driver::Driver, establish::establish};
 use self::{resets::Resets, slots::Slots};
@@ -50,38 +49,18 @@ pub(crate) struct Connection {
     sender: Mutex<Sender>,
     /// How many streams were opened so far. Written only by who holds the sender.
     opened: AtomicU32,
-    phase: AtomicU8,
-    /// It drains because it had no call for long.
-    idle: AtomicBool,
-    /// The server closes it because of too many pings.
-    complained: AtomicBool,
+    life: Life,
     /// Compressions, by their bit, that the server said it cannot undo.
     refused_compressions: AtomicU8,
     max_given_up: u32,
     /// Why it was lost, where we know better than h2.
     loss: OnceLock<String>,
     driver: Mutex<Option<Waker>>,
-    /// Tells the supervisor of each change of phase.
-    changed: Arc<Notify>,
 }
 
 struct Sender {
     /// `None` once no stream will be opened any more. h2 closes the connection when the last handle is gone.
     requests: Option<SendRequest<Data>>,
-}
-
-/// How far a connection's life has got. It only ever goes forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// Takes calls.
-    Open,
-    /// Takes calls, but is to be replaced.
-    Retiring,
-    /// Takes no new calls; those that run go on.
-    Draining,
-    /// Gone.
-    Closed,
 }
 
 /// A stream that was opened.
@@ -101,42 +80,6 @@ pub(crate) enum NotOpened {
 }
 
 impl Connection {
-    pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(SeqCst) {
-            0 => Phase::Open,
-            1 => Phase::Retiring,
-            2 => Phase::Draining,
-            _ => Phase::Closed,
-        }
-    }
-
-    /// True if new calls may use it.
-    pub(crate) fn takes_calls(&self) -> bool {
-        self.phase() < Phase::Draining
-    }
-
-    /// True if it was closed because it had no call for long.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.idle.load(SeqCst)
-    }
-
-    /// True if the server closes it because of too many pings.
-    pub(crate) fn has_complained(&self) -> bool {
-        self.complained.load(SeqCst)
-    }
-
-    /// Moves on to a phase, unless it is there or further already.
-    pub(crate) fn advance(&self, phase: Phase) {
-        if self.phase.fetch_max(phase as u8, SeqCst) >= phase as u8 {
-            return;
-        }
-        if phase >= Phase::Draining {
-            self.slots.close();
-        }
-        self.wake_driver();
-        self.changed.notify_one();
-    }
-
     /// Opens a stream. `request` makes its head, and may be asked twice; it is told whether the names of its headers are to
     /// be remembered by the peer, see [`REMIND_EVERY`].
     pub(crate) fn open(
@@ -189,11 +132,6 @@ impl Connection {
     /// The stream with that number was answered.
     pub(crate) fn answered(&self, number: u32) {
         self.resets.answered(number);
-    }
-
-    /// True if a call was answered on it.
-    pub(crate) fn was_of_use(&self) -> bool {
-        self.resets.has_answers()
     }
 
     /// Resets the stream of a call that was not answered, as soon as that does no harm.
@@ -251,13 +189,51 @@ impl Connection {
     }
 }
 
+impl Supervised for Connection {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn peer(&self) -> Option<&Address> {
+        self.peer.as_deref()
+    }
+
+    fn load(&self) -> usize {
+        self.slots.taken() + self.slots.waiting()
+    }
+
+    fn capacity(&self) -> usize {
+        self.slots.limit()
+    }
+
+    fn was_of_use(&self) -> bool {
+        self.resets.has_answers()
+    }
+
+    fn has_advanced(&self, phase: Phase) {
+        if phase >= Phase::Draining {
+            self.slots.close();
+        }
+        self.wake_driver();
+    }
+
+    fn regroup(&self) {
+        self.slots.send_away();
+    }
+}
+
 /// A stream that a call may have, given back on drop. It keeps its connection.
 pub(crate) struct Slot(Arc<Connection>);
 
 impl Slot {
-    /// Takes a slot; waits for its turn if there is none. `None` if the connection takes no calls any more.
+    /// Takes a slot; waits for its turn if there is none. `None` if the connection takes no calls any more, or another one
+    /// has room.
     pub(crate) async fn take(connection: &Arc<Connection>) -> Option<Self> {
-        connection.slots.take().await.ok()?;
+        connection
+            .slots
+            .take(|| connection.life.note_crowded())
+            .await
+            .ok()?;
         Some(Self(Arc::clone(connection)))
     }
 

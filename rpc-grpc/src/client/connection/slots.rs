@@ -37,7 +37,7 @@ struct Queue {
 /// How many waiters are kept to be used again.
 const SPARE: usize = 128;
 
-/// No slot will be given out any more: the connection takes no new calls.
+/// There is no slot to wait for: the connection takes no new calls, or another one has room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed;
 
@@ -75,6 +75,11 @@ impl Slots {
         self.limit.load(SeqCst)
     }
 
+    /// How many wait for one.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(SeqCst)
+    }
+
     /// Sets how many there are. Those above that are taken already stay so.
     pub(crate) fn set_limit(&self, limit: usize) {
         if self.limit.swap(limit, SeqCst) < limit {
@@ -82,18 +87,18 @@ impl Slots {
         }
     }
 
-    /// Takes a slot; waits for its turn if there is none. Give it back with [`release`](Self::release).
+    /// Takes a slot; waits for its turn if there is none, and says so by `waits`. Give it back with [`release`](Self::release).
     ///
     /// # Cancellation
     /// Dropping the future leaves the queue.
-    pub(crate) async fn take(&self) -> Result<(), Closed> {
+    pub(crate) async fn take(&self, waits: impl FnOnce()) -> Result<(), Closed> {
         if self.closed.load(SeqCst) {
             return Err(Closed);
         }
         if self.waiting.load(SeqCst) == 0 && self.try_take() {
             return Ok(());
         }
-        self.wait().await
+        self.wait(waits).await
     }
 
     /// Gives a slot back.
@@ -108,6 +113,11 @@ impl Slots {
     /// Gives out no more; whoever waits is told.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
+        self.send_away();
+    }
+
+    /// Tells whoever waits to look elsewhere.
+    pub(crate) fn send_away(&self) {
         let mut queue = self.lock();
         for waiter in queue.waiters.drain(..) {
             waiter.settle(Waiting::Closed);
@@ -115,7 +125,7 @@ impl Slots {
         self.waiting.store(0, SeqCst);
     }
 
-    async fn wait(&self) -> Result<(), Closed> {
+    async fn wait(&self, waits: impl FnOnce()) -> Result<(), Closed> {
         let waiter = {
             let mut queue = self.lock();
             let waiter = queue.fresh();
@@ -130,6 +140,7 @@ impl Slots {
             self.grant_to(&mut queue);
             waiter
         };
+        waits();
         let mut leave = Leave {
             slots: self,
             waiter: Some(&waiter),
@@ -256,12 +267,12 @@ mod tests {
     async fn first_come_first_served() {
         let slots = Arc::new(Slots::new(1));
         let order = Arc::new(Mutex::new(Vec::new()));
-        slots.take().await.unwrap();
+        slots.take(|| ()).await.unwrap();
         let mut tasks = JoinSet::new();
         for n in 0..5 {
             let (slots, order) = (Arc::clone(&slots), Arc::clone(&order));
             tasks.spawn(async move {
-                slots.take().await.unwrap();
+                slots.take(|| ()).await.unwrap();
                 order.lock().unwrap().push(n);
                 slots.release();
             });
@@ -276,11 +287,11 @@ mod tests {
     #[tokio::test]
     async fn a_new_call_does_not_overtake_one_that_waits() {
         let slots = Slots::new(1);
-        slots.take().await.unwrap();
-        let mut waiting = Box::pin(slots.take());
+        slots.take(|| ()).await.unwrap();
+        let mut waiting = Box::pin(slots.take(|| ()));
         assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
         slots.release();
-        let late = tokio::time::timeout(Duration::from_millis(1), slots.take()).await;
+        let late = tokio::time::timeout(Duration::from_millis(1), slots.take(|| ())).await;
         assert!(late.is_err(), "the slot was promised");
         waiting.await.unwrap();
     }
@@ -288,9 +299,9 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_takes_nothing_along() {
         let slots = Slots::new(1);
-        slots.take().await.unwrap();
+        slots.take(|| ()).await.unwrap();
         for granted in [false, true] {
-            let mut waiting = Box::pin(slots.take());
+            let mut waiting = Box::pin(slots.take(|| ()));
             assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
             if granted {
                 slots.release();
@@ -298,15 +309,15 @@ mod tests {
             drop(waiting);
             assert_eq!(slots.taken(), usize::from(!granted));
         }
-        slots.take().await.unwrap();
+        slots.take(|| ()).await.unwrap();
     }
 
     #[tokio::test]
     async fn waiters_are_used_again_and_forget_what_they_were() {
         let slots = Slots::new(1);
-        slots.take().await.unwrap();
+        slots.take(|| ()).await.unwrap();
         for _ in 0..2 * SPARE {
-            let mut waiting = Box::pin(slots.take());
+            let mut waiting = Box::pin(slots.take(|| ()));
             assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
             slots.release();
             waiting.await.unwrap();
@@ -317,14 +328,14 @@ mod tests {
     #[tokio::test]
     async fn a_higher_limit_lets_more_in_and_closing_nobody() {
         let slots = Arc::new(Slots::new(0));
-        let waiting = |slots: Arc<Slots>| tokio::spawn(async move { slots.take().await });
+        let waiting = |slots: Arc<Slots>| tokio::spawn(async move { slots.take(|| ()).await });
         let (first, second) = (waiting(Arc::clone(&slots)), waiting(Arc::clone(&slots)));
         settle().await;
         slots.set_limit(1);
         assert_eq!(first.await.unwrap(), Ok(()));
         slots.close();
         assert_eq!(second.await.unwrap(), Err(Closed));
-        assert_eq!(slots.take().await, Err(Closed));
+        assert_eq!(slots.take(|| ()).await, Err(Closed));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -339,13 +350,13 @@ mod tests {
                     if (n + round) % 7 == 0 {
                         // Gives up while it waits, or at once.
                         let _ = tokio::time::timeout(Duration::ZERO, async {
-                            slots.take().await.unwrap();
+                            slots.take(|| ()).await.unwrap();
                             slots.release();
                         })
                         .await;
                         continue;
                     }
-                    slots.take().await.unwrap();
+                    slots.take(|| ()).await.unwrap();
                     assert!(inside.fetch_add(1, SeqCst) < 3);
                     tokio::task::yield_now().await;
                     inside.fetch_sub(1, SeqCst);

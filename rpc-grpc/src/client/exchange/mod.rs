@@ -18,6 +18,7 @@ use rpc_core::{
     Body, Call, Reply, Status,
     message::{Encoded, ReceivedCompressed, SendCompressed},
     status::{Side, reason},
+    transport::supervise::{Again, Failed},
 };
 
 pub(crate) use self::head::HeadTemplate;
@@ -39,23 +40,6 @@ use crate::{
         status::{Perspective, from_h2},
     },
 };
-
-/// An attempt that failed.
-pub(crate) struct Failed {
-    pub(crate) status: Status,
-    pub(crate) again: Again,
-}
-
-/// Whether the same request may be sent again without anybody noticing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It never left.
-    NotSent,
-    /// The server has said that it did not take it.
-    NotTaken,
-    /// The server may have begun it, or it would fail the same way.
-    No,
-}
 
 /// A call that was given up before it was answered. Dropping it resets the stream, and then gives the slot back.
 pub(crate) struct Abandoned {
@@ -113,7 +97,7 @@ async fn ask(
     let switch = call.extensions.get::<SendCompressed>().cloned();
     let message = outbound::encode(&call.body, encoder.switched(switch.as_ref()))?;
     let Some(slot) = Slot::take(connection).await else {
-        return Err(Failed::not_sent(gone(connection)));
+        return Err(gone(connection));
     };
 
     let writes = connection.writes.get();
@@ -121,7 +105,7 @@ async fn ask(
         connection.open(|remembered| head.request(call, remembered, compression, config.max_metadata_bytes));
     let opened = match opened {
         Ok(opened) => opened,
-        Err(NotOpened::Gone) => return Err(Failed::not_sent(gone(connection))),
+        Err(NotOpened::Gone) => return Err(gone(connection)),
         Err(NotOpened::Refused(status)) => return Err(status.into()),
     };
     let mut waiting = Waiting {
@@ -285,31 +269,8 @@ fn failed(error: &h2::Error, left: bool, mut pump: Pump, connection: &Connection
     }
 }
 
-fn gone(connection: &Connection) -> Status {
-    let status = Status::unavailable("the connection was closed before the call was sent")
-        .with_reason(reason::CONNECTION_LOST)
-        .with_domain(reason::DOMAIN)
-        .at_side(Side::Network)
-        .not_processed();
-    status.at_addresses(connection.local.as_ref(), connection.peer.as_deref())
-}
-
-impl Failed {
-    fn not_sent(status: Status) -> Self {
-        Self {
-            status,
-            again: Again::NotSent,
-        }
-    }
-}
-
-impl From<Status> for Failed {
-    fn from(status: Status) -> Self {
-        Self {
-            status,
-            again: Again::No,
-        }
-    }
+fn gone(connection: &Connection) -> Failed {
+    Failed::not_sent(connection.local.as_ref(), connection.peer.as_deref())
 }
 
 /// A call whose answer has not begun. Dropped, it is given up.

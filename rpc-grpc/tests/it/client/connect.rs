@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::support::*;
 
 fn even(config: &mut rpc_grpc::ClientConfig) {
-    config.backoff.jitter = 0.0;
+    config.link.backoff.jitter = 0.0;
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,9 @@ async fn a_server_that_hangs_up_at_once_is_not_dialled_in_a_loop() {
 async fn a_link_nobody_needs_stops_dialling() {
     let (net, _incoming) = Net::new();
     net.script([Connects::Fails; 1000]);
-    let link = link_with(&net, |config| config.idle_timeout = Some(Duration::from_mins(1)));
+    let link = link_with(&net, |config| {
+        config.link.idle_timeout = Some(Duration::from_mins(1));
+    });
     let _ = unary(&link, "x").await.unwrap_err();
     reaches(&link, "idle", |state| matches!(state, LinkState::Idle)).await;
     let dials = net.dials();
@@ -252,7 +254,7 @@ async fn dropping_a_link_breaks_its_streams_off() {
 #[tokio::test(start_paused = true)]
 async fn several_connections_share_the_calls() {
     let (net, link) = served(
-        |config| config.connections_per_address = 3,
+        |config| config.link.connections = 3..=3,
         |exchange| async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             exchange.echo().await;

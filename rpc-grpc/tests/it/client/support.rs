@@ -21,9 +21,9 @@ use rpc_core::{
     Body, BoxFuture, Call, MethodDescriptor, Reply, Shape, Status,
     message::{Encoded, Incoming, Outgoing},
     net::{Address, Dialed},
-    transport::{Link, LinkState, Transport},
+    transport::{Link, LinkState, Transport, supervise::Connect},
 };
-use rpc_grpc::{ClientConfig, Connect, GrpcTransport};
+use rpc_grpc::{ClientConfig, GrpcTransport};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::mpsc,

@@ -11,7 +11,7 @@ use super::support::*;
 async fn a_server_that_answers_no_ping_is_given_up() {
     let (net, mut incoming) = Net::new();
     let link = link_with(&net, |config| {
-        config.keepalive.interval = Some(Duration::from_secs(30));
+        config.link.keepalive.interval = Some(Duration::from_secs(30));
     });
     let start = Instant::now();
     let call = spawn_unary(&link, "x");
@@ -30,7 +30,7 @@ async fn a_server_that_answers_no_ping_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_answers_pings_may_take_its_time() {
     let (net, link) = served(
-        |config| config.keepalive.interval = Some(Duration::from_secs(10)),
+        |config| config.link.keepalive.interval = Some(Duration::from_secs(10)),
         |exchange| async move {
             tokio::time::sleep(Duration::from_secs(1000)).await;
             exchange.echo().await;
@@ -44,8 +44,8 @@ async fn a_server_that_answers_pings_may_take_its_time() {
 async fn without_calls_there_are_no_pings() {
     let (net, mut incoming) = Net::new();
     let link = link_with(&net, |config| {
-        config.keepalive.interval = Some(Duration::from_secs(10));
-        config.idle_timeout = None;
+        config.link.keepalive.interval = Some(Duration::from_secs(10));
+        config.link.idle_timeout = None;
     });
     link.connect();
     // Nobody drives the server's end: a ping would be the end of the connection.
@@ -62,7 +62,7 @@ async fn without_calls_there_are_no_pings() {
 #[tokio::test(start_paused = true)]
 async fn an_old_connection_is_replaced_and_its_calls_go_on() {
     let (net, link) = served(
-        |config| config.max_connection_age = Some(Duration::from_secs(100)),
+        |config| config.link.max_connection_age = Some(Duration::from_secs(100)),
         |exchange| async move {
             tokio::time::sleep(Duration::from_secs(5)).await;
             exchange.echo().await;
@@ -80,7 +80,7 @@ async fn an_old_connection_is_replaced_and_its_calls_go_on() {
 #[tokio::test(start_paused = true)]
 async fn an_old_connection_stays_until_there_is_another() {
     let (net, link) = served(
-        |config| config.max_connection_age = Some(Duration::from_secs(100)),
+        |config| config.link.max_connection_age = Some(Duration::from_secs(100)),
         Exchange::echo,
     );
     unary(&link, "x").await.unwrap();
@@ -94,7 +94,9 @@ async fn an_old_connection_stays_until_there_is_another() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_calls_is_closed() {
     let (net, mut incoming) = Net::new();
-    let link = link_with(&net, |config| config.idle_timeout = Some(Duration::from_mins(1)));
+    let link = link_with(&net, |config| {
+        config.link.idle_timeout = Some(Duration::from_mins(1));
+    });
     let call = spawn_unary(&link, "x");
     let mut peer = Peer::on(incoming.recv().await.unwrap()).await;
     let exchange = peer.next().await.unwrap();
@@ -119,9 +121,9 @@ async fn a_connection_without_calls_is_closed() {
 async fn a_server_that_minds_pings_gets_fewer() {
     let (net, mut incoming) = Net::new();
     let link = link_with(&net, |config| {
-        config.keepalive.interval = Some(Duration::from_secs(10));
-        config.keepalive.without_calls = true;
-        config.idle_timeout = None;
+        config.link.keepalive.interval = Some(Duration::from_secs(10));
+        config.link.keepalive.without_calls = true;
+        config.link.idle_timeout = None;
     });
     link.connect();
     let (gaps, mut seen) = tokio::sync::mpsc::unbounded_channel();

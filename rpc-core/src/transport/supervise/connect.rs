@@ -1,6 +1,6 @@
 //! How a byte stream to an address is made.
 
-use rpc_core::{
+use crate::{
     BoxFuture, Status,
     net::{Address, Dialed, Dialer},
 };
@@ -15,10 +15,19 @@ pub trait Connect: Send + Sync + 'static {
     /// # Errors
     /// UNAVAILABLE, reason `CONNECT_FAILED`, not processed: it is what calls fail with while no connection can be made.
     fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>>;
+
+    /// True if what it makes is protected by TLS: the scheme of HTTP requests is `https` then.
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 impl Connect for Dialer {
     fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
         Box::pin(self.dial(address))
+    }
+
+    fn is_secure(&self) -> bool {
+        Dialer::is_secure(self)
     }
 }

@@ -1,4 +1,5 @@
-//! What happens on a connection by itself: pings, age, idleness. One timer for all, and none where nothing is set.
+//! What happens on a connection by itself: pings, age, idleness, buffers that go back. One timer for all, and none where
+//! nothing is set.
 
 use std::{
     pin::Pin,
@@ -8,38 +9,62 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-use crate::client::{ClientConfig, Keepalive};
+use super::{Keepalive, LinkConfig};
 
-/// When a driver has to look again although nothing happened.
-pub(super) struct Timers {
+/// Longer than any connection lives, and little enough that no addition overflows.
+const FAR: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// How long nothing must have come before buffers are given back. Sooner would be between the calls of a busy client.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// When the task of a connection has to look again although nothing happened.
+#[derive(Debug)]
+pub struct Timers {
     sleep: Option<Pin<Box<Sleep>>>,
-    /// When a connection has to be replaced; `None` once it was, or never.
+    /// When the connection has to be replaced; `None` once it was, or never.
     age: Option<Instant>,
     idle: Option<Idle>,
     keepalive: Option<Liveness>,
+    trim: Option<Instant>,
+    trim_reads: u64,
 }
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
-    /// The connection is old.
+pub enum Due {
+    /// The connection is old: it is [`Phase::Retiring`](super::Phase::Retiring) now.
     Old,
-    /// It had no call for long.
+    /// It had no call for long, and [is quiet](super::Life::note_quiet).
     Idle,
     /// A ping is to be sent.
     Ping,
     /// The peer has not been heard of since the ping.
     Dead,
+    /// Nothing has come for a while: buffers may go back. Only for who says what is [heard](Timers::heard).
+    Trim,
 }
 
+/// What the timers go by.
+#[derive(Debug, Clone, Copy)]
+pub struct Activity {
+    /// How many calls there are.
+    pub calls: usize,
+    /// How many calls were begun so far.
+    pub begun: u64,
+    /// How often bytes came in.
+    pub reads: u64,
+}
+
+#[derive(Debug)]
 struct Idle {
     /// Half of the bound. Checking at this pace is cheaper than noting the end of each call.
     half: Duration,
     check: Instant,
-    /// How many streams had been opened at the last check, and how often in a row that was so, if none was open.
-    quiet_since: Option<(u32, u32)>,
+    /// How many calls had been begun at the last check, and how often in a row that was so, if none was under way.
+    quiet_since: Option<(u64, u32)>,
 }
 
+#[derive(Debug)]
 struct Liveness {
     interval: Duration,
     timeout: Duration,
@@ -49,27 +74,20 @@ struct Liveness {
     reads: u64,
     had_calls: bool,
     pinged: Option<Instant>,
-}
-
-/// What the timers go by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Activity {
-    /// How many calls there are.
-    pub(super) calls: usize,
-    /// How many streams were opened so far.
-    pub(super) opened: u32,
-    /// How often bytes came in.
-    pub(super) reads: u64,
+    /// Calls begin without anybody looking at the timers.
+    polled_rarely: bool,
 }
 
 impl Timers {
-    pub(super) fn new(config: &ClientConfig, complaints: u32) -> Self {
+    /// Of a connection that begins now, to a server that has complained of so many pings.
+    pub fn new(config: &LinkConfig, complaints: u32) -> Self {
         let now = Instant::now();
+        // Connections that were made together do not end together.
         let age = config
             .max_connection_age
-            .map(|age| now + age.mul_f64(0.9 + 0.2 * fastrand::f64()));
+            .map(|age| now + age.min(FAR).mul_f64(0.9 + 0.2 * fastrand::f64()));
         let idle = config.idle_timeout.map(|timeout| {
-            let half = (timeout / 2).max(Duration::from_millis(1));
+            let half = (timeout.min(FAR) / 2).max(Duration::from_millis(1));
             Idle {
                 half,
                 check: now + half,
@@ -81,11 +99,32 @@ impl Timers {
             age,
             idle,
             keepalive: Liveness::new(&config.keepalive, complaints, now),
+            trim: None,
+            trim_reads: 0,
         }
     }
 
+    /// For who polls them when they are due, and not whenever a call begins or bytes come in: the timer for pings then runs
+    /// without calls as well, and a ping may be late by its interval.
+    pub fn polled_rarely(mut self) -> Self {
+        if let Some(liveness) = &mut self.keepalive {
+            liveness.polled_rarely = true;
+        }
+        self
+    }
+
+    /// Says how often bytes came in; true if the timers have to be polled for that.
+    pub fn heard(&mut self, reads: u64) -> bool {
+        if self.trim.is_some() || reads == self.trim_reads {
+            return false;
+        }
+        self.trim_reads = reads;
+        self.trim = Some(Instant::now() + QUIET);
+        true
+    }
+
     /// What is due next, once it is. To be polled again until it is pending.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, activity: Activity) -> Poll<Due> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, activity: Activity) -> Poll<Due> {
         loop {
             if let Some(liveness) = &mut self.keepalive {
                 liveness.note(activity);
@@ -112,7 +151,7 @@ impl Timers {
     fn next(&self) -> Option<Instant> {
         let idle = self.idle.as_ref().map(|idle| idle.check);
         let ping = self.keepalive.as_ref().and_then(Liveness::next);
-        [self.age, idle, ping].into_iter().flatten().min()
+        [self.age, idle, ping, self.trim].into_iter().flatten().min()
     }
 
     fn take_due(&mut self, now: Instant, activity: Activity) -> Option<Due> {
@@ -120,8 +159,14 @@ impl Timers {
             self.age = None;
             return Some(Due::Old);
         }
+        if self.trim.is_some_and(|trim| trim <= now) {
+            self.trim = None;
+            if self.trim_reads == activity.reads {
+                return Some(Due::Trim);
+            }
+            self.heard(activity.reads);
+        }
         if self.idle.as_mut().is_some_and(|idle| idle.check(now, activity)) {
-            self.idle = None;
             return Some(Due::Idle);
         }
         self.keepalive.as_mut()?.check(now)
@@ -135,10 +180,10 @@ impl Idle {
         }
         self.check = now + self.half;
         let times = match self.quiet_since {
-            Some((opened, times)) if activity.calls == 0 && opened == activity.opened => times + 1,
+            Some((begun, times)) if activity.calls == 0 && begun == activity.begun => times + 1,
             _ => 1,
         };
-        self.quiet_since = (activity.calls == 0).then_some((activity.opened, times));
+        self.quiet_since = (activity.calls == 0).then_some((activity.begun, times));
         activity.calls == 0 && times > 2
     }
 }
@@ -146,21 +191,21 @@ impl Idle {
 impl Liveness {
     fn new(config: &Keepalive, complaints: u32, now: Instant) -> Option<Self> {
         let (interval, timeout) = (config.interval_after(complaints)?, config.timeout);
-        let without_calls = config.without_calls;
         Some(Self {
-            interval,
-            timeout,
-            without_calls,
+            interval: interval.min(FAR),
+            timeout: timeout.min(FAR),
+            without_calls: config.without_calls,
             heard: now,
             reads: 0,
             had_calls: false,
             pinged: None,
+            polled_rarely: false,
         })
     }
 
     fn note(&mut self, activity: Activity) {
         let has_calls = activity.calls > 0;
-        let begins = has_calls && !self.had_calls && !self.without_calls;
+        let begins = has_calls && !self.had_calls && !self.without_calls && !self.polled_rarely;
         self.had_calls = has_calls;
         if activity.reads != self.reads || begins {
             self.reads = activity.reads;
@@ -172,7 +217,9 @@ impl Liveness {
     fn next(&self) -> Option<Instant> {
         match self.pinged {
             Some(at) => Some(at + self.timeout),
-            None if self.had_calls || self.without_calls => Some(self.heard + self.interval),
+            None if self.had_calls || self.without_calls || self.polled_rarely => {
+                Some(self.heard + self.interval)
+            }
             None => None,
         }
     }
@@ -183,6 +230,11 @@ impl Liveness {
         }
         if self.pinged.is_some() {
             return Some(Due::Dead);
+        }
+        if !self.had_calls && !self.without_calls {
+            // Nobody minds a dead connection without calls; the next call will find out.
+            self.heard = now;
+            return None;
         }
         self.pinged = Some(now);
         Some(Due::Ping)

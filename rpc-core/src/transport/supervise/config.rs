@@ -1,0 +1,116 @@
+//! What can be set of a link.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{Backoff, Keepalive};
+use crate::BuildError;
+
+/// How the connections to an address are kept. Start from the default and change fields.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LinkConfig {
+    /// How long it may take to have a connection: lookup, connect, TLS, and the first that the server says. Default: 20 s.
+    pub connect_timeout: Duration,
+    /// How long to stay away from an address that cannot be connected to, or whose connection was lost.
+    pub backoff: Backoff,
+    /// How dead connections are found.
+    pub keepalive: Keepalive,
+    /// How many connections are kept to each address: at least and at most, 1 to 64. One more is made whenever all have as many
+    /// calls as the server takes on one (HTTP/2's `MAX_CONCURRENT_STREAMS`); until it is there, calls wait their turn. Calls
+    /// go to the connection with the fewest. All calls on one connection share a task, so a client that calls one server from
+    /// many cores gains by a higher least number. Default: 1 to 1.
+    pub connections: RangeInclusive<usize>,
+    /// How long the calls must have had ample room on one connection fewer, half of it free, before one above the least number
+    /// is closed. Default: 1 min.
+    pub shrink_after: Duration,
+    /// How long a link may be without calls before its connections are closed; it may take half as long again. The next call,
+    /// or being told to connect, makes them anew. A link to an address that cannot be reached gives up after the same
+    /// time, unless it is called. `None`: connections are kept warm for ever. Default: 30 min.
+    pub idle_timeout: Option<Duration>,
+    /// Whether a connection that the server closes while there is no call on it, as servers do with idle ones, is
+    /// made anew before there is a call for it. It is given up all the same once there was no call for the
+    /// [`idle_timeout`](Self::idle_timeout). Default: yes.
+    pub reconnect_idle: bool,
+    /// How old a connection gets before it is replaced, give or take a tenth; it takes calls until the next one is there, and
+    /// calls on it go on to their end. With it a client finds new machines behind an old address. Default: no bound.
+    pub max_connection_age: Option<Duration>,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(20),
+            backoff: Backoff::default(),
+            keepalive: Keepalive::default(),
+            connections: 1..=1,
+            shrink_after: Duration::from_mins(1),
+            idle_timeout: Some(Duration::from_mins(30)),
+            reconnect_idle: true,
+            max_connection_age: None,
+        }
+    }
+}
+
+impl LinkConfig {
+    /// Finds what cannot work.
+    ///
+    /// # Errors
+    /// Names the field, as part of the settings of a transport: `link.connections`.
+    pub fn check(&self) -> Result<(), BuildError> {
+        let wrong = |field: &'static str, problem: &'static str| Err(BuildError::new(field, problem));
+        if self.connect_timeout.is_zero() {
+            return wrong("link.connect_timeout", "must be longer than nothing");
+        }
+        if self.connections.is_empty() || *self.connections.start() < 1 || *self.connections.end() > 64 {
+            return wrong(
+                "link.connections",
+                "must be at least 1, at most 64, and the least number first",
+            );
+        }
+        if self.shrink_after.is_zero() {
+            return wrong("link.shrink_after", "must be longer than nothing");
+        }
+        self.backoff.check()
+    }
+
+    /// True if the number of connections follows the calls.
+    pub(super) fn scales(&self) -> bool {
+        self.connections.start() < self.connections.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_names_the_field_that_is_wrong() {
+        let field = |change: fn(&mut LinkConfig)| {
+            let mut config = LinkConfig::default();
+            change(&mut config);
+            config.check().err().map(|error| error.field().to_owned())
+        };
+        assert_eq!(field(|_| ()), None);
+        assert_eq!(field(|c| c.connections = 2..=64), None);
+        for change in [
+            (|c| c.connections = 0..=1) as fn(&mut LinkConfig),
+            |c| c.connections = 1..=65,
+            #[expect(clippy::reversed_empty_ranges, reason = "it is what is to be refused")]
+            |c| c.connections = 3..=2,
+        ] {
+            assert_eq!(field(change).as_deref(), Some("link.connections"));
+        }
+        assert_eq!(
+            field(|c| c.connect_timeout = Duration::ZERO).as_deref(),
+            Some("link.connect_timeout")
+        );
+        assert_eq!(
+            field(|c| c.backoff.factor = f64::NAN).as_deref(),
+            Some("link.backoff.factor")
+        );
+        assert_eq!(
+            field(|c| c.backoff.max = Duration::from_millis(1)).as_deref(),
+            Some("link.backoff.max")
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! How far a connection's life has got, and how its link learns of that.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
+};
+
+use tokio::sync::Notify;
+
+/// How far a connection's life has got. It only ever goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Takes calls.
+    Open,
+    /// Takes calls, but is to be replaced.
+    Retiring,
+    /// Takes no new calls; those that run go on.
+    Draining,
+    /// Gone.
+    Closed,
+}
+
+/// The part of a connection that its link looks at. A [`Protocol`](super::Protocol) gets it when it is to connect, and keeps it
+/// in the connection.
+#[derive(Debug)]
+pub struct Life {
+    phase: AtomicU8,
+    quiet: AtomicBool,
+    /// There were calls on it when it ceased to take some.
+    was_busy: AtomicBool,
+    /// Whether the link makes more connections when there is no room.
+    scales: bool,
+    /// Tells the supervisor to look around.
+    changed: Arc<Notify>,
+}
+
+impl Life {
+    pub(super) fn new(changed: &Arc<Notify>, scales: bool) -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Open as u8),
+            quiet: AtomicBool::new(false),
+            was_busy: AtomicBool::new(false),
+            scales,
+            changed: Arc::clone(changed),
+        }
+    }
+
+    /// How far it has got.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(SeqCst) {
+            0 => Phase::Open,
+            1 => Phase::Retiring,
+            2 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// True if new calls may use the connection.
+    pub fn takes_calls(&self) -> bool {
+        self.phase.load(SeqCst) < Phase::Draining as u8
+    }
+
+    /// There was no call for the idle timeout; said again every half of it for as long as that is so. Closing the connection
+    /// or not is up to the link, which may have others.
+    pub fn note_quiet(&self) {
+        self.quiet.store(true, SeqCst);
+        self.changed.notify_one();
+    }
+
+    /// A call waits because the connection is full. Cheap where nothing follows from it.
+    pub fn note_crowded(&self) {
+        if self.scales {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Moves on to a phase, with so many calls; false if it was there or further already.
+    pub(super) fn advance(&self, phase: Phase, load: usize) -> bool {
+        let before = self.phase.fetch_max(phase as u8, SeqCst);
+        if before < Phase::Draining as u8 && phase >= Phase::Draining && load > 0 {
+            self.was_busy.store(true, SeqCst);
+        }
+        before < phase as u8
+    }
+
+    pub(super) fn was_busy(&self) -> bool {
+        self.was_busy.load(SeqCst)
+    }
+
+    pub(super) fn tell(&self) {
+        self.changed.notify_one();
+    }
+
+    /// True once for each time that it was said to be quiet.
+    pub(super) fn take_quiet(&self) -> bool {
+        self.quiet.swap(false, SeqCst)
+    }
+}

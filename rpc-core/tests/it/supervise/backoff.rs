@@ -1,0 +1,140 @@
+//! When it is dialled, and when not.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use rpc_core::transport::LinkState;
+
+use super::{
+    call,
+    network::{Connects, Network},
+    reaches, settle,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The server restarts, and a thousand clients have lost their connection in the same instant.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_lost_its_server_does_not_come_back_in_one_instant() {
+    fastrand::seed(7);
+    let network = Network::new(100);
+    let links: Vec<_> = (0..1000).map(|_| network.link(|_| ())).collect();
+    for link in &links {
+        call(link).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let before = network.dials().len();
+    let lost = tokio::time::Instant::now();
+    network.lose_all();
+    settle().await;
+    for link in &links {
+        reaches(link, "ready", LinkState::is_ready).await;
+    }
+    let dials = network.dials().split_off(before);
+    assert_eq!(dials.len(), 1000);
+    // Evenly spread over 100 ms: each tenth of it gets a tenth of the fleet, within four standard deviations of chance.
+    for tenth in 0..10 {
+        let within = |at: &&tokio::time::Instant| {
+            let after = **at - lost;
+            after >= tenth * 10 * MS && after < (tenth + 1) * 10 * MS
+        };
+        let share = dials.iter().filter(within).count();
+        assert!((62..=138).contains(&share), "{share} in tenth {tenth}");
+    }
+}
+
+/// The server is gone for a while, and all clients have failed in step.
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_waits_for_its_server_spreads_further_with_each_failure() {
+    fastrand::seed(7);
+    let network = Network::new(100);
+    let links: Vec<_> = (0..300)
+        .map(|_| network.link(|config| config.backoff.first = Duration::ZERO))
+        .collect();
+    network.script(vec![Connects::Fails; 900]);
+    let start = tokio::time::Instant::now();
+    for link in &links {
+        link.connect();
+    }
+    for link in &links {
+        reaches(link, "ready", LinkState::is_ready).await;
+    }
+    let dials = network.dials();
+    let spread = |attempt: usize| {
+        let at: Vec<_> = dials[attempt * 300..(attempt + 1) * 300].to_vec();
+        *at.iter().max().unwrap() - *at.iter().min().unwrap()
+    };
+    assert_eq!(dials.len(), 1200);
+    assert!(dials[..300].iter().all(|at| *at - start < 5 * MS));
+    // 1 s, give or take a fifth.
+    assert!(spread(1) > 300 * MS && spread(1) <= 405 * MS, "{:?}", spread(1));
+    assert!(spread(3) > 600 * MS, "{:?}", spread(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_does_not_last_does_not_end_the_back_off() {
+    let network = Network::new(100);
+    let link = network.link(|config| config.backoff.jitter = 0.0);
+    network.script([Connects::Fails; 4]);
+    link.connect();
+    reaches(&link, "ready", LinkState::is_ready).await;
+    // Four failures, and now a connection that is lost after four seconds: less than it has to last.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let lost = tokio::time::Instant::now();
+    network.lose_all();
+    settle().await;
+    reaches(&link, "ready", LinkState::is_ready).await;
+    // The pause is that after four failures, from when it was dialled.
+    let dials = network.dials();
+    let pause = *dials.last().unwrap() - dials[dials.len() - 2];
+    assert_eq!(pause.as_millis(), 4096, "{:?}", lost.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_lasts_or_answers_ends_the_back_off() {
+    for answers in [false, true] {
+        let network = Network::new(100);
+        let link = network.link(|config| config.backoff.jitter = 0.0);
+        network.script([Connects::Fails; 4]);
+        link.connect();
+        reaches(&link, "ready", LinkState::is_ready).await;
+        if answers {
+            call(&link).await.unwrap();
+        } else {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+        }
+        network.script([Connects::Fails]);
+        let lost = tokio::time::Instant::now();
+        network.lose_all();
+        reaches(&link, "failing", LinkState::is_failing).await;
+        assert!(lost.elapsed() <= 101 * MS);
+        reaches(&link, "ready", LinkState::is_ready).await;
+        // The pause is that after one failure.
+        let dials = network.dials();
+        let pause = *dials.last().unwrap() - dials[dials.len() - 2];
+        assert_eq!(pause.as_millis(), 1000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_connects_leave_nothing_behind() {
+    let network = Network::new(100);
+    let link = network.link(|config| {
+        config.idle_timeout = None;
+        config.connect_timeout = Duration::from_secs(1);
+    });
+    let (fails, hangs) = ([Connects::Fails; 500], [Connects::Hangs; 500]);
+    network.script(fails.into_iter().zip(hangs).flat_map(<[_; 2]>::from));
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    link.connect();
+    reaches(&link, "ready", LinkState::is_ready).await;
+    assert_eq!(network.dials().len(), 1001);
+    // The connection, and its task beside the supervisor's.
+    assert_eq!(network.under_way.load(SeqCst), 1);
+    let now = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(now, tasks + 2);
+    drop(link);
+    settle().await;
+    assert_eq!(network.under_way.load(SeqCst), 0);
+    let now = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(now, tasks);
+}

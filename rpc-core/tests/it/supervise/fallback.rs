@@ -1,0 +1,108 @@
+//! The link of another transport does it, until the server speaks this one.
+
+use std::{sync::Arc, sync::atomic::Ordering::SeqCst, time::Duration};
+
+use rpc_core::transport::{Link, LinkState};
+
+use super::{
+    call, is_closed,
+    network::{Connects, Network, Over},
+    reaches, settle, spawn_call, within,
+};
+
+/// Ours, that of the other transport, and a link.
+fn both() -> (Arc<Network>, Arc<Network>, Arc<dyn Link>) {
+    let (ours, others) = (Network::new(100), Network::new(100));
+    let link = ours.link_or(|_| (), Some(Arc::new(Over(Arc::clone(&others)))));
+    ours.otherwise(Connects::Foreign);
+    (ours, others, link)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_is_asked_again_when_the_other_link_has_connected_anew() {
+    let (ours, others, link) = both();
+    call(&link).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    call(&link).await.unwrap();
+    assert_eq!(
+        (ours.dials().len(), others.dials().len()),
+        (1, 1),
+        "not while it works"
+    );
+    // The server is deployed anew, and speaks our protocol now. A call is under way, and ends where it began.
+    others.calls_take(Duration::from_secs(100));
+    let under_way = spawn_call(&link);
+    settle().await;
+    let old = others.open().remove(0);
+    rpc_core::transport::supervise::Supervised::advance(
+        &*old,
+        rpc_core::transport::supervise::Phase::Draining,
+    );
+    ours.otherwise(Connects::Succeeds);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((ours.dials().len(), ours.open().len()), (2, 1));
+    call(&link).await.unwrap();
+    assert_eq!(ours.open()[0].begun(), 1);
+    within("the call", under_way).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(others.under_way.load(SeqCst), 0, "the other link is closed");
+    assert!(link.state().borrow().is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_learnt_nothing_is_called_as_before() {
+    let (ours, others, link) = both();
+    for round in 1..=20 {
+        for _ in 0..10 {
+            within("a call", call(&link)).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        others.lose_all();
+        settle().await;
+        reaches(&link, "ready", LinkState::is_ready).await;
+        assert_eq!(others.dials().len(), round + 1);
+    }
+    // Forty seconds, and every ten once.
+    assert!((3..=6).contains(&ours.dials().len()), "{}", ours.dials().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_restarts_is_asked_when_it_is_there_again() {
+    let (ours, others, link) = both();
+    call(&link).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    ours.otherwise(Connects::Fails);
+    others.script([Connects::Fails; 3]);
+    others.lose_all();
+    reaches(&link, "failing", LinkState::is_failing).await;
+    let status = call(&link).await.unwrap_err();
+    assert!(!status.was_processed());
+    ours.otherwise(Connects::Succeeds);
+    reaches(&link, "ready", LinkState::is_ready).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    call(&link).await.unwrap();
+    assert_eq!(ours.open()[0].begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_closed_with_the_link() {
+    let (_, others, link) = both();
+    others.calls_take(Duration::from_secs(10));
+    let under_way = spawn_call(&link);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    link.close();
+    assert!(!is_closed(&link.state().borrow()));
+    let _ = call(&link).await.unwrap_err();
+    within("the call", under_way).await.unwrap().unwrap();
+    reaches(&link, "closed", is_closed).await;
+    assert_eq!(others.under_way.load(SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_link_breaks_it_off() {
+    let (_, others, link) = both();
+    call(&link).await.unwrap();
+    drop(link);
+    settle().await;
+    assert_eq!(others.under_way.load(SeqCst), 0);
+}
