@@ -27,10 +27,23 @@ impl<'a> CallFuture<'a> {
         Self(Box::pin(future))
     }
 
+    /// Of a future that is made in its box. One that borrows much is large, and moving it there would copy all of its room.
+    #[inline]
+    pub fn made<F: Future<Output = Result<Reply, Status>> + Send + 'a>(make: impl FnOnce() -> F) -> Self {
+        Self(boxed(make))
+    }
+
     /// Of a result that is there.
     pub fn ready(result: Result<Reply, Status>) -> Self {
         Self::new(std::future::ready(result))
     }
+}
+
+/// Makes a future in its box.
+#[inline]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, make()))
 }
 
 impl Future for CallFuture<'_> {

@@ -23,7 +23,7 @@ where
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
-    CallFuture::new(async move {
+    CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
         let message = match take_whole(&mut call.body, request_codec) {
@@ -47,7 +47,7 @@ where
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
-    CallFuture::new(async move {
+    CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
@@ -68,7 +68,7 @@ where
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
-    CallFuture::new(async move {
+    CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let message = match take_whole(&mut call.body, request_codec) {
             Some(message) => message?,
@@ -91,7 +91,7 @@ where
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
-    CallFuture::new(async move {
+    CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
         let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;

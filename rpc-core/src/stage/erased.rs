@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::Stage;
-use crate::{BoxFuture, Call, Reply, Status};
+use crate::{BoxFuture, Call, Reply, Status, future::boxed};
 
 /// A [`Stage`] behind a pointer: the object-safe twin, which costs one box a call.
 pub trait ErasedStage: Send + Sync {
@@ -13,7 +13,7 @@ pub trait ErasedStage: Send + Sync {
 
 impl<S: Stage> ErasedStage for S {
     fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
-        Box::pin(self.call(call))
+        boxed(|| self.call(call))
     }
 }
 

@@ -45,7 +45,12 @@ pub(crate) async fn attempt(
             return Err(failed);
         }
     };
+    let mut is_sent_just_now = pump.is_none();
     let answer = poll_fn(|cx| {
+        // Whom to wake was said when it was sent, and that was in this same poll.
+        if std::mem::take(&mut is_sent_just_now) {
+            return Poll::Pending;
+        }
         if let Some(pump) = &mut pump
             && let Poll::Ready(Err(status)) = pump.poll(cx)
         {
@@ -63,7 +68,7 @@ pub(crate) async fn attempt(
             body,
             compressed,
         }) => {
-            under_way.drop_quietly();
+            under_way.has_ended();
             whole(connection, &metadata, body, compressed, streams)
         }
         Ok(Answer::Opened { metadata, arrival }) => {
@@ -266,10 +271,10 @@ pub(super) struct UnderWay<'c> {
 }
 
 impl UnderWay<'_> {
-    /// The answer is there.
-    fn drop_quietly(&mut self) {
+    /// All of the answer was taken.
+    fn has_ended(&mut self) {
         self.over = true;
-        self.connection.end(self.id);
+        self.connection.give_back(self.id.slot);
     }
 
     /// The same for who outlives the attempt.

@@ -19,6 +19,7 @@ mod connection;
 mod exchange;
 mod handshake;
 mod lifetime;
+mod pace;
 mod police;
 mod slot;
 mod transport;

@@ -160,8 +160,9 @@ impl<F: Future<Output = ()>> Runner<F> {
     /// Polls a future once, and gives it back if it must wait.
     ///
     /// It is polled with a waker that wakes nobody: whoever takes it on polls it again at once.
-    pub(super) fn run(&mut self, future: F) -> Option<Pin<Box<Slot<F>>>> {
-        let mut slot = self.place(future);
+    #[inline]
+    pub(super) fn run(&mut self, make: impl FnOnce() -> F) -> Option<Pin<Box<Slot<F>>>> {
+        let mut slot = self.place(make);
         if slot
             .as_mut()
             .poll(&mut Poller::from_waker(Waker::noop()))
@@ -173,15 +174,16 @@ impl<F: Future<Output = ()>> Runner<F> {
         None
     }
 
-    /// Puts a future in a box without polling it.
-    pub(super) fn place(&mut self, future: F) -> Pin<Box<Slot<F>>> {
+    /// Puts a future in a box without polling it. It is made there: it is large, and each move of it copies all of its room.
+    #[inline]
+    pub(super) fn place(&mut self, make: impl FnOnce() -> F) -> Pin<Box<Slot<F>>> {
         let mut slot = self.spare.take().unwrap_or_else(|| {
             Box::pin(Slot {
                 future: None,
                 watched: None,
             })
         });
-        slot.as_mut().project().future.set(Some(future));
+        slot.as_mut().project().future.set(Some(make()));
         slot
     }
 
@@ -200,17 +202,17 @@ mod tests {
     #[test]
     fn a_call_that_is_done_at_once_leaves_its_box() {
         let mut runner = Runner::new();
-        assert!(runner.run(ready(())).is_none());
+        assert!(runner.run(|| ready(())).is_none());
         let place = |runner: &Runner<_>| runner.spare.as_deref().map(std::ptr::from_ref);
         let first = place(&runner);
-        assert!(runner.run(ready(())).is_none());
+        assert!(runner.run(|| ready(())).is_none());
         assert!(first.is_some() && first == place(&runner));
     }
 
     #[test]
     fn a_call_that_waits_takes_it_along() {
         let mut runner = Runner::new();
-        assert!(runner.run(pending()).is_some());
+        assert!(runner.run(pending).is_some());
         assert!(runner.spare.is_none());
     }
 }

@@ -199,7 +199,7 @@ impl<P: Protocol> Shared<P> {
 
 impl<P: Protocol> Link for SupervisedLink<P> {
     fn call<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
-        CallFuture::new(self.call(call))
+        CallFuture::made(|| self.call(call))
     }
 
     fn address(&self) -> &Address {

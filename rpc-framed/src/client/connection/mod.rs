@@ -33,6 +33,9 @@ use crate::{
 };
 
 /// A connection. Its calls share it, and so does its task.
+///
+/// Aligned so that the count of its references, which every call changes, is on a cache line of its own.
+#[repr(align(128))]
 pub(crate) struct Connection {
     pub(crate) hub: Arc<Hub>,
     pub(crate) local: Option<Address>,
@@ -300,10 +303,12 @@ impl Connection {
         Ok(())
     }
 
-    /// What came for a call, once it does.
+    /// What came for a call, once it does. After [`Answer::Whole`] the call is over, and only its slot is to be
+    /// [given back](Self::give_back).
     pub(crate) fn poll_answer(&self, id: CallId, cx: &mut Poller<'_>) -> Poll<Answer> {
         let mut waiting = self.waiting(id.slot);
         if let Some(answer) = waiting.answer.take() {
+            waiting.busy &= !matches!(answer, Answer::Whole { .. });
             return Poll::Ready(answer);
         }
         if !waiting

@@ -1,0 +1,175 @@
+//! What happens on a connection by itself, and how it ends: its clocks, the server's stop, a peer that breaks the protocol.
+
+use std::task::{Context as Poller, Poll};
+
+use rpc_core::{
+    BoxFuture,
+    transport::{Drain, DrainPhase},
+};
+use tokio::time::Instant;
+
+use super::{Connection, read::Batch, run::Work};
+use crate::{
+    server::lifetime::Due,
+    wire::{Broken, CallId, Head, goaway, kind},
+};
+
+impl<F, M> Connection<F, M>
+where
+    F: Future<Output = ()> + Send + 'static,
+    M: Fn(Work) -> F,
+{
+    /// Looks at the timer and at the server's stop. Ready if that ends the connection.
+    pub(super) fn poll_alarm(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
+        let waker = self.conn.alarm.waker().clone();
+        let mut alarm = Poller::from_waker(&waker);
+        if self
+            .timer
+            .as_mut()
+            .is_some_and(|timer| timer.as_mut().poll(&mut alarm).is_ready())
+        {
+            self.armed = None;
+            self.timer = None;
+        }
+        while let Some((phase, future)) = &mut self.drain {
+            let Poll::Ready(drain) = future.as_mut().poll(&mut alarm) else {
+                break;
+            };
+            // A server that is gone never says so.
+            let reached = if drain.phase() < *phase {
+                DrainPhase::Cancelling
+            } else {
+                drain.phase()
+            };
+            self.drain = match reached {
+                DrainPhase::Serving | DrainPhase::Draining => {
+                    Some(wait_for(drain, DrainPhase::EndingStreams))
+                }
+                DrainPhase::EndingStreams => Some(wait_for(drain, DrainPhase::Cancelling)),
+                _ => None,
+            };
+            if reached >= DrainPhase::Draining {
+                self.start_drain();
+            }
+            if reached >= DrainPhase::EndingStreams {
+                self.conn.end_streams();
+                self.calls.wake_streams();
+            }
+            if reached >= DrainPhase::Cancelling {
+                return self.close(cx, goaway::STOPPING, "the server stops");
+            }
+        }
+        let now = Instant::now();
+        self.calls.expire(now);
+        if self
+            .stalled
+            .is_some_and(|(since, _)| now >= since + self.conn.config.stall_timeout)
+        {
+            return self.close(cx, goaway::CALM, "the peer does not read");
+        }
+        match self.lifetime.due(now, self.inbox.reads) {
+            Due::Nothing => {}
+            Due::Trim => {
+                self.inbox.trim();
+                self.writer.trim(&self.conn.hub.outbox);
+                if self.conn.calls() == 0 {
+                    self.calls.trim();
+                    self.runner.trim();
+                }
+            }
+            Due::Drain => self.start_drain(),
+            Due::Ping => self.conn.hub.outbox.with(|queue| {
+                queue.small(Head::new(kind::PING, CallId::default()), &[0; 8]);
+            }),
+            Due::Close(why) => return self.close(cx, goaway::STOPPING, why),
+        }
+        if self.lifetime.refuses(now) {
+            self.say_goodbye();
+        }
+        Poll::Pending
+    }
+
+    /// Tells the peer to go elsewhere. It answers once it has sent its last request here.
+    fn start_drain(&mut self) {
+        if !self.is_draining {
+            self.is_draining = true;
+            self.conn.await_fewer_than(1);
+            self.conn
+                .hub
+                .outbox
+                .with(|queue| queue.bare(kind::DRAIN, CallId::default()));
+            self.lifetime.draining(Instant::now());
+        }
+    }
+
+    /// Tells the peer which request was the last.
+    pub(super) fn say_goodbye(&mut self) {
+        if !self.is_final {
+            self.is_final = true;
+            let accepted = self.accepted;
+            self.conn
+                .hub
+                .outbox
+                .with(|queue| queue.goaway(accepted, goaway::STOPPING, "the server stops"));
+        }
+    }
+
+    pub(super) fn break_off(&mut self, cx: &mut Poller<'_>, Broken(what): Broken) -> Batch {
+        tracing::debug!(peer = ?self.conn.caller.peer(), what, "a client breaks the protocol");
+        let _ = self.close(cx, goaway::PROTOCOL, what);
+        Batch::Closed
+    }
+
+    /// Breaks everything off. What can be said of it at once is said.
+    fn close(&mut self, cx: &mut Poller<'_>, why: u16, text: &str) -> Poll<()> {
+        tracing::debug!(peer = ?self.conn.caller.peer(), text, "a connection is closed");
+        let accepted = self.accepted;
+        self.conn
+            .hub
+            .outbox
+            .with(|queue| queue.goaway(accepted, why, text));
+        let _ = self.writer.poll_flush(&self.conn.hub.outbox, &self.io, cx);
+        Poll::Ready(())
+    }
+
+    /// Sets the timer to what comes first.
+    pub(super) fn arm(&mut self) {
+        let stall = self
+            .stalled
+            .map(|(since, _)| since + self.conn.config.stall_timeout);
+        let next = [self.lifetime.next(), self.calls.earliest(), stall]
+            .into_iter()
+            .flatten()
+            .min();
+        let Some(next) = next.filter(|next| self.armed.is_none_or(|armed| *next < armed)) else {
+            return;
+        };
+        self.armed = Some(next);
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                timer.as_mut().reset(next);
+                timer
+            }
+            None => self.timer.insert(Box::pin(tokio::time::sleep_until(next))),
+        };
+        // Tells it whom to wake. Should it be due already, it is looked at in the next turn.
+        if timer
+            .as_mut()
+            .poll(&mut Poller::from_waker(self.conn.alarm.waker()))
+            .is_ready()
+        {
+            self.timer = None;
+            self.armed = None;
+            self.conn.alarm.ring();
+        }
+    }
+}
+
+/// Waits for a phase of the stop.
+pub(super) fn wait_for(mut drain: Drain, phase: DrainPhase) -> (DrainPhase, BoxFuture<'static, Drain>) {
+    let future = Box::pin(async move {
+        drain.reached(phase).await;
+        drain
+    });
+    (phase, future)
+}

@@ -1,0 +1,246 @@
+//! The task of one connection: reads requests, runs their handlers, writes the answers.
+//!
+//! # One task
+//! It takes the frames that came and runs each call once, on the spot. A call that must wait goes to the executor; it is
+//! never awaited here, since a task that waits writes no answers, and with large messages both sides then wait for each
+//! other. What was answered is written after a batch of frames, of which [`Pace`] says how many, or a moment of work: a server
+//! that writes only when all is done makes both sides take turns. After [`TURN_CALLS`] others get theirs.
+//!
+//! # Calls that wait
+//! When [`TURN_WAITING`] calls were handed to the executor, the task goes behind them in the runtime's queue before it takes
+//! the next batch, so that what is answered first goes out first. Without that, calls that each wait once were all handed
+//! over before any was answered, and again both sides took turns.
+
+mod alarm;
+mod read;
+mod run;
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context as Poller, Poll},
+};
+
+use rpc_core::{
+    BoxFuture,
+    context::Caller,
+    server::Dispatch,
+    transport::{Drain, DrainPhase, Io},
+};
+use tokio::time::{Instant, Sleep};
+
+use self::{
+    alarm::wait_for,
+    read::Batch,
+    run::{Work, work},
+};
+use super::{
+    ServerConfig, accept::Numbers, calls::Calls, conn::Conn, handshake::handshake, lifetime::Lifetime,
+    pace::Pace, police::Police, slot::Runner,
+};
+use crate::{
+    io::{Inbox, Writer},
+    stream::Hub,
+    wire::preface::Settings,
+};
+
+/// How many calls that wait go on before the next batch is taken.
+const TURN_WAITING: usize = 8;
+
+/// How many frames are taken before other tasks get their turn.
+const TURN_CALLS: usize = 192;
+
+/// Serves a connection to its end.
+pub(super) async fn serve(
+    mut io: Box<dyn Io>,
+    config: Arc<ServerConfig>,
+    dispatch: Dispatch,
+    caller: Arc<Caller>,
+    mut drain: Drain,
+) {
+    let settings = config.settings();
+    let handshake = tokio::time::timeout(config.handshake_timeout, handshake(&mut io, &settings));
+    let (peer, inbox) = tokio::select! {
+        biased;
+        // Nothing has been asked yet, so nothing is lost. Waiting would let a silent peer hold up the stop.
+        () = drain.reached(DrainPhase::Draining) => return,
+        spoken = handshake => match spoken {
+            Ok(Ok(spoken)) => spoken,
+            Ok(Err(why)) => {
+                tracing::debug!(peer = ?caller.peer(), why, "a peer does not speak the framed protocol");
+                return;
+            }
+            Err(_) => {
+                tracing::debug!(peer = ?caller.peer(), "a peer did not begin to speak in time");
+                return;
+            }
+        },
+    };
+    let hub = Hub::new(&config.limits(), peer);
+    let inbox = Inbox::new(inbox, config.frame_limit());
+    let conn = Arc::new(Conn::new(config, dispatch, caller, hub));
+    Connection::new(io, inbox, settings, conn, drain, work).await;
+}
+
+/// The task. `F` is the future of a call, which has no name, made by `M`.
+struct Connection<F, M> {
+    io: Mutex<Box<dyn Io>>,
+    inbox: Inbox,
+    writer: Writer,
+    settings: Settings,
+    conn: Arc<Conn>,
+    make: M,
+    runner: Runner<F>,
+    calls: Calls,
+    numbers: Numbers,
+    /// How many requests came.
+    accepted: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// When the timer is to fire.
+    armed: Option<Instant>,
+    lifetime: Lifetime,
+    police: Police,
+    pace: Pace,
+    /// The phase that is waited for, and how.
+    drain: Option<(DrainPhase, BoxFuture<'static, Drain>)>,
+    is_draining: bool,
+    /// The peer was told which request was the last.
+    is_final: bool,
+    /// It has gone to the back of the queue, so that others could answer.
+    turned: bool,
+    /// How many calls were handed to the executor since then.
+    handed: usize,
+    /// Since when the peer takes nothing of what waits, and how much it had taken by then.
+    stalled: Option<(Instant, u64)>,
+}
+
+impl<F, M> Connection<F, M>
+where
+    F: Future<Output = ()> + Send + 'static,
+    M: Fn(Work) -> F,
+{
+    fn new(
+        io: Box<dyn Io>,
+        inbox: Inbox,
+        settings: Settings,
+        conn: Arc<Conn>,
+        drain: Drain,
+        make: M,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            io: Mutex::new(io),
+            inbox,
+            writer: Writer::default(),
+            settings,
+            make,
+            runner: Runner::new(),
+            calls: Calls::default(),
+            numbers: Numbers::default(),
+            accepted: 0,
+            timer: None,
+            armed: None,
+            lifetime: Lifetime::new(&conn.config, now),
+            police: Police::new(now),
+            pace: Pace::new(),
+            drain: Some(wait_for(drain, DrainPhase::Draining)),
+            is_draining: false,
+            is_final: false,
+            turned: false,
+            handed: 0,
+            stalled: None,
+            conn,
+        }
+    }
+
+    /// Writes what waits; true if all of it is out.
+    fn flush(&mut self, cx: &mut Poller<'_>) -> Result<bool, ()> {
+        match self.writer.poll_flush(&self.conn.hub.outbox, &self.io, cx) {
+            Poll::Ready(Ok(())) => {
+                self.stalled = None;
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(peer = ?self.conn.caller.peer(), %error, "a connection broke off");
+                Err(())
+            }
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    fn poll_connection(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
+        self.conn.alarm.register(cx.waker());
+        if self.conn.alarm.take() && self.poll_alarm(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
+        if !self.turned && self.conn.calls() > 1 && !self.conn.hub.outbox.lock().is_empty() {
+            self.turned = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.turned = false;
+        self.handed = 0;
+        let mut frames = 0;
+        let mut flushed;
+        loop {
+            // A peer that does not read its answers gets no more of them.
+            let batch = if self.writer.is_busy() && !self.conn.hub.outbox.has_room() {
+                Batch::Crowded
+            } else {
+                self.poll_batch(cx)
+            };
+            if matches!(batch, Batch::Closed) {
+                return Poll::Ready(());
+            }
+            flushed = match self.flush(cx) {
+                Ok(flushed) => flushed,
+                Err(()) => return Poll::Ready(()),
+            };
+            match batch {
+                Batch::More => frames += self.pace.frames(),
+                // It does again: without another look, nobody would tell of what came meanwhile.
+                Batch::Crowded if flushed => {}
+                _ => break,
+            }
+            if frames >= TURN_CALLS || self.handed >= TURN_WAITING {
+                // What was handed over has had its turn when this task has the next one.
+                self.turned = true;
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        let written = self.writer.written;
+        if !flushed && self.stalled.is_none_or(|(_, before)| before != written) {
+            self.stalled = Some((Instant::now(), written));
+        }
+        let busy = self.conn.calls() > 0;
+        if self.is_final && !busy && flushed {
+            return Poll::Ready(());
+        }
+        self.lifetime.set_busy(busy, Instant::now);
+        self.lifetime.heard(self.inbox.reads, Instant::now);
+        self.arm();
+        Poll::Pending
+    }
+}
+
+impl<F, M> Future for Connection<F, M>
+where
+    F: Future<Output = ()> + Send + 'static,
+    M: Fn(Work) -> F + Unpin,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+        self.poll_connection(cx)
+    }
+}
+
+impl<F, M> Drop for Connection<F, M> {
+    fn drop(&mut self) {
+        self.conn.hub.outbox.close();
+        self.conn.hub.credits.end_all();
+        self.calls.cancel_all();
+    }
+}

@@ -1,0 +1,139 @@
+//! Runs calls: on the spot, or by the executor.
+//!
+//! # A first poll that takes long
+//! A handler that computes before it first waits would hold up the answers behind it. A method whose first poll was seen to
+//! take longer than [`SLOW`] several times is not run on the spot any more on this connection. The clock is read for the
+//! first calls of a method, and for every eighth from then on.
+
+use std::{sync::Arc, time::Duration};
+
+use rpc_core::OwnedCall;
+use tokio::time::Instant;
+
+use super::Connection;
+use crate::{
+    server::{
+        accept::{Accepted, accept},
+        conn::Ticket,
+        exchange::exchange,
+        slot::Watch,
+    },
+    wire::{Broken, CallId, Head},
+};
+
+/// How long the first poll of a handler may take.
+const SLOW: Duration = Duration::from_micros(50);
+
+/// How many first polls that were too long, less those that were not, turn a method's off.
+const SLOW_STRIKES: u8 = 4;
+
+/// The clock is read for so many calls of a method, and then for one of this many.
+const ALWAYS_TIMED: u32 = 16;
+const TIMED_OF: u32 = 8;
+
+/// What a call is run with.
+pub(super) struct Work {
+    ticket: Ticket,
+    id: CallId,
+    call: OwnedCall,
+}
+
+pub(super) fn work(work: Work) -> impl Future<Output = ()> + Send + 'static {
+    exchange(work.ticket, work.id, work.call)
+}
+
+impl<F, M> Connection<F, M>
+where
+    F: Future<Output = ()> + Send + 'static,
+    M: Fn(Work) -> F,
+{
+    pub(super) fn request(&mut self, head: Head, now: Instant) -> Result<Duration, Broken> {
+        if self.is_final {
+            // The peer knows that it was not taken.
+            self.inbox.skip(&head);
+            return Ok(Duration::ZERO);
+        }
+        if head.call.slot >= self.settings.max_calls {
+            return Err(Broken("more calls at once than was allowed"));
+        }
+        self.accepted += 1;
+        self.calls.renew(head.call);
+        let accepted = accept(
+            &self.conn,
+            &mut self.numbers,
+            &mut self.inbox,
+            &head,
+            now,
+            self.settings.max_methods,
+        )?;
+        match accepted {
+            Ok(accepted) => Ok(self.run(accepted, head)),
+            Err(status) => {
+                self.conn.fail(head.call, &status);
+                Ok(Duration::ZERO)
+            }
+        }
+    }
+
+    fn run(&mut self, accepted: Accepted, head: Head) -> Duration {
+        let Accepted {
+            call,
+            deadline,
+            is_stream,
+            arrival,
+        } = accepted;
+        let id = head.call;
+        if let Some(arrival) = arrival {
+            self.calls.expect(id, arrival);
+        }
+        let work = Work {
+            ticket: Ticket::new(&self.conn),
+            id,
+            call,
+        };
+        let make = || (self.make)(work);
+        let executor = self.conn.config.executor.clone();
+        let (timed, is_slow) = match self.numbers.get(head.extra) {
+            Some(known) => {
+                known.runs = known.runs.wrapping_add(1);
+                let timed = known.runs < ALWAYS_TIMED || known.runs.is_multiple_of(TIMED_OF);
+                (timed, known.strikes >= SLOW_STRIKES)
+            }
+            None => (false, false),
+        };
+        let mut took = Duration::ZERO;
+        let waits = if executor.is_some() || is_slow {
+            Some(self.runner.place(make))
+        } else if timed {
+            let started = Instant::now();
+            let waits = self.runner.run(make);
+            took = started.elapsed();
+            self.judge(head.extra, took);
+            waits
+        } else {
+            self.runner.run(make)
+        };
+        if let Some(waits) = waits {
+            self.handed += 1;
+            let watch = Arc::new(Watch::new(deadline, is_stream));
+            self.calls.watch(id, Arc::clone(&watch));
+            let waits = waits.watched(watch, Arc::clone(&self.conn), id);
+            match executor {
+                Some(executor) => executor.execute(waits),
+                None => drop(tokio::spawn(waits)),
+            }
+        }
+        took
+    }
+
+    /// Remembers how long the first poll of a method took.
+    fn judge(&mut self, number: u16, took: Duration) {
+        if let Some(known) = self.numbers.get(number) {
+            known.strikes = if took > SLOW {
+                known.strikes.saturating_add(1)
+            } else {
+                known.strikes.saturating_sub(1)
+            };
+        }
+    }
+}
