@@ -149,6 +149,8 @@ mod guide {
     mod lanes {}
     #[doc = include_str!("../docs/matching.md")]
     mod matching {}
+    #[doc = include_str!("../docs/routing.md")]
+    mod routing {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
     #[doc = include_str!("../docs/load-reports.md")]

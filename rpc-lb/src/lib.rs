@@ -7,6 +7,7 @@
 //! | `health_watch` | what an endpoint says of its health, with the feature `prost` |
 //! | [`near`] | providers next door |
 //! | [`route`] | which endpoints a request may go to: a chain of routers |
+//! | [`fault`], [`mirror`] | calls that fail by rule, and copies of calls |
 //! | [`balance`] | which of the endpoints that are left gets a call |
 //! | [`subsetting`] | which part of a large fleet a client connects to at all |
 //! | [`health`] | which endpoints are sick |
@@ -20,9 +21,11 @@
 pub mod balance;
 pub mod endpoint;
 pub mod endpoints;
+pub mod fault;
 pub mod health;
 #[cfg(feature = "prost")]
 pub mod health_watch;
+pub mod mirror;
 pub mod near;
 pub mod pick;
 pub mod route;
@@ -38,7 +41,10 @@ pub use self::{
     health::HealthConfig,
     near::Near,
     pick::{EndpointStage, Measure, MeasureLayer, Pick, PickLayer, Picked, ToLink},
-    route::{LaneRouter, RouteKey, Router},
+    route::{
+        ConditionRouter, GroupRouter, LaneRouter, PercentageRouter, RouteConfig, RouteKey, Router, TagRouter,
+        ZoneRouter,
+    },
     snapshot::Snapshot,
     subset::Subset,
     subsetting::Subsetting,

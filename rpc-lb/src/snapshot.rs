@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     Balancer, Endpoint, Subset,
     health::Sickness,
-    route::{Candidate, Candidates, Chain},
+    route::{Candidate, Chain, Outcome},
     subset::Plan,
 };
 
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub(crate) absent: Box<[Absent]>,
     pub(crate) chain: Chain,
     /// For requests that no router looks at.
-    pub(crate) plain: Arc<Subset>,
+    pub(crate) plain: Arc<Outcome>,
     pub(crate) scheme: Option<Scheme>,
     pub(crate) counts: Counts,
     /// How far the list of instances can be trusted.
@@ -65,7 +65,12 @@ impl Member {
             endpoint: &self.endpoint,
             instance: &self.instance,
             is_ready: self.is_ready,
+            is_well: self.is_well(),
         }
+    }
+
+    pub(crate) fn is_well(&self) -> bool {
+        self.is_ready && self.sickness.is_none() && !self.is_suspect
     }
 }
 
@@ -110,16 +115,16 @@ impl Snapshot {
             scheme: Some(scheme),
             ..Self::default()
         };
-        snapshot.plain = Arc::new(snapshot.subset(&[]));
+        snapshot.plain = Arc::new(snapshot.outcome(&[]));
         snapshot
     }
 
     /// The endpoints that a request can go to in which nothing matters to any router.
     pub fn ready(&self) -> &[Arc<Endpoint>] {
-        self.plain.endpoints()
+        self.plain.whole().endpoints()
     }
 
-    /// What a call can go to.
+    /// What a call can go to. Where a router [divides](crate::Router::divide) it, another call may go to another part.
     pub fn subset_for(&self, call: &Call<'_>) -> Arc<Subset> {
         self.with_subset(call, Arc::clone)
     }
@@ -127,29 +132,37 @@ impl Snapshot {
     /// Looks at what a call can go to, without counting a reference where nothing in it matters.
     #[inline]
     pub(crate) fn with_subset<R>(&self, call: &Call<'_>, f: impl FnOnce(&Arc<Subset>) -> R) -> R {
+        self.with_outcome(call, |outcome| f(outcome.draw()))
+    }
+
+    /// The same, for an attempt elsewhere: all parts together.
+    pub(crate) fn with_whole<R>(&self, call: &Call<'_>, f: impl FnOnce(&Arc<Subset>) -> R) -> R {
+        self.with_outcome(call, |outcome| f(outcome.whole()))
+    }
+
+    #[inline]
+    fn with_outcome<R>(&self, call: &Call<'_>, f: impl FnOnce(&Outcome) -> R) -> R {
         match self.chain.keys(call) {
             None => f(&self.plain),
-            Some(keys) => f(&self.chain.kept(&keys, |keys| self.subset(keys))),
+            Some(keys) => f(&self.chain.kept(&keys, |keys| self.outcome(keys))),
         }
     }
 
-    fn subset(&self, keys: &[crate::RouteKey]) -> Subset {
+    fn outcome(&self, keys: &[crate::RouteKey]) -> Outcome {
         let Some(scheme) = &self.scheme else {
-            return Subset::default();
+            return Outcome::default();
         };
-        let (candidates, steps): (Candidates<'_>, _) = self.chain.narrow(keys, &self.members);
         let plan = Plan {
             balancer: &*scheme.balancer,
             panic: scheme.panic,
             needs_latency: scheme.needs_latency,
         };
-        Subset::new(candidates, &self.members, steps, &plan)
+        self.chain.outcome(keys, &self.members, &self.plain, &plan)
     }
 
     /// Lets the pickers work out anew what they make of the endpoints.
     pub(crate) fn refresh(&self, now: Instant) {
-        self.plain.refresh(now);
-        for subset in self.chain.all_kept().values() {
+        for subset in self.chain.subsets(&self.plain) {
             subset.refresh(now);
         }
     }

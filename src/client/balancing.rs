@@ -7,16 +7,20 @@ use rpc_core::{
     status::{Classify, Verdict},
 };
 use rpc_governance::lane::LaneHook;
-use rpc_lb::{Balancer, EndpointsConfig, HealthConfig, LaneRouter, Router, Subsetting};
+use rpc_lb::{
+    Balancer, EndpointsConfig, HealthConfig, LaneRouter, RouteConfig, Router, Subsetting, route::Routers,
+};
 
-use super::ClientBuilder;
+use super::{ClientBuilder, routing::Rules};
 
 /// What the builder was told of it.
 pub(super) struct Balancing {
     pub(super) labels: LaneHook,
     balancer: Option<Arc<dyn Balancer>>,
-    lanes: LaneRouter,
-    routers: Vec<Arc<dyn Router>>,
+    /// A document that stands in for what is set one by one.
+    pub(super) routes: Option<RouteConfig>,
+    pub(super) routers: Routers,
+    pub(super) rules: Rules,
     health: HealthConfig,
     classify: Classify,
     subsetting: Option<Subsetting>,
@@ -28,8 +32,10 @@ impl Default for Balancing {
             classify: Verdict::of,
             labels: LaneHook::outbound(),
             balancer: None,
-            lanes: LaneRouter::new(),
-            routers: Vec::new(),
+            routes: None,
+            // In every client: a request stays in its lane, whether or not anybody has thought of lanes.
+            routers: Routers::new().with_lane(LaneRouter::new()),
+            rules: Rules::default(),
             health: HealthConfig::default(),
             subsetting: None,
         }
@@ -47,19 +53,30 @@ impl Balancing {
         self.classify
     }
 
-    pub(super) fn configure(self, config: &mut EndpointsConfig) {
+    /// The routers, in order.
+    ///
+    /// # Errors
+    /// If the document makes no sense.
+    pub(super) fn routers(&mut self) -> Result<Vec<Arc<dyn Router>>, BuildError> {
+        let routers = std::mem::take(&mut self.routers);
+        let routers = match self.routes.take() {
+            Some(document) => document.routers()?.with_own_of(routers),
+            None => routers,
+        };
+        Ok(routers.with_mirror(self.rules.mirror_router()).in_order())
+    }
+
+    pub(super) fn configure(self, routers: Vec<Arc<dyn Router>>, config: &mut EndpointsConfig) {
         if let Some(balancer) = self.balancer {
             config.balancer = balancer;
         }
-        // First: whatever else a request asks for, it stays in its lane.
-        config.routers = vec![Arc::new(self.lanes)];
-        config.routers.extend(self.routers);
+        config.routers = routers;
         config.health = self.health;
         config.subsetting = self.subsetting;
     }
 }
 
-/// Routing and balancing.
+/// Balancing.
 impl ClientBuilder {
     /// Which of the endpoints that a request may go to gets it. Default: [`RoundRobin`](rpc_lb::RoundRobin).
     pub fn balancer(mut self, balancer: impl Balancer) -> Self {
@@ -71,18 +88,6 @@ impl ClientBuilder {
     /// made for, or of the context that it is given.
     pub fn lanes(mut self, lanes: LaneHook) -> Self {
         self.balancing.labels = lanes;
-        self
-    }
-
-    /// Where requests go whose lane has no endpoint. Default: to the base lane.
-    pub fn lane_router(mut self, lanes: LaneRouter) -> Self {
-        self.balancing.lanes = lanes;
-        self
-    }
-
-    /// Adds a router, which narrows the endpoints that a request may go to. They work in the order in which they are added.
-    pub fn router(mut self, router: impl Router) -> Self {
-        self.balancing.routers.push(Arc::new(router));
         self
     }
 

@@ -222,9 +222,12 @@ impl ClientBuilder {
         let transport = self.transport.transport(&targets[0])?;
         let mut balancing = *self.balancing;
         let lanes = std::mem::take(&mut balancing.labels);
-        let endpoints = self
-            .discovery
-            .endpoints(&targets, &self.schemes, transport, balancing)?;
+        let routers = balancing.routers()?;
+        let rules = std::mem::take(&mut balancing.rules);
+        let endpoints =
+            self.discovery
+                .endpoints(&targets, &self.schemes, transport, routers.clone(), balancing)?;
+        let routing = rules.layers(&routers, &endpoints)?;
         if self.eager {
             endpoints.start().map_err(|status| {
                 BuildError::new("connect_eagerly", "needs a tokio runtime around `build()`")
@@ -240,6 +243,7 @@ impl ClientBuilder {
             deadline,
             attempt_hooks: self.attempt_hooks,
             attempt_layers: self.attempt_layers,
+            routing: routing.clone(),
             endpoints: endpoints.clone(),
             wait_for_ready,
             classify,
@@ -247,6 +251,7 @@ impl ClientBuilder {
         Ok(Client {
             channel,
             endpoints,
+            mirror: routing.mirror,
             wait_for_ready,
         })
     }

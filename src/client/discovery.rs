@@ -3,7 +3,7 @@
 use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use rpc_core::{BuildError, transport::Transport};
-use rpc_lb::{Endpoints, EndpointsConfig, Near};
+use rpc_lb::{Endpoints, EndpointsConfig, Near, Router};
 use rpc_registry::{DiskCache, Filter, FollowConfig, HoldBack, Narrow, Schemes, Source, Target};
 
 use super::{ClientBuilder, balancing::Balancing};
@@ -112,6 +112,7 @@ impl Discovery {
         targets: &[Target],
         schemes: &Schemes,
         transport: Arc<dyn Transport>,
+        routers: Vec<Arc<dyn Router>>,
         balancing: Balancing,
     ) -> Result<Endpoints, BuildError> {
         let mut sources = Vec::new();
@@ -136,7 +137,7 @@ impl Discovery {
         };
         let mut config = EndpointsConfig::default();
         config.near = near;
-        balancing.configure(&mut config);
+        balancing.configure(routers, &mut config);
         Ok(Endpoints::of_sources(sources, transport, config))
     }
 }

@@ -14,12 +14,16 @@ mod builder;
 mod discovery;
 #[cfg(feature = "framed")]
 mod framed;
+mod routing;
 mod slot;
 mod stack;
 mod transport;
 
 use rpc_core::Result;
-use rpc_lb::Endpoints;
+use rpc_lb::{
+    Endpoints,
+    mirror::{MirrorCounts, MirrorLayer},
+};
 use rpc_registry::View;
 
 pub use self::{blocking::BlockingClient, builder::ClientBuilder};
@@ -39,6 +43,7 @@ pub use rpc_core::{
 pub struct Client {
     channel: Channel,
     endpoints: Endpoints,
+    mirror: MirrorLayer,
     wait_for_ready: bool,
 }
 
@@ -63,6 +68,11 @@ impl Client {
     /// [`close`](Self::close), nothing is known. For people and checks: it is put together anew each time.
     pub fn discovery(&self) -> Vec<View> {
         self.endpoints.discovery()
+    }
+
+    /// How many copies of calls were made [by rule](ClientBuilder::mirror).
+    pub fn mirrored(&self) -> MirrorCounts {
+        self.mirror.counts()
     }
 
     /// Resolves and connects, unless that has begun, and waits until a call could be sent.

@@ -14,10 +14,10 @@ use rpc_governance::{
     client::deadline::{DeadlineLayer, DeadlinePolicy},
     lane::LaneHook,
 };
-use rpc_lb::{Endpoints, MeasureLayer, PickLayer, ToLink};
+use rpc_lb::{Endpoints, MeasureLayer, PickLayer, ToLink, route::DrawKeyLayer};
 use tower::ServiceBuilder;
 
-use super::slot::SlotLayer;
+use super::{routing::Routing, slot::SlotLayer};
 
 /// What the stack is made of.
 pub(super) struct Parts {
@@ -28,6 +28,7 @@ pub(super) struct Parts {
     pub(super) deadline: DeadlinePolicy,
     pub(super) attempt_hooks: Vec<Arc<dyn Hook>>,
     pub(super) attempt_layers: Vec<UserLayer>,
+    pub(super) routing: Routing,
     pub(super) endpoints: Endpoints,
     pub(super) wait_for_ready: bool,
     pub(super) classify: Classify,
@@ -43,7 +44,12 @@ pub(super) fn assemble(mut parts: Parts) -> Channel {
         // attempt that a layer above makes again passes here again.
         .layer(HooksLayer::new(parts.attempt_hooks))
         .layer(SlotLayer::new(parts.attempt_layers))
-        // (Routers narrow the endpoints here: doing it after the choice would undo the choice.)
+        // Faults by rule: once per attempt, and before anything is sent or copied.
+        .layer(parts.routing.fault)
+        // Copies of calls: of what would be sent, lane and headers included. Above the choice of an endpoint, because a copy
+        // makes its own.
+        .layer(parts.routing.mirror)
+        // Routers narrow what the choice is made from, inside of it: they are asked once for an outcome, not once a call.
         //
         // Once per attempt, so that another attempt gets another endpoint.
         .layer(PickLayer::new(parts.endpoints).with_wait_for_ready(parts.wait_for_ready))
@@ -65,6 +71,8 @@ pub(super) fn assemble(mut parts: Parts) -> Channel {
         //
         // THE deadline of the call. Everything below waits on its behalf and only compares instants.
         .layer(DeadlineLayer::new(parts.deadline))
+        // The number by which a call falls into a share of all calls. Above what tries again: all attempts have the same.
+        .layer(DrawKeyLayer::new(parts.routing.needs_request_key))
         // (Cache, throttle, limit, retry, in this order: while a breaker is open nobody queues for a permit, and one
         // permit covers all attempts of a call.)
         .service(attempt);

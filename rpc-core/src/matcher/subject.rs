@@ -6,8 +6,9 @@ use super::{MatchError, RequestKey, hash64};
 use crate::{
     Call,
     context::{Caller, Lane},
-    message::{FieldPath, FieldValue},
+    message::{Body, FieldPath, FieldValue, Text},
     metadata::MetadataKey,
+    net::Address,
 };
 
 /// What of a call a condition looks at: `on` in a document.
@@ -66,13 +67,38 @@ impl Subject {
         error.map_or(Ok(()), Err)
     }
 
-    /// The [`hash64`] of the first value that the call has, with seed 0; `None` if it has none. An address has none.
+    /// Hands out the first value that a call has as bytes: text as UTF-8, numbers and truth values as text, so that the number
+    /// 42 in a field and the text `42` in a header are the same. A method is its path, an address that of the host; fields are
+    /// found where the request is a value with a codec of the serde family.
+    pub fn with_bytes<R>(&self, call: &Call<'_>, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let mut f = Some(f);
+        let mut found = None;
+        let mut see = |value: FieldValue<'_>| {
+            if found.is_none() {
+                found = value.with_bytes(|bytes| f.take().map(|f| f(bytes))).flatten();
+            }
+        };
+        match self {
+            Self::CallerAddress => match call.context.caller()?.peer()? {
+                Address::Socket(address) => {
+                    see(Text::new().print(&address.ip().to_canonical())?.into());
+                }
+                other => see(Text::new().print(other)?.into()),
+            },
+            Self::Field(path) => match &call.body {
+                Body::Value(value) => _ = value.field(path, &mut see),
+                Body::Boxed(value) => _ = value.field(path, &mut see),
+                _ => {}
+            },
+            _ => self.visit(call, &mut see),
+        }
+        found
+    }
+
+    /// The [`hash64`] of the first value that the call has, with seed 0: see [`with_bytes`](Self::with_bytes). `None` if it
+    /// has none.
     pub fn hash(&self, call: &Call<'_>) -> Option<u64> {
-        let mut hash = None;
-        self.visit(call, &mut |value| {
-            hash = hash.or_else(|| value.with_bytes(|bytes| hash64(bytes, 0)));
-        });
-        hash
+        self.with_bytes(call, |bytes| hash64(bytes, 0))
     }
 
     /// Hands out each value that the call has, until `seen` has seen enough.

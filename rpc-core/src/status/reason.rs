@@ -46,6 +46,8 @@ pub const PROTOCOL_BROKEN: &str = "PROTOCOL_BROKEN";
 pub const NO_ENDPOINT: &str = "NO_ENDPOINT";
 /// The target has endpoints, and none of them is one that the request may go to: a router left none. Not processed.
 pub const NO_ENDPOINT_AFTER_ROUTER: &str = "NO_ENDPOINT_AFTER_ROUTER";
+/// A rule of the client's made the call fail, to see what becomes of it. Nothing was sent.
+pub const FAULT_INJECTED: &str = "FAULT_INJECTED";
 /// The channel was closed. Not processed.
 pub const CHANNEL_CLOSED: &str = "CHANNEL_CLOSED";
 /// A blocking call was made inside of async code. Nothing was sent.

@@ -103,10 +103,15 @@ impl Endpoints {
         tried: &mut Vec<Arc<Endpoint>>,
     ) -> Result<Picked, Status> {
         self.until(wait, tried, move |snapshot, tried| {
-            snapshot.with_subset(call, |subset| {
+            let pick = |subset: &Arc<Subset>| {
                 pick(subset, call, tried)
                     .ok_or_else(|| (snapshot.is_hopeful(subset), subset.emptied_by().cloned()))
-            })
+            };
+            if tried.is_empty() {
+                snapshot.with_subset(call, pick)
+            } else {
+                snapshot.with_whole(call, pick)
+            }
         })
         .await
     }

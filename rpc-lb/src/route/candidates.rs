@@ -7,7 +7,7 @@ use rpc_registry::Instance;
 use crate::{Endpoint, snapshot::Member};
 
 /// The endpoints that a request may still go to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Candidates<'s> {
     members: &'s [Member],
     left: Vec<u32>,
@@ -23,6 +23,8 @@ pub struct Candidate<'s> {
     pub instance: &'s Instance,
     /// Whether it is connected; one that is not may become so soon.
     pub is_ready: bool,
+    /// Whether it is connected, not sick, and listed by its registry.
+    pub is_well: bool,
 }
 
 impl<'s> Candidates<'s> {
@@ -84,6 +86,21 @@ impl<'s> Candidates<'s> {
     /// Says why they were narrowed: which rule, what for. It is shown to who asks why a call went where it went.
     pub fn because(&mut self, reason: impl Into<String>) {
         self.reason = Some(reason.into());
+    }
+
+    /// True if some of those that are well are nearer than others: in this process, on this host.
+    pub(super) fn differ_in_distance(&self) -> bool {
+        let members = self.left.iter().map(|index| &self.members[*index as usize]);
+        let mut distances = members
+            .filter(|member| member.is_well())
+            .map(|member| member.distance);
+        distances
+            .next()
+            .is_some_and(|first| distances.any(|other| other != first))
+    }
+
+    pub(super) fn left(&self) -> &[u32] {
+        &self.left
     }
 
     pub(super) fn take_reason(&mut self) -> Option<String> {

@@ -1,13 +1,19 @@
 //! Routers one after the other, and what they left for the requests that came so far.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use rpc_core::Call;
 use smallvec::SmallVec;
 
-use super::{Candidates, Population, RouteKey, Router};
-use crate::{snapshot::Member, subset::Subset};
+use super::{Candidates, Outcome, Population, RouteKey, Router, outcome::Choice};
+use crate::{
+    snapshot::Member,
+    subset::{Plan, Subset},
+};
 
 /// What one router did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,17 @@ pub struct Step {
     pub reason: Option<String>,
 }
 
+impl Step {
+    fn of(router: &dyn Router, before: usize, candidates: &mut Candidates<'_>) -> Self {
+        Self {
+            router: router.name().to_owned(),
+            before,
+            after: candidates.len(),
+            reason: candidates.take_reason(),
+        }
+    }
+}
+
 /// One key for each router.
 type Keys = SmallVec<[RouteKey; 4]>;
 
@@ -35,7 +52,7 @@ pub(crate) struct Chain {
     routers: Arc<[Arc<dyn Router>]>,
     population: Population,
     /// By the keys of a request.
-    kept: ArcSwap<HashMap<Keys, Arc<Subset>>>,
+    kept: ArcSwap<HashMap<Keys, Arc<Outcome>>>,
 }
 
 impl Default for Chain {
@@ -47,8 +64,8 @@ impl Default for Chain {
 impl Chain {
     pub(crate) fn new(routers: Arc<[Arc<dyn Router>]>, members: &[Member]) -> Self {
         Self {
+            population: Population::of(members, &routers),
             routers,
-            population: Population::of(members),
             kept: ArcSwap::default(),
         }
     }
@@ -75,29 +92,75 @@ impl Chain {
     }
 
     /// What the routers left for requests with these keys.
-    pub(crate) fn kept(&self, keys: &Keys, make: impl FnOnce(&Keys) -> Subset) -> Arc<Subset> {
-        if let Some(subset) = self.kept.load().get(keys) {
-            return Arc::clone(subset);
+    pub(crate) fn kept(&self, keys: &Keys, make: impl FnOnce(&Keys) -> Outcome) -> Arc<Outcome> {
+        if let Some(outcome) = self.kept.load().get(keys) {
+            return Arc::clone(outcome);
         }
-        let subset = Arc::new(make(keys));
+        let outcome = Arc::new(make(keys));
         self.kept.rcu(|kept| {
             if kept.len() >= KEPT {
                 return Arc::clone(kept);
             }
             let mut more = HashMap::clone(kept);
-            more.insert(keys.clone(), Arc::clone(&subset));
+            more.insert(keys.clone(), Arc::clone(&outcome));
             Arc::new(more)
         });
-        subset
+        outcome
     }
 
-    /// All that is kept.
-    pub(crate) fn all_kept(&self) -> Arc<HashMap<Keys, Arc<Subset>>> {
-        self.kept.load_full()
+    /// All that is kept, and the plain outcome, each subset once.
+    pub(crate) fn subsets(&self, plain: &Outcome) -> Vec<Arc<Subset>> {
+        let kept = self.kept.load();
+        let outcomes = kept.values().map(|outcome| &**outcome);
+        let subsets = outcomes.chain([plain]).flat_map(Outcome::subsets);
+        let mut known = HashSet::new();
+        subsets
+            .filter(|subset| known.insert(Arc::as_ptr(subset)))
+            .cloned()
+            .collect()
+    }
+
+    /// Works out what is left for requests with these keys. What is the same for others is shared with them, and with it what
+    /// its picker has learnt.
+    pub(crate) fn outcome(
+        &self,
+        keys: &[RouteKey],
+        members: &[Member],
+        unkeyed: &Outcome,
+        plan: &Plan<'_>,
+    ) -> Outcome {
+        let (candidates, steps) = self.narrow(keys, members);
+        let mut parts = Vec::new();
+        if !candidates.differ_in_distance() {
+            let mut routers = self
+                .routers
+                .iter()
+                .map(|router| (router, router.divide(&candidates)));
+            if let Some((router, divided)) = routers.find(|(_, parts)| !parts.is_empty()) {
+                for (share, mut part) in divided {
+                    let mut steps = steps.clone();
+                    steps.push(Step::of(&**router, candidates.len(), &mut part));
+                    parts.push((share, part, steps));
+                }
+            }
+        }
+        let kept = self.kept.load();
+        let make = |candidates: Candidates<'_>, steps: Vec<Step>| {
+            let mut outcomes = kept.values().map(|outcome| &**outcome).chain([unkeyed]);
+            let known = outcomes.find_map(|outcome| outcome.choice(candidates.left(), &steps));
+            known.unwrap_or_else(|| {
+                let left = candidates.left().into();
+                Choice {
+                    left,
+                    subset: Arc::new(Subset::new(candidates, members, steps, plan)),
+                }
+            })
+        };
+        Outcome::new(candidates, steps, parts, make)
     }
 
     /// Narrows the endpoints; no keys are plain ones. Ends at the router that leaves nobody.
-    pub(crate) fn narrow<'s>(&self, keys: &[RouteKey], members: &'s [Member]) -> (Candidates<'s>, Vec<Step>) {
+    fn narrow<'s>(&self, keys: &[RouteKey], members: &'s [Member]) -> (Candidates<'s>, Vec<Step>) {
         let mut candidates = Candidates::all(members);
         let mut steps = Vec::new();
         for (at, router) in self.routers.iter().enumerate() {
@@ -106,14 +169,9 @@ impl Chain {
             }
             let before = candidates.len();
             router.narrow(keys.get(at).unwrap_or(&RouteKey::Plain), &mut candidates);
-            let (after, reason) = (candidates.len(), candidates.take_reason());
-            if after < before || reason.is_some() {
-                steps.push(Step {
-                    router: router.name().to_owned(),
-                    before,
-                    after,
-                    reason,
-                });
+            let step = Step::of(&**router, before, &mut candidates);
+            if step.after < before || step.reason.is_some() {
+                steps.push(step);
             }
         }
         (candidates, steps)

@@ -1,9 +1,13 @@
 //! What routers may know of all endpoints at each call.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use rpc_core::context::Lane;
 
+use super::{Fact, Router};
 use crate::snapshot::Member;
 
 /// What routers may know of all endpoints at each call, counted once for each list of them.
@@ -11,14 +15,32 @@ use crate::snapshot::Member;
 pub struct Population {
     len: usize,
     lanes: HashSet<Lane>,
+    /// Few: a search by hash would cost more.
+    values: Vec<(Fact, HashMap<Arc<str>, usize>)>,
 }
 
 impl Population {
-    pub(crate) fn of(members: &[Member]) -> Self {
-        let instances = members.iter().map(|member| member.endpoint.instance());
+    pub(super) fn of(members: &[Member], routers: &[Arc<dyn Router>]) -> Self {
+        let mut facts: Vec<Fact> = routers.iter().flat_map(|router| router.facts()).collect();
+        let mut known = HashSet::new();
+        facts.retain(|fact| known.insert(fact.clone()));
+        let instances = || members.iter().map(|member| &*member.instance);
+        let values = facts.into_iter().map(|fact| {
+            let mut counts = HashMap::new();
+            for instance in instances() {
+                fact.visit(instance, |value| match counts.get_mut(value) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(value.into(), 1);
+                    }
+                });
+            }
+            (fact, counts)
+        });
         Self {
             len: members.len(),
-            lanes: instances.filter_map(|instance| instance.lane.clone()).collect(),
+            lanes: instances().filter_map(|instance| instance.lane.clone()).collect(),
+            values: values.collect(),
         }
     }
 
@@ -40,5 +62,22 @@ impl Population {
     /// True if any of them serves a lane.
     pub fn has_lanes(&self) -> bool {
         !self.lanes.is_empty()
+    }
+
+    /// The value of a fact, if one of them has it: a text for a [`RouteKey`](super::RouteKey) which costs no allocation, and
+    /// of which there are no more than the endpoints have. Only for facts that [a router asks for](Router::facts).
+    pub fn find(&self, fact: &Fact, value: &str) -> Option<&Arc<str>> {
+        self.values_of(fact)?.get_key_value(value).map(|(known, _)| known)
+    }
+
+    /// How many of them have that value. Only for facts that [a router asks for](Router::facts).
+    pub fn count(&self, fact: &Fact, value: &str) -> usize {
+        let count = self.values_of(fact).and_then(|values| values.get(value));
+        count.copied().unwrap_or_default()
+    }
+
+    fn values_of(&self, fact: &Fact) -> Option<&HashMap<Arc<str>, usize>> {
+        let (_, values) = self.values.iter().find(|(known, _)| known == fact)?;
+        Some(values)
     }
 }

@@ -328,7 +328,12 @@ impl Fleet {
     pub(crate) async fn call_in(&self, context: Context) -> Result<String, Status> {
         let mut call = call();
         call.context = context;
-        let reply = self.pick.call(&mut call).await?;
+        self.answers(&mut call).await
+    }
+
+    /// Who answers a call, by address.
+    pub(crate) async fn answers(&self, call: &mut Call<'_>) -> Result<String, Status> {
+        let reply = self.pick.call(call).await?;
         Ok(reply.peer.unwrap().to_string())
     }
 
@@ -366,6 +371,13 @@ pub(crate) fn call() -> Call<'static> {
         "json",
         Body::Encoded(Encoded { bytes: Bytes::new() }),
     )
+}
+
+/// A call with an entry in its metadata.
+pub(crate) fn call_with(key: &str, value: &str) -> Call<'static> {
+    let mut call = call();
+    call.metadata.insert(key, value).unwrap();
+    call
 }
 
 /// Lets every task run that can.

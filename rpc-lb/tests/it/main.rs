@@ -4,12 +4,15 @@ mod balance;
 mod churn;
 mod closing;
 mod elsewhere;
+mod faults;
 mod fleet;
 mod health;
 #[cfg(feature = "prost")]
 mod health_watch;
 mod lanes;
+mod mirrors;
 mod rotation;
+mod routes;
 mod subsetting;
 mod suspects;
 mod waiting;

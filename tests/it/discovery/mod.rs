@@ -4,5 +4,6 @@ mod announce;
 mod away;
 mod groups;
 mod near;
+mod routing;
 mod several;
 mod support;

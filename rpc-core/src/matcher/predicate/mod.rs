@@ -215,6 +215,29 @@ impl Predicate {
         }
     }
 
+    /// Whether it holds for one of several values; one with `not`, whether it holds for all of them. No value at all is as in
+    /// [`test_option`](Self::test_option).
+    pub fn test_any<'v, V: Into<FieldValue<'v>>>(&self, values: impl IntoIterator<Item = V>) -> bool {
+        let mut is_absent = true;
+        let is_hit = values.into_iter().any(|value| {
+            is_absent = false;
+            self.plain(value.into())
+        });
+        let plain = if is_absent { self.plain_absent() } else { is_hit };
+        plain != self.negated
+    }
+
+    /// The same as [`test_any`](Self::test_any), for addresses as [`test_address`](Self::test_address) sees them.
+    pub fn test_any_address<'a>(&self, addresses: impl IntoIterator<Item = &'a Address>) -> bool {
+        let mut is_absent = true;
+        let is_hit = addresses.into_iter().any(|address| {
+            is_absent = false;
+            self.plain_address(address)
+        });
+        let plain = if is_absent { self.plain_absent() } else { is_hit };
+        plain != self.negated
+    }
+
     /// Whether it holds for an address. To everything but `cidr` an address is its text without the port: `10.0.0.1`,
     /// `shop.internal`, the path of a unix socket, the name of a service in this process.
     pub fn test_address(&self, address: &Address) -> bool {

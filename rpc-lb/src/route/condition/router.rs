@@ -1,0 +1,87 @@
+//! The condition router.
+
+use std::cmp::Reverse;
+
+use rpc_core::Call;
+use smallvec::SmallVec;
+
+use super::{ConditionRule, rule};
+use crate::route::{Candidates, Population, RouteError, RouteKey, Router};
+
+/// Sends the requests that rules mean to the instances that these name. See the [module](super).
+///
+/// # Cost
+/// Each call is compared with the rules, one after the other, until one ends the search.
+#[derive(Debug, Clone, Default)]
+pub struct ConditionRouter {
+    /// In the order in which they are looked at.
+    rules: Vec<ConditionRule>,
+}
+
+/// How many bits of a number are those of the destination: [`Split::DESTINATIONS`](crate::route::Split::DESTINATIONS) fit.
+const DESTINATION_BITS: u32 = 8;
+
+impl ConditionRouter {
+    /// With rules.
+    ///
+    /// # Errors
+    /// If there are more than 1000, or one has no name, one of more than 256 bytes, or that of another.
+    pub fn new(rules: impl IntoIterator<Item = ConditionRule>) -> Result<Self, RouteError> {
+        let mut rules: Vec<_> = rules.into_iter().collect();
+        rule::check(&rules)?;
+        rules.sort_by_key(|rule| (rule.owner, Reverse(rule.priority)));
+        Ok(Self { rules })
+    }
+
+    /// Its rules, in the order in which they are looked at.
+    pub fn rules(&self) -> &[ConditionRule] {
+        &self.rules
+    }
+}
+
+impl Router for ConditionRouter {
+    fn name(&self) -> &'static str {
+        "condition"
+    }
+
+    fn needs_request_key(&self) -> bool {
+        self.rules.iter().any(ConditionRule::needs_request_key)
+    }
+
+    fn key(&self, call: &Call<'_>, _: &Population) -> RouteKey {
+        let mut met = SmallVec::<[u32; 4]>::new();
+        let mut ended = None;
+        for (at, rule) in self.rules.iter().enumerate() {
+            if ended == Some(rule.owner) || !rule.when.matches(call) {
+                continue;
+            }
+            let number = (at << DESTINATION_BITS) | rule.destination(call);
+            met.push(number as u32);
+            if !rule.go_on {
+                ended = Some(rule.owner);
+            }
+        }
+        if met.is_empty() {
+            RouteKey::Plain
+        } else {
+            RouteKey::Numbers(met)
+        }
+    }
+
+    fn narrow(&self, key: &RouteKey, candidates: &mut Candidates<'_>) {
+        let RouteKey::Numbers(met) = key else {
+            return;
+        };
+        let mut reasons = Vec::new();
+        for number in met {
+            let (at, destination) = (number >> DESTINATION_BITS, number & ((1 << DESTINATION_BITS) - 1));
+            if let Some(rule) = self.rules.get(at as usize) {
+                reasons.push(rule.narrow(destination as usize, candidates));
+            }
+            if candidates.is_empty() {
+                break;
+            }
+        }
+        candidates.because(reasons.join("; "));
+    }
+}

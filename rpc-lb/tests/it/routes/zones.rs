@@ -1,0 +1,211 @@
+//! How much stays in the zone of the caller.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use rpc_lb::{
+    ZoneRouter,
+    route::{RouteConfig, zone::ZoneConfig},
+};
+use rpc_registry::Instance;
+
+use super::fleet;
+use crate::fleet::{Fleet, address, call, instance, refusal};
+
+/// So many instances in each zone, one after the other.
+fn in_zones(zones: &[(&str, usize)]) -> Vec<Instance> {
+    let names = zones
+        .iter()
+        .flat_map(|(zone, count)| std::iter::repeat_n(*zone, *count));
+    names
+        .enumerate()
+        .map(|(n, zone)| instance(n).with_zone(zone))
+        .collect()
+}
+
+/// The share of each zone, in so many calls.
+async fn shares(fleet: &Fleet, instances: &[Instance], calls: usize) -> HashMap<String, f64> {
+    let mut shares = HashMap::new();
+    for (address, count) in fleet.tally(calls).await {
+        let at = instances.iter().position(|instance| {
+            instance
+                .address_for("fake")
+                .is_some_and(|own| own.to_string() == address)
+        });
+        let zone = instances[at.unwrap()].zone.as_deref().unwrap_or("?");
+        *shares.entry(zone.to_owned()).or_default() += part(count, calls);
+    }
+    shares
+}
+
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
+fn part(count: usize, all: usize) -> f64 {
+    count as f64 / all as f64
+}
+
+fn close_to(shares: &HashMap<String, f64>, zone: &str, expected: f64) {
+    let share = shares.get(zone).copied().unwrap_or_default();
+    assert!(
+        (share - expected).abs() < 0.01,
+        "zone {zone}: {share}, expected {expected}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_stay_where_there_is_room() {
+    fastrand::seed(1);
+    let instances = in_zones(&[("a", 3), ("b", 3)]);
+    let (fleet, _registrations) = fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    let shares = shares(&fleet, &instances, 1000).await;
+    close_to(&shares, "a", 1.0);
+
+    let subset = fleet.endpoints.snapshot().subset_for(&call());
+    let step = subset.steps().last().unwrap();
+    assert_eq!((&*step.router, step.before, step.after), ("zone", 6, 3));
+    assert_eq!(
+        step.reason.as_deref(),
+        Some("zone `a` has room for all its calls")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_room_goes_where_there_is_some() {
+    fastrand::seed(2);
+    // Endpoints: 20 %, 40 %, 40 %. Callers: 40 %, 40 %, 20 %. Half of the calls of `a` stay; `b` has no room, `c` has.
+    let instances = in_zones(&[("a", 2), ("b", 4), ("c", 4)]);
+    let config = ZoneConfig::new("a")
+        .with_callers("a", 40)
+        .with_callers("b", 40)
+        .with_callers("c", 20);
+    let router = ZoneRouter::with_config(config).unwrap();
+    let (fleet, _registrations) = fleet(router, instances.clone()).await;
+    let shares = shares(&fleet, &instances, 100_000).await;
+    close_to(&shares, "a", 0.5);
+    close_to(&shares, "b", 0.0);
+    close_to(&shares, "c", 0.5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_callers_are_spread_evenly_and_weights_count() {
+    fastrand::seed(3);
+    // Weights: 100 of 900, 500 of 900, 300 of 900. A third of the callers is in each zone.
+    let mut instances = in_zones(&[("a", 1), ("b", 5), ("c", 3)]);
+    let (fleet, registrations) = fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    let third = 1.0 / 3.0;
+    let stays = (1.0 / 9.0) / third;
+    let found = shares(&fleet, &instances, 100_000).await;
+    close_to(&found, "a", stays);
+    // `c` has exactly what its own callers need.
+    close_to(&found, "b", 1.0 - stays);
+
+    // An instance three times as strong takes what three do.
+    instances[0] = instances[0].clone().with_weight(300);
+    drop(registrations);
+    let (fleet, _registrations) = super::fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    let stays = (3.0 / 11.0) / third;
+    close_to(&shares(&fleet, &instances, 100_000).await, "a", stays);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_endpoints_are_called_alike() {
+    let instances = in_zones(&[("a", 1), ("b", 4)]);
+    let (fleet, _registrations) = fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    let shares = shares(&fleet, &instances, 1000).await;
+    close_to(&shares, "a", 0.2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_zone_without_endpoints_goes_elsewhere() {
+    fastrand::seed(4);
+    let instances = in_zones(&[("b", 4), ("c", 4)]);
+    let (fleet, _registrations) = fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    let shares = shares(&fleet, &instances, 100_000).await;
+    close_to(&shares, "b", 0.5);
+    close_to(&shares, "c", 0.5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_at_home_goes_to_another_zone() {
+    let mut instances = in_zones(&[("a", 1), ("b", 5)]);
+    instances[0] = instances[0].clone().with_weight(100_000);
+    let (fleet, _registrations) = fleet(ZoneRouter::new("a").unwrap(), instances).await;
+    fleet.transport.of(&address(0)).behave(|_| Err(refusal()));
+    let elsewhere = fleet.answers(&mut call()).await.unwrap();
+    assert_ne!(elsewhere, address(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_goes_is_taken_over() {
+    let instances = in_zones(&[("a", 3), ("b", 3), ("c", 3)]);
+    let (fleet, mut registrations) = fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
+    close_to(&shares(&fleet, &instances, 300).await, "a", 1.0);
+    for mut registration in registrations.drain(..3) {
+        registration.withdraw().await.unwrap();
+    }
+    fleet.until_ready(6).await;
+    fastrand::seed(5);
+    let after = shares(&fleet, &instances, 100_000).await;
+    close_to(&after, "b", 0.5);
+    close_to(&after, "c", 0.5);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let error = |json: &str| {
+        let config: RouteConfig = serde_json::from_str(json).unwrap();
+        config.routers().unwrap_err().to_string()
+    };
+    assert_eq!(
+        error(r#"{"zone": {"zone": ""}}"#),
+        "`zone.zone`: is empty: it is the zone of the caller"
+    );
+    assert_eq!(
+        error(r#"{"zone": {"zone": "a", "panic": 2}}"#),
+        "`zone.panic`: write a number from 0 to 1"
+    );
+    assert_eq!(
+        error(r#"{"zone": {"zone": "a", "callers": {"a": 0}}}"#),
+        "`zone.callers`: all are 0: one must be more"
+    );
+    let unknown = serde_json::from_str::<RouteConfig>(r#"{"zone": {"zone": "a", "hosts": 3}}"#);
+    assert!(unknown.unwrap_err().to_string().contains("unknown field `hosts`"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Whatever the zones: no zone gets more of all callers' calls than its endpoints can take, if each caller divides its own.
+    #[test]
+    fn no_zone_gets_more_than_its_share(counts in prop::collection::vec((1usize..8, 0u32..8), 2..6)) {
+        prop_assume!(counts.iter().any(|(_, callers)| *callers > 0));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            fastrand::seed(6);
+            let names: Vec<String> = (0..counts.len()).map(|n| format!("z{n}")).collect();
+            let zones: Vec<_> = names.iter().map(String::as_str).zip(counts.iter().map(|(n, _)| *n)).collect();
+            let instances = in_zones(&zones);
+            let callers_in_all: u32 = counts.iter().map(|(_, callers)| callers).sum();
+            let mut load = HashMap::<String, f64>::new();
+            for (name, (_, callers)) in names.iter().zip(&counts).filter(|(_, (_, callers))| *callers > 0) {
+                let mut config = ZoneConfig::new(name).with_min_endpoints(0);
+                for (name, (_, callers)) in names.iter().zip(&counts) {
+                    config = config.with_callers(name, *callers);
+                }
+                let router = ZoneRouter::with_config(config).unwrap();
+                let (fleet, _registrations) = fleet(router, instances.clone()).await;
+                for (zone, share) in shares(&fleet, &instances, 2000).await {
+                    *load.entry(zone).or_default() += share * f64::from(*callers) / f64::from(callers_in_all);
+                }
+            }
+            for (name, (endpoints, _)) in names.iter().zip(&counts) {
+                let fair = part(*endpoints, instances.len());
+                let load = load.get(name).copied().unwrap_or_default();
+                assert!((load - fair).abs() < 0.06, "zone {name}: {load} of all calls, {fair} of the endpoints");
+            }
+        });
+    }
+}

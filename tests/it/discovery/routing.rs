@@ -1,0 +1,115 @@
+//! Routes, copies and faults of a client, over sockets.
+
+use std::collections::BTreeMap;
+
+use rpc::{
+    Code,
+    lb::{
+        RouteConfig, TagRouter,
+        fault::{Abort, FaultRule},
+        mirror::{MirrorConfig, MirrorRule},
+        route::{TargetMatcher, condition::ConditionRule, zone::ZoneConfig},
+    },
+    matcher::{Condition, Matcher, Predicate},
+    prelude::*,
+    status::reason,
+};
+
+use super::support::{Running, Who as _, WhoClient, server, tally, until, until_ready};
+
+async fn versions(memory: &MemoryRegistry) -> Vec<Running> {
+    let mut running = Vec::new();
+    for (name, version) in [("a", "1"), ("b", "1"), ("c", "2")] {
+        let instance = Instance::new(name).with_version(version);
+        let server = server(name).instance(instance).register(memory.clone(), "who");
+        running.push(Running::start(server).await);
+    }
+    running
+}
+
+fn builder(memory: &MemoryRegistry) -> rpc::ClientBuilder {
+    Client::builder().registry(memory.clone()).target("memory:///who")
+}
+
+fn version(version: &str) -> TargetMatcher {
+    TargetMatcher::new().with_version(Predicate::equals(version))
+}
+
+#[tokio::test]
+async fn a_document_of_routes_takes_effect() {
+    let memory = MemoryRegistry::new();
+    let running = versions(&memory).await;
+    let routes: RouteConfig = serde_json::from_str(
+        r#"{
+            "conditions": [{
+                "name": "names of the second version",
+                "when": [{"on": "method", "equals": "Name"}],
+                "to": {"version": "2"}
+            }],
+            "zone": {"zone": "a"}
+        }"#,
+    )
+    .unwrap();
+    let client = builder(&memory).routes(routes).build().unwrap();
+    until_ready(&client, 3).await;
+    assert_eq!(tally(&client, 12).await, BTreeMap::from([("c".to_owned(), 12)]));
+
+    let denied = ConditionRule::deny("closed", Matcher::every());
+    let denied = rpc::lb::ConditionRouter::new([denied]).unwrap();
+    let client = builder(&memory)
+        .condition_router(denied)
+        .wait_for_ready(false)
+        .build()
+        .unwrap();
+    client.endpoints().start().unwrap();
+    until(|| client.endpoints().snapshot().counts().ready == 3).await;
+    let status = WhoClient::new(&client).name().await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::NO_ENDPOINT_AFTER_ROUTER));
+    assert!(status.message().contains("rule `closed` denies it"), "{status}");
+    for running in running {
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn copies_and_faults_of_a_client() {
+    let memory = MemoryRegistry::new();
+    let running = versions(&memory).await;
+    let when = Matcher::new([Condition::method(Predicate::equals("Name"))]).unwrap();
+    let mirror = MirrorConfig::new().with_rule(MirrorRule::to_instances("second", when, version("2")));
+    let client = builder(&memory).mirror(mirror).build().unwrap();
+    until_ready(&client, 3).await;
+    assert_eq!(
+        tally(&client, 12).await.len(),
+        3,
+        "copies change nothing for calls"
+    );
+    until(|| client.mirrored().answered == 12).await;
+    assert_eq!((client.mirrored().sent, client.mirrored().failed), (12, 0));
+    client.close().await;
+
+    let fault = FaultRule::new("down", Matcher::every()).with_abort(Abort::new(Code::Unavailable));
+    let client = builder(&memory).faults([fault]).build().unwrap();
+    let status = WhoClient::new(&client).name().await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::FAULT_INJECTED));
+    for running in running {
+        running.stop().await;
+    }
+}
+
+#[test]
+fn mistakes_are_found_at_build() {
+    let memory = MemoryRegistry::new();
+    let error = |builder: rpc::ClientBuilder| builder.build().unwrap_err().to_string();
+    let routes = || serde_json::from_str(r#"{"zone": {"zone": ""}}"#).unwrap();
+    assert!(error(builder(&memory).tag_router(TagRouter::new()).routes(routes())).starts_with("`zone.zone`"));
+    let fault = FaultRule::new("nothing", Matcher::every());
+    assert!(error(builder(&memory).faults([fault])).starts_with("`faults[0]`: does nothing"));
+    let nowhere = MirrorRule::to_target("copy", Matcher::every(), "nowhere");
+    let nowhere = MirrorConfig::new().with_rule(nowhere);
+    assert_eq!(
+        error(builder(&memory).mirror(nowhere)),
+        "`mirror.rules[0].target`: `nowhere` is no target of this client's mirrors; known are: none"
+    );
+    assert!(rpc::lb::ZoneRouter::with_config(ZoneConfig::new("a").with_panic(-1.0)).is_err());
+}
