@@ -145,6 +145,8 @@ mod guide {
     mod clients {}
     #[doc = include_str!("../docs/discovery.md")]
     mod discovery {}
+    #[doc = include_str!("../docs/health.md")]
+    mod health {}
     #[doc = include_str!("../docs/lanes.md")]
     mod lanes {}
     #[doc = include_str!("../docs/matching.md")]

@@ -44,8 +44,7 @@ impl Default for Balancing {
 
 impl Balancing {
     pub(super) fn check(&self) -> Result<(), BuildError> {
-        let invalid =
-            |error| BuildError::new("health", "has a setting that makes no sense").with_source(error);
+        let invalid = |error: rpc_lb::health::InvalidHealth| BuildError::new("health", error.to_string());
         self.health.check().map_err(invalid)
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 /// Wakes whoever looks after the endpoints. Calls that fail ring it; those that do not never touch it.
 #[derive(Debug)]
 pub(crate) struct Alarm {
-    /// From so many failures one after the other on.
+    /// At so many failures one after the other, and again at twice as many, and so on.
     threshold: u32,
     /// It rang, and nobody has looked yet: many calls that fail at once wake him once.
     rung: AtomicBool,
@@ -23,9 +23,10 @@ impl Alarm {
         }
     }
 
-    pub(super) fn ring_if(&self, consecutive: u32) {
+    /// There were so many failures one after the other.
+    pub(super) fn count(&self, consecutive: u32) {
         // The exchange makes the count of this call visible to who resets the flag after it.
-        if consecutive >= self.threshold && !self.rung.swap(true, Ordering::AcqRel) {
+        if consecutive.is_multiple_of(self.threshold) && !self.rung.swap(true, Ordering::AcqRel) {
             self.rang.notify_one();
         }
     }
@@ -38,5 +39,31 @@ impl Alarm {
     /// From here on it may ring again. To be called before looking at the counts.
     pub(crate) fn reset(&self) {
         self.rung.swap(false, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn rings_once_until_somebody_looks() {
+        let alarm = Alarm::new(5);
+        let rang = || alarm.rang().now_or_never().is_some();
+        (1..5).for_each(|count| alarm.count(count));
+        assert!(!rang());
+        alarm.count(5);
+        alarm.count(10);
+        assert!(rang());
+        assert!(!rang(), "both were one");
+        alarm.count(15);
+        assert!(!rang(), "nobody has looked yet");
+        alarm.reset();
+        (16..20).for_each(|count| alarm.count(count));
+        assert!(!rang());
+        alarm.count(20);
+        assert!(rang());
     }
 }

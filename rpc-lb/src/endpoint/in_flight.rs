@@ -86,13 +86,13 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
             let latency = now
                 .zip(self.started)
                 .map(|(now, started)| now.saturating_duration_since(started));
-            endpoint.stats().end(&Done {
+            let failed = endpoint.stats().end(&Done {
                 verdict,
                 latency,
                 now,
             });
-            if verdict == Verdict::Failed {
-                endpoint.failed();
+            if failed > 0 {
+                endpoint.failed(failed);
             }
         }
     }
@@ -112,15 +112,15 @@ impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
         } else {
             Verdict::Unknown
         };
-        endpoint.stats().end(&Done {
+        let failed = endpoint.stats().end(&Done {
             verdict,
             latency: now
                 .zip(self.started)
                 .map(|(now, started)| now.saturating_duration_since(started)),
             now,
         });
-        if is_late {
-            endpoint.failed();
+        if failed > 0 {
+            endpoint.failed(failed);
         }
     }
 }

@@ -88,11 +88,11 @@ impl Endpoint {
         self.stats.weight()
     }
 
-    /// A call there has failed, and was counted.
+    /// A call there has failed, the n-th one after the other.
     #[cold]
-    fn failed(&self) {
+    fn failed(&self, count: u32) {
         if let Some(alarm) = &self.alarm {
-            alarm.ring_if(self.stats.consecutive_failures());
+            alarm.count(count);
         }
     }
 

@@ -250,8 +250,10 @@ impl Stats {
         }
     }
 
+    /// Returns how many failures there were one after the other, this one included; 0 if it is none.
     #[inline]
-    pub(super) fn end(&self, done: &Done) {
+    pub(super) fn end(&self, done: &Done) -> u32 {
+        let mut failed = 0;
         self.hot.in_flight.fetch_sub(1, Ordering::Relaxed);
         match done.verdict {
             Verdict::Healthy => {
@@ -268,7 +270,7 @@ impl Stats {
             Verdict::Failed => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 if self.consecutive.load(Ordering::Relaxed) < u16::MAX / 2 {
-                    self.consecutive.fetch_add(1, Ordering::Relaxed);
+                    failed = u32::from(self.consecutive.fetch_add(1, Ordering::Relaxed)) + 1;
                 }
                 self.tend(0.0, done.now);
             }
@@ -280,6 +282,7 @@ impl Stats {
         if let (Some(latency), Some(now)) = (done.latency, done.now) {
             self.learn(done.verdict, latency, now);
         }
+        failed
     }
 
     #[allow(clippy::cast_precision_loss, reason = "an estimate")]

@@ -14,13 +14,16 @@ use rpc_core::{
 use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
 use tokio::{sync::watch, time::Instant};
 
-use super::watches::{News, Stop, Watches};
+use super::{
+    tracked::{Tracked, Unreachable},
+    watches::{News, Watches},
+};
 use crate::{
     Endpoint, Near, Router,
     endpoint::Alarm,
     health::{Health, Said, Seen, Sickness},
     route::Chain,
-    snapshot::{Absent, Counts, Member, Scheme, Snapshot},
+    snapshot::{Counts, Member, Scheme, Snapshot},
 };
 
 /// What the task knows of the endpoints.
@@ -45,30 +48,6 @@ pub(super) struct Links {
     watches: Watches,
     /// Links to close at the next snapshot.
     leaving: Vec<Arc<dyn Link>>,
-}
-
-struct Tracked {
-    endpoint: Arc<Endpoint>,
-    protocol: &'static str,
-    state: LinkState,
-    /// Which beat it was when the link last became ready.
-    ready_at: u64,
-    /// The registry does not list it any more: it must be connected to be called.
-    suspect: bool,
-    /// It was on the first list.
-    first: bool,
-    /// What it says of its health.
-    said: Said,
-    /// Ends the watch of it.
-    watch: Option<Stop>,
-    /// No instance any more: kept until the calls on it are done.
-    retired: bool,
-}
-
-/// An instance that cannot be connected to.
-pub(super) struct Unreachable {
-    pub(super) id: InstanceId,
-    pub(super) suspect: bool,
 }
 
 /// Something has changed at an endpoint.
@@ -372,26 +351,4 @@ fn place(instance: &Instance, transport: &dyn Transport, near: &Near) -> Option<
     let best = transport.protocols().iter().find(is_listed).copied();
     let protocol = best.unwrap_or_else(|| transport.protocol());
     Some((protocol, near.address(instance, protocol)?))
-}
-
-impl Tracked {
-    fn unreachable(&self) -> Unreachable {
-        Unreachable {
-            id: self.endpoint.id().clone(),
-            suspect: self.suspect,
-        }
-    }
-
-    fn absent(&self) -> Absent {
-        Absent {
-            endpoint: Arc::clone(&self.endpoint),
-            state: self.state.clone(),
-        }
-    }
-
-    fn connect(&self) {
-        if matches!(self.state, LinkState::Idle) && self.endpoint.instance().state == InstanceState::Up {
-            self.endpoint.link().connect();
-        }
-    }
 }

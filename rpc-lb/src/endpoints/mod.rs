@@ -12,6 +12,7 @@
 //! on it are done.
 
 mod links;
+mod tracked;
 mod upkeep;
 mod view;
 mod watches;

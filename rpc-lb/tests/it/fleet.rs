@@ -69,12 +69,14 @@ impl FakeLink {
         *self.answer.lock().unwrap() = Some(Box::new(f));
     }
 
-    /// Says something of its health: 1 is SERVING, 2 is NOT_SERVING.
+    /// Says something of its health: 1 is SERVING, 2 is `NOT_SERVING`.
+    #[cfg(feature = "prost")]
     pub(crate) fn say(&self, status: u8) {
         self.health.send_replace(Some(status));
     }
 
     /// How many listen to what it says of its health.
+    #[cfg(feature = "prost")]
     pub(crate) fn listeners(&self) -> usize {
         self.health.receiver_count()
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rpc::{BuildError, Client, ClientBuilder, MemoryRegistry, prelude::*, transport::LocalTransport};
+use rpc::{
+    BuildError, Client, ClientBuilder, MemoryRegistry, lb::HealthConfig, prelude::*,
+    transport::LocalTransport,
+};
 
 use super::support::{EchoServer, Named};
 
@@ -72,6 +75,11 @@ fn mistakes_name_the_method() {
                 .default_timeout(Duration::from_secs(1))
                 .without_governance(),
             "without_governance",
+        ),
+        (
+            "health",
+            usable().health(HealthConfig::new().with_panic(2.0)),
+            "`panic` must be between 0 and 1",
         ),
         ("codec", usable().codec(""), "content-subtype"),
         ("codec", usable().codec("JSON"), "content-subtype"),

@@ -5,5 +5,6 @@ mod builder;
 mod calls;
 mod deadline;
 mod fleet;
+mod health;
 mod layers;
 mod support;

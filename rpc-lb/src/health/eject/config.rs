@@ -28,7 +28,7 @@ pub struct EjectConfig {
     /// The most endpoints that are ejected at a time, in percent; one may always be, if there are two. 0 to 100.
     /// Default: 10.
     pub max_percent: u32,
-    /// Failures one after the other that eject at once; 0 switches that off. Default: 5.
+    /// Failures one after the other that eject at once; 0 switches that off, 10,000 is the most. Default: 5.
     pub consecutive: u32,
     /// Those that fail more often than the others.
     pub success_rate: SuccessRateConfig,
@@ -198,6 +198,11 @@ impl EjectConfig {
             self.max_percent <= 100,
             "eject.max_percent",
             "must be between 0 and 100",
+        )?;
+        unless(
+            self.consecutive <= 10_000,
+            "eject.consecutive",
+            "must be at most 10000",
         )?;
         let rate = &self.success_rate;
         unless(
