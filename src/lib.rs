@@ -149,6 +149,8 @@ mod guide {
     mod health {}
     #[doc = include_str!("../docs/lanes.md")]
     mod lanes {}
+    #[doc = include_str!("../docs/routing.md")]
+    mod routing {}
     #[doc = include_str!("../docs/matching.md")]
     mod matching {}
     #[doc = include_str!("../docs/routing.md")]

@@ -91,7 +91,10 @@ impl Router for ZoneRouter {
         let endpoints = |zone: &str| weights.get(zone).copied().unwrap_or_default() / total;
         let part = |zone: &str, reason: String| {
             let mut part = left.clone();
-            part.retain(|candidate| candidate.instance.zone.as_deref().unwrap_or_default() == zone);
+            // The well ones alone: that few of a zone are, is no reason to call its sick ones.
+            part.retain(|candidate| {
+                candidate.is_well && candidate.instance.zone.as_deref().unwrap_or_default() == zone
+            });
             part.because(reason);
             part
         };
