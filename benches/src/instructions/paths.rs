@@ -27,22 +27,22 @@ pub(super) const ALL: &[Path] = &[
     ("local-call-1000-endpoints", |calls| endpoints(calls, 1000)),
     ("pick-weighted-10-endpoints", |picks| pick("weighted", 10, picks)),
     ("pick-weighted-1000-endpoints", |picks| {
-        pick("weighted", 1000, picks)
+        pick("weighted", 1000, picks);
     }),
     ("pick-weighted-10000-endpoints", |picks| {
-        pick("weighted", 10_000, picks)
+        pick("weighted", 10_000, picks);
     }),
     ("pick-p2c-10-endpoints", |picks| pick("p2c", 10, picks)),
     ("pick-p2c-1000-endpoints", |picks| pick("p2c", 1000, picks)),
     ("pick-p2c-10000-endpoints", |picks| pick("p2c", 10_000, picks)),
     ("pick-least_request-10-endpoints", |picks| {
-        pick("least_request", 10, picks)
+        pick("least_request", 10, picks);
     }),
     ("pick-least_request-1000-endpoints", |picks| {
-        pick("least_request", 1000, picks)
+        pick("least_request", 1000, picks);
     }),
     ("pick-least_request-10000-endpoints", |picks| {
-        pick("least_request", 10_000, picks)
+        pick("least_request", 10_000, picks);
     }),
     ("grpc-call-0-B", |calls| run::<RpcGrpc>(calls, 0)),
     ("grpc-call-1024-B", |calls| run::<RpcGrpc>(calls, 1024)),

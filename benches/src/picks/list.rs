@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use rpc::{
     Call, CallFuture, Instance, Method, MethodDescriptor, Shape, Status,
-    lb::{Balancer, Endpoint, PickRequest, Picker, endpoint::InFlight},
+    lb::{
+        Balancer, Endpoint, PickRequest, Picker,
+        endpoint::{InFlight, Reported},
+    },
     message::{Body, Encoded},
     net::Address,
     status::Verdict,
@@ -45,6 +48,9 @@ impl List {
                 let took = Duration::from_micros(random.u64(500..5000));
                 InFlight::begin(&*endpoint, Some(started)).end(Verdict::Healthy, || started + took);
             }
+            let mut reported = Reported::default();
+            (reported.cpu, reported.rps) = (random.f32() * 0.8 + 0.1, 100.0);
+            endpoint.stats().set_reported(reported, now);
             for _ in 0..random.usize(0..3) {
                 held.push(InFlight::begin(Arc::clone(&endpoint), None));
             }

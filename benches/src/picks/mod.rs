@@ -14,7 +14,10 @@ use rpc::{
     Call,
     lb::{
         Balancer,
-        balance::{LeastRequest, P2c, Random, RoundRobin, ShortestResponse, Smart, Weighted},
+        balance::{
+            HashKey, LeastRequest, Maglev, Orca, OrcaConfig, P2c, Prequal, PrequalConfig, Random, RingHash,
+            RoundRobin, ShortestResponse, Smart, Weighted,
+        },
     },
 };
 
@@ -48,6 +51,15 @@ pub(crate) fn balancers() -> Vec<Box<dyn Balancer>> {
         Box::new(LeastRequest::default().with_seed(1)),
         Box::new(ShortestResponse::default().with_seed(1)),
         Box::new(Smart::default().with_seed(1)),
+        Box::new(Orca::new(OrcaConfig::default()).expect("the defaults are in range")),
+        Box::new(
+            Prequal::new(PrequalConfig::default())
+                .expect("the defaults are in range")
+                .with_seed(1),
+        ),
+        // The calls have no key: each has a hash by chance.
+        Box::new(RingHash::new(HashKey::Extension)),
+        Box::new(Maglev::new(HashKey::Extension)),
     ]
 }
 

@@ -68,6 +68,7 @@ pub(super) fn page(records: &[Record], machine: &str) -> String {
     open(&mut page, records);
     layers(&mut page, records);
     heap(&mut page, records);
+    picks(&mut page, records);
     must_hold(&mut page, records);
     page
 }
@@ -216,6 +217,22 @@ fn heap(page: &mut String, records: &[Record]) {
     page.push('\n');
 }
 
+fn picks(page: &mut String, records: &[Record]) {
+    let rows: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.scenario == "pick")
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str(
+        "## Picks\n\nWhat it costs to choose an endpoint, among few and among many: a look at the clock, the choice, and a \
+         reference to what was chosen. Endpoints have weights of two to one, histories, and calls in flight.\n\n",
+    );
+    let nanos = |calls: &Calls, _: Option<&Calls>| figure(calls.cpu_us_per_call * 1e3);
+    table(page, "Nanoseconds of CPU a pick:", &rows, false, nanos);
+}
+
 fn must_hold(page: &mut String, records: &[Record]) {
     page.push_str("## What must hold\n\n| what | figure | bound | holds |\n| --- | --- | --- | --- |\n");
     for floor in floors::all(records) {
@@ -298,7 +315,10 @@ mod tests {
          "calls_per_second":50.0,"calls_per_second_spread":0.01,"p50_us":1.0,"p99_us":2.0,"cpu_us_per_call":8.0,
          "allocs_per_call":0.0,"rounds":3,"others":0.0},
         {"build":"plain","shape":"one-cpu","scenario":"channels","payload":0,"concurrency":0,"subject":"rpc-grpc",
-         "idle":1000,"endpoints":1,"heap_client_bytes":2048.0}
+         "idle":1000,"endpoints":1,"heap_client_bytes":2048.0},
+        {"build":"plain","shape":"one-cpu","scenario":"pick","payload":0,"concurrency":1,"subject":"p2c",
+         "endpoints":1000,"calls_per_second":1e7,"calls_per_second_spread":0.01,"p50_us":0.1,"p99_us":0.1,
+         "cpu_us_per_call":0.09,"allocs_per_call":0.0,"rounds":3,"others":0.0}
     ]"#;
 
     fn records() -> Vec<Record> {
@@ -314,6 +334,8 @@ mod tests {
             "| one-cpu unary 0 B x1 | - | - | - | 50.0 |",
             "| one-cpu unary 0 B x64 | 4 | 66 | - |",
             "| plain | channels 1000, 1 endpoints each | rpc-grpc | 2.00 | - | - |",
+            "| one-cpu pick of 1000 endpoints | 90.0 |",
+            "| p2c: ns of CPU to choose among 1000 endpoints | 90.00 | at most 100 | yes |",
             "| rpc-grpc / tonic, calls/s: one-cpu unary 0 B x64 | 2.50 | at least 1.8 | yes |",
         ] {
             assert!(page.contains(line), "no `{line}` in\n{page}");

@@ -5,6 +5,20 @@
 //! all of them, one for those of a lane, and so on. A picker may work something out for its list once, a ring of hashes
 //! say, and is asked at each call. Lists are immutable: when endpoints come or go there is another list and another picker.
 //!
+//! # Which one
+//! | | looks at | keeps to weights | when |
+//! | --- | --- | --- | --- |
+//! | [`RoundRobin`] | nothing | no | all instances and all calls are alike |
+//! | [`Weighted`] | nothing | exactly, and evenly spread | they differ in size, and in nothing else |
+//! | [`Random`] | nothing | in the long run | many clients that call seldom |
+//! | [`P2c`] | latency, failures, own calls in flight | of who is drawn | instances become slow, or fail |
+//! | [`LeastRequest`] | own calls in flight | of who is drawn | calls differ a lot in how long they take |
+//! | [`ShortestResponse`] | mean latency, failures, own calls in flight | of who is drawn | as in Dubbo |
+//! | [`Smart`] | all of that, and what servers report | of who is drawn | servers report, and are not alike |
+//! | [`Orca`] | what servers report | makes its own | servers report how much a call costs them |
+//! | [`Prequal`] | calls in flight and latency, as servers report them | no | latency matters more than anything |
+//! | [`RingHash`], [`Maglev`] | the call | of the keys | instances keep something of whom they serve |
+//!
 //! # Rules
 //! A picker takes no lock and allocates nothing. It does no I/O and reads no clock: the request says what time it is. It
 //! is asked only where there is a choice, so a list has two endpoints at least.
@@ -55,6 +69,21 @@ pub trait Balancer: fmt::Debug + Send + Sync + 'static {
     /// Whether it needs to know how long calls take. The clock is read for those that do.
     fn needs_latency(&self) -> bool {
         true
+    }
+}
+
+/// What [`BalancerConfig::build`] makes goes wherever a balancer is wanted.
+impl<B: Balancer + ?Sized> Balancer for Arc<B> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
+        (**self).picker(endpoints)
+    }
+
+    fn needs_latency(&self) -> bool {
+        (**self).needs_latency()
     }
 }
 

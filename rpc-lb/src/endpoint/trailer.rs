@@ -9,7 +9,7 @@ use rpc_core::{
 };
 use tokio::time::Instant;
 
-use super::{Endpoint, Reported};
+use super::Endpoint;
 
 impl Endpoint {
     /// Takes a load report in, if there is one among the trailers. One that cannot be read counts as none.
@@ -35,23 +35,10 @@ impl Endpoint {
         }
         match LoadReport::decode(&bytes) {
             Ok(report) => {
-                self.stats.set_reported(of(&report), now);
+                self.stats.set_reported(&report, now);
                 self.report.store(Some(Arc::new(Bytes::copy_from_slice(&bytes))));
             }
             Err(error) => tracing::debug!(endpoint = ?self, %error, "a load report that cannot be read"),
         }
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "a share needs no 53 bits")]
-fn of(report: &LoadReport) -> Reported {
-    Reported {
-        cpu: report.cpu_utilization() as f32,
-        memory: report.mem_utilization() as f32,
-        application: report.application_utilization() as f32,
-        cores: report.cores().unwrap_or(0.0) as f32,
-        in_flight: report.in_flight().unwrap_or(0.0) as f32,
-        rps: report.rps() as f32,
-        eps: report.eps() as f32,
     }
 }

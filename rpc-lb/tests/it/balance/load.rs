@@ -1,11 +1,16 @@
 //! Who is busy, slow or broken gets less.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use rpc_core::status::Verdict;
 use rpc_lb::{
-    Endpoint,
-    balance::{LeastRequest, P2c},
+    Balancer, Endpoint,
+    balance::{LeastRequest, P2c, ShortestResponse, Smart},
     endpoint::InFlight,
 };
 use tokio::time::Instant;
@@ -51,7 +56,7 @@ fn the_slow_one_of_a_pair_is_not_picked() {
 #[test]
 fn calls_in_flight_count() {
     for picker in [
-        &P2c::new().with_seed(1) as &dyn rpc_lb::Balancer,
+        &P2c::new().with_seed(1) as &dyn Balancer,
         &LeastRequest::default().with_seed(1),
     ] {
         let list = List::of(picker, 2);
@@ -65,7 +70,7 @@ fn calls_in_flight_count() {
 #[test]
 fn calls_in_flight_count_by_weight() {
     for picker in [
-        &P2c::new().with_seed(1) as &dyn rpc_lb::Balancer,
+        &P2c::new().with_seed(1) as &dyn Balancer,
         &LeastRequest::default().with_seed(1),
     ] {
         let list = List::weighted(picker, &[100, 400]);
@@ -164,4 +169,65 @@ fn what_was_picked_last_is_known() {
     let since = stats.since_picked(list.now + Duration::from_secs(3)).unwrap();
     assert!((ms(2999)..=ms(3001)).contains(&since), "{since:?}");
     assert_eq!(stats.age(list.now), Duration::from_mins(1));
+}
+
+/// Calls at fixed times for ten seconds; endpoint 0 fails each within 50 microseconds, the others take ten milliseconds.
+/// How many of the calls went to endpoint 0.
+fn broken_share(balancer: &dyn Balancer, calls_per_second: u32) -> f64 {
+    let mut list = later(List::of(balancer, 10));
+    let call = call();
+    let start = list.now;
+    let calls = 10 * calls_per_second;
+    let mut ends: BinaryHeap<(Reverse<Instant>, usize)> = BinaryHeap::new();
+    let mut held: Vec<VecDeque<InFlight<Arc<Endpoint>>>> = (0..10).map(|_| VecDeque::new()).collect();
+    let mut broken = 0;
+    let mut refreshed = start;
+    for n in 0..calls {
+        list.now = start + Duration::from_secs(1) * n / calls_per_second;
+        while let Some((Reverse(end), endpoint)) = ends.peek().copied()
+            && end <= list.now
+        {
+            ends.pop();
+            let verdict = if endpoint == 0 {
+                Verdict::Failed
+            } else {
+                Verdict::Healthy
+            };
+            held[endpoint].pop_front().unwrap().end(verdict, || end);
+        }
+        if list.now >= refreshed + Duration::from_secs(1) {
+            list.picker.refresh(&list.endpoints, list.now);
+            refreshed = list.now;
+        }
+        let picked = list.pick(&call);
+        broken += u32::from(picked == 0);
+        let took = if picked == 0 {
+            Duration::from_micros(50)
+        } else {
+            ms(10)
+        };
+        let endpoint = Arc::clone(&list.endpoints[picked]);
+        held[picked].push_back(InFlight::begin(endpoint, Some(list.now)));
+        ends.push((Reverse(list.now + took), picked));
+    }
+    f64::from(broken) / f64::from(calls)
+}
+
+#[test]
+fn a_black_hole_attracts_nothing() {
+    for balancer in [
+        &P2c::new().with_seed(1) as &dyn Balancer,
+        &ShortestResponse::default().with_seed(1),
+        &Smart::default().with_seed(1),
+    ] {
+        // From nearly idle to more than ten at a time for each.
+        for calls_per_second in [20, 500, 5000, 12_000] {
+            let share = broken_share(balancer, calls_per_second);
+            assert!(
+                share <= 0.1,
+                "{} at {calls_per_second}/s: {share}",
+                balancer.name()
+            );
+        }
+    }
 }
