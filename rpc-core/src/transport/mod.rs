@@ -4,8 +4,10 @@
 //! anew. On the server a [`ServerTransport`] serves one accepted connection; the listener that accepted it looked at the
 //! first bytes, or at what TLS negotiated, and asked which transport speaks that.
 //!
-//! [`supervise`] keeps the connections of a link, so that a transport has to know only how one is made and spoken over.
+//! [`supervise`] keeps the connections of a link, so that a transport has to know only how one is made and spoken over;
+//! [`lifetime`] says how long a server's connection lives.
 
+pub mod lifetime;
 mod link;
 pub mod local;
 mod serve;

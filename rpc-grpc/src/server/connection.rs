@@ -197,7 +197,7 @@ where
             slow: Vec::new(),
             timer: None,
             armed: None,
-            lifetime: Lifetime::new(config, Instant::now()),
+            lifetime: Lifetime::new(&**config, Instant::now()),
             police,
             pings: None,
             drain: Some(wait_for(drain, DrainPhase::Draining)),

@@ -140,7 +140,7 @@ where
             accepted: 0,
             timer: None,
             armed: None,
-            lifetime: Lifetime::new(&conn.config, now),
+            lifetime: Lifetime::new(&*conn.config, now),
             police: Police::new(now),
             pace: Pace::new(),
             drain: Some(wait_for(drain, DrainPhase::Draining)),

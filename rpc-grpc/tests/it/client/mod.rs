@@ -5,6 +5,7 @@ mod cancel;
 mod connect;
 mod goaway;
 mod limits;
+mod scaling;
 mod streams;
 mod support;
 mod upkeep;
