@@ -111,6 +111,8 @@ impl Instance {
 
     /// Adds an address where whatever the client speaks is understood.
     pub fn with_any_address(mut self, address: Address) -> Self {
+        // Most have this one alone.
+        self.addresses.reserve_exact(1);
         self.addresses.push(InstanceAddress::any(address));
         self
     }

@@ -115,7 +115,7 @@ impl Discovery {
         routers: Vec<Arc<dyn Router>>,
         balancing: Balancing,
     ) -> Result<Endpoints, BuildError> {
-        let mut sources = Vec::new();
+        let mut sources = Vec::with_capacity(targets.len());
         for target in targets {
             let resolver = schemes.resolver(target)?;
             let mut follow = self.follow.clone();

@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering::SeqCst};
 
-/// How many slots are made at first; each further time as many as there are.
-const FIRST: u32 = 16;
-const CHUNKS: usize = 17;
+/// How many slots are made at first; each further time as many as there are. Most connections have a call now and then.
+const FIRST: u32 = 4;
+const CHUNKS: usize = 15;
 
 /// No slot, in the links of the stack, where slots are numbered from 1.
 const NONE: u32 = 0;
@@ -20,20 +20,13 @@ const NONE: u32 = 0;
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: [OnceLock<Box<[Slot<T>]>>; CHUNKS],
-    counts: Counts,
-    limit: u32,
-}
-
-/// What each call changes, on cache lines of its own.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Counts {
     /// The uppermost free slot, and above it a tag that changes each time.
     free: AtomicU64,
     /// How many slots were ever taken.
     made: AtomicU32,
     /// How many are taken.
     taken: AtomicU32,
+    limit: u32,
 }
 
 #[derive(Debug)]
@@ -47,11 +40,9 @@ impl<T: Default> Slab<T> {
     pub(crate) fn new(limit: u32) -> Self {
         Self {
             chunks: [const { OnceLock::new() }; CHUNKS],
-            counts: Counts {
-                free: AtomicU64::new(0),
-                made: AtomicU32::new(0),
-                taken: AtomicU32::new(0),
-            },
+            free: AtomicU64::new(0),
+            made: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
             limit: limit.min(FIRST << (CHUNKS - 1)),
         }
     }
@@ -59,19 +50,19 @@ impl<T: Default> Slab<T> {
     /// Takes a slot; `None` if all are taken.
     pub(crate) fn take(&self) -> Option<u32> {
         let taken = self.pop().or_else(|| self.make())?;
-        self.counts.taken.fetch_add(1, SeqCst);
+        self.taken.fetch_add(1, SeqCst);
         Some(taken)
     }
 
     /// Gives a slot back. Only who took it may do so, and once.
     pub(crate) fn give_back(&self, number: u32) {
         let slot = self.slot(number).expect("it was taken, so it was made");
-        self.counts.taken.fetch_sub(1, SeqCst);
-        let mut free = self.counts.free.load(SeqCst);
+        self.taken.fetch_sub(1, SeqCst);
+        let mut free = self.free.load(SeqCst);
         loop {
             slot.below.store(free as u32, SeqCst);
             let next = tagged(free, number + 1);
-            match self.counts.free.compare_exchange(free, next, SeqCst, SeqCst) {
+            match self.free.compare_exchange(free, next, SeqCst, SeqCst) {
                 Ok(_) => return,
                 Err(now) => free = now,
             }
@@ -85,7 +76,7 @@ impl<T: Default> Slab<T> {
 
     /// How many are taken.
     pub(crate) fn taken(&self) -> u32 {
-        self.counts.taken.load(SeqCst)
+        self.taken.load(SeqCst)
     }
 
     /// How many there can be.
@@ -95,17 +86,16 @@ impl<T: Default> Slab<T> {
 
     /// All slots that were ever taken.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Mutex<T>)> {
-        let made = self.counts.made.load(SeqCst);
+        let made = self.made.load(SeqCst);
         (0..made).filter_map(|number| Some((number, self.get(number)?)))
     }
 
     fn pop(&self) -> Option<u32> {
-        let mut free = self.counts.free.load(SeqCst);
+        let mut free = self.free.load(SeqCst);
         loop {
             let number = (free as u32).checked_sub(1)?;
             let below = self.slot(number)?.below.load(SeqCst);
             match self
-                .counts
                 .free
                 .compare_exchange(free, tagged(free, below), SeqCst, SeqCst)
             {
@@ -116,7 +106,7 @@ impl<T: Default> Slab<T> {
     }
 
     fn make(&self) -> Option<u32> {
-        let mut made = self.counts.made.load(SeqCst);
+        let mut made = self.made.load(SeqCst);
         loop {
             if made >= self.limit {
                 return None;
@@ -131,7 +121,7 @@ impl<T: Default> Slab<T> {
                     })
                     .collect()
             });
-            match self.counts.made.compare_exchange(made, made + 1, SeqCst, SeqCst) {
+            match self.made.compare_exchange(made, made + 1, SeqCst, SeqCst) {
                 Ok(_) => return Some(made),
                 Err(now) => made = now,
             }

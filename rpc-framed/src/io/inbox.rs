@@ -1,16 +1,18 @@
 //! What was read and not looked at yet.
 //!
 //! Small messages are copied out, so that none of them pins the buffer that it came in; large ones are slices of it. The
-//! buffer grows with what comes at once, and is given back when nothing does.
+//! buffer grows with what comes at once, and is given back when nothing does: until something comes again, reads go into a
+//! few bytes on the stack.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context as Poller, Poll},
+    task::{Context as Poller, Poll, ready},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use rpc_core::transport::Io;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::wire::{Broken, HEAD_BYTES, Head};
 
@@ -21,6 +23,9 @@ const SLICED_BYTES: usize = 2 << 10;
 const LEAST_BYTES: usize = 4 << 10;
 const MOST_BYTES: usize = 256 << 10;
 
+/// How much is read at first while there is no buffer.
+const FIRST_BYTES: usize = 256;
+
 /// After so many reads that filled less than a quarter, less is read at once.
 const SMALL_READS: u8 = 64;
 
@@ -30,6 +35,8 @@ pub(crate) struct Inbox {
     /// How much is read at once.
     target: usize,
     small_reads: u8,
+    /// There is no buffer until bytes come.
+    trimmed: bool,
     /// The longest payload of a frame.
     limit: usize,
     /// How often bytes came.
@@ -40,6 +47,7 @@ impl Inbox {
     /// Begins with bytes that were read already.
     pub(crate) fn new(buffer: BytesMut, limit: usize) -> Self {
         Self {
+            trimmed: buffer.is_empty(),
             buffer,
             target: LEAST_BYTES,
             small_reads: 0,
@@ -50,13 +58,16 @@ impl Inbox {
 
     /// Reads once; false at the end of the stream.
     pub(crate) fn poll_fill(&mut self, io: &mut Box<dyn Io>, cx: &mut Poller<'_>) -> Poll<io::Result<bool>> {
+        if self.trimmed {
+            return self.poll_first(io, cx);
+        }
         // A frame that has begun is to fit as a whole.
         let missing = self.missing().max(self.target / 4);
         if self.buffer.capacity() - self.buffer.len() < missing {
             self.buffer.reserve(missing.max(self.target));
         }
         let room = self.buffer.capacity() - self.buffer.len();
-        let read = std::task::ready!(tokio_util::io::poll_read_buf(Pin::new(io), cx, &mut self.buffer))?;
+        let read = ready!(tokio_util::io::poll_read_buf(Pin::new(io), cx, &mut self.buffer))?;
         self.reads += u64::from(read > 0);
         if read == room {
             self.target = (self.target * 2).min(MOST_BYTES);
@@ -71,6 +82,22 @@ impl Inbox {
             self.small_reads = 0;
         }
         Poll::Ready(Ok(read > 0))
+    }
+
+    /// Reads once while there is no buffer. It is made for bytes that are there, not for those that may come.
+    #[cold]
+    fn poll_first(&mut self, io: &mut Box<dyn Io>, cx: &mut Poller<'_>) -> Poll<io::Result<bool>> {
+        let mut first = [0; FIRST_BYTES];
+        let mut first = ReadBuf::new(&mut first);
+        ready!(Pin::new(io).poll_read(cx, &mut first))?;
+        let read = first.filled();
+        if !read.is_empty() {
+            self.trimmed = false;
+            self.reads += 1;
+            self.buffer = BytesMut::with_capacity(self.target);
+            self.buffer.extend_from_slice(read);
+        }
+        Poll::Ready(Ok(!read.is_empty()))
     }
 
     /// The head of the next frame, if all of it is there.
@@ -117,6 +144,7 @@ impl Inbox {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
             self.target = LEAST_BYTES;
+            self.trimmed = true;
         }
     }
 
@@ -129,5 +157,43 @@ impl Inbox {
         self.begun().map_or(0, |head| {
             (HEAD_BYTES + (head.length as usize).min(self.limit)).saturating_sub(self.buffer.len())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::wire::{CallId, kind};
+
+    #[tokio::test]
+    async fn no_buffer_is_kept_for_what_may_come() {
+        let (mut peer, ours) = tokio::io::duplex(1 << 16);
+        let mut io: Box<dyn Io> = Box::new(ours);
+        let mut inbox = Inbox::new(BytesMut::new(), 1 << 16);
+        for length in [0, 10, 3000] {
+            let waits = poll_fn(|cx| Poll::Ready(inbox.poll_fill(&mut io, cx).is_pending()));
+            assert!(waits.await);
+            assert_eq!(inbox.buffer.capacity(), 0);
+
+            let sent = vec![7; length];
+            let mut head = Head::new(kind::PING, CallId::default());
+            head.length = length as u32;
+            peer.write_all(&head.encode()).await.unwrap();
+            peer.write_all(&sent).await.unwrap();
+            let head = loop {
+                match inbox.head().unwrap() {
+                    Some(head) => break head,
+                    None => assert!(poll_fn(|cx| inbox.poll_fill(&mut io, cx)).await.unwrap()),
+                }
+            };
+            assert_eq!(inbox.take(&head, 0), sent);
+            inbox.trim();
+        }
+        drop(peer);
+        assert!(!poll_fn(|cx| inbox.poll_fill(&mut io, cx)).await.unwrap());
     }
 }

@@ -31,9 +31,7 @@ const KEPT_BYTES: usize = 256 << 10;
 /// How many pieces go into one write.
 const PIECES: usize = 64;
 
-/// On cache lines of its own: all calls change it, and look at what is beside it.
 #[derive(Debug)]
-#[repr(align(128))]
 pub(crate) struct Outbox(Mutex<Queue>);
 
 /// What waits to be written.

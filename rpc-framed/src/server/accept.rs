@@ -76,6 +76,10 @@ impl Numbers {
         } else if let Some(place) = self.known.get_mut(usize::from(number)) {
             *place = known;
         } else if usize::from(number) == self.known.len() {
+            if self.known.is_empty() {
+                // Many clients call one method.
+                self.known.reserve_exact(1);
+            }
             self.known.push(known);
         } else {
             return Err(Broken("the numbers of methods have a gap"));

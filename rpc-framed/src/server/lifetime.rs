@@ -8,7 +8,7 @@ pub(super) use rpc_core::transport::lifetime::{Due, Lifetime};
 use super::ServerConfig;
 
 /// How long nothing must have come before buffers are given back. Sooner would be between the calls of a busy client.
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(1);
 
 impl From<&ServerConfig> for Bounds {
     fn from(config: &ServerConfig) -> Self {

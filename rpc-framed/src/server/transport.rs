@@ -62,7 +62,7 @@ impl ServerTransport for FramedServer {
     fn serve(&self, connection: Accepted, dispatch: Dispatch, drain: Drain) -> BoxFuture<'static, ()> {
         let Accepted { io, local, peer, .. } = connection;
         let caller = Arc::new(Caller::new(self.protocol()).with_addresses(local, peer));
-        Box::pin(serve(io, Arc::clone(&self.config), dispatch, caller, drain))
+        serve(io, Arc::clone(&self.config), dispatch, caller, drain)
     }
 }
 

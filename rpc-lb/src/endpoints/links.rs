@@ -29,8 +29,8 @@ use crate::{
 /// What the task knows of the endpoints.
 #[derive(Default)]
 pub(super) struct Links {
-    /// By number, in the order in which they came.
-    tracked: BTreeMap<u64, Tracked>,
+    /// By number, in the order in which they came. Boxed: the map has room for several, and most clients have few.
+    tracked: BTreeMap<u64, Box<Tracked>>,
     numbers: HashMap<InstanceId, u64>,
     /// Instances without an address for our protocol.
     foreign: HashSet<InstanceId>,
@@ -166,7 +166,7 @@ impl Links {
         self.tracked
             .values()
             .filter(|tracked| !tracked.retired)
-            .for_each(Tracked::connect);
+            .for_each(|tracked| tracked.connect());
     }
 
     /// Takes all instances out.
@@ -290,7 +290,7 @@ impl Links {
         let state = states.borrow_and_update().clone();
         let service = self.watched.as_deref();
         let watch = service.map(|service| self.watches.begin(number, &link, service));
-        let tracked = Tracked {
+        let tracked = Box::new(Tracked {
             said: watch.as_ref().map_or(Said::Nothing, |_| Said::Unknown),
             watch,
             endpoint: Arc::new(Endpoint::new(instance, link, Instant::now()).with_alarm(self.alarm.clone())),
@@ -300,7 +300,7 @@ impl Links {
             suspect,
             first,
             retired: false,
-        };
+        });
         tracing::debug!(endpoint = ?tracked.endpoint, "new endpoint");
         // Ahead of the first call that is sent there.
         tracked.connect();

@@ -186,7 +186,8 @@ impl Endpoints {
                 .at_side(Side::Client)
                 .with_source(error)
         })?;
-        *task = Some(runtime.spawn(Upkeep::new(Arc::clone(&self.0.shared)).run()));
+        let mut upkeep = Upkeep::new(Arc::clone(&self.0.shared));
+        *task = Some(runtime.spawn(async move { upkeep.run().await }));
         Ok(())
     }
 

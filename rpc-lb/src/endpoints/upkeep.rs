@@ -52,7 +52,9 @@ impl Upkeep {
     }
 
     /// Runs until it is aborted, or everything is closed.
-    pub(super) async fn run(mut self) {
+    ///
+    /// By reference: a future that owned it would have room for it twice.
+    pub(super) async fn run(&mut self) {
         let mut phase = self.shared.phase.subscribe();
         let alarm = self.shared.alarm.clone();
         loop {

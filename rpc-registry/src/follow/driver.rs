@@ -312,7 +312,8 @@ fn save(cache: &super::DiskCache, target: &str, list: &[Arc<Instance>]) {
 
 async fn at(time: Option<Instant>) {
     match time {
-        Some(time) => sleep_until(time).await,
+        // Boxed: most of the time there is none, and there would be room for it.
+        Some(time) => Box::pin(sleep_until(time)).await,
         None => std::future::pending().await,
     }
 }

@@ -16,7 +16,8 @@
 //! Never early. Late by what the runtime's timer is, which rounds up to a millisecond, and by the time that a scan takes.
 //!
 //! # Shards
-//! The slots are spread over a few locks, and a thread keeps to one of them: they are as good as never waited for.
+//! The slots are spread over a few locks, as many as there are CPUs up to eight, and a thread keeps to one of them: they are
+//! as good as never waited for.
 //!
 //! # Where the task runs
 //! On the runtime of the call that waited first. When that runtime ends, all calls that still wait are woken, and the first of
@@ -33,7 +34,7 @@ use std::{
     cell::Cell,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, SeqCst},
@@ -50,8 +51,8 @@ pub use self::wait::Within;
 use self::{driver::Driver, slots::Shard};
 use super::Deadline;
 
-/// Over how many locks the slots are spread.
-const SHARDS: usize = 8;
+/// Over how many locks the slots are spread at most.
+const MAX_SHARDS: usize = 8;
 
 /// Deadlines that share a timer. Clones share it too.
 ///
@@ -87,7 +88,7 @@ struct Shared {
     is_running: AtomicBool,
     is_closed: AtomicBool,
     driver: AtomicWaker,
-    shards: [Shard; SHARDS],
+    shards: Box<[Shard]>,
 }
 
 /// A moment, in nanoseconds from half of the range on, where [`Shared::base`] is. `NEVER` is after all of them.
@@ -106,7 +107,7 @@ impl DeadlineQueue {
             is_running: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             driver: AtomicWaker::new(),
-            shards: Default::default(),
+            shards: std::iter::repeat_with(Shard::default).take(shards()).collect(),
         }))))
     }
 
@@ -206,19 +207,28 @@ impl fmt::Debug for DeadlineQueue {
     }
 }
 
-/// The shard of this thread.
-fn own_shard() -> usize {
+/// How many locks are of use: no more than run at once.
+fn shards() -> usize {
+    // Asked once: the answer is looked up in files.
+    static CPUS: OnceLock<usize> = OnceLock::new();
+    let cpus = || std::thread::available_parallelism().map_or(1, usize::from);
+    (*CPUS.get_or_init(cpus)).min(MAX_SHARDS)
+}
+
+/// The shard of this thread, of so many.
+fn own_shard(shards: usize) -> usize {
     // Numbers of threads, which mean nothing but that neighbours have different ones.
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
     }
-    let number = || THREADS.fetch_add(1, Relaxed) % SHARDS;
-    SHARD
+    let number = || THREADS.fetch_add(1, Relaxed) % MAX_SHARDS;
+    let own = SHARD
         .try_with(|shard| {
             let own = shard.get().unwrap_or_else(number);
             shard.set(Some(own));
             own
         })
-        .unwrap_or(0)
+        .unwrap_or(0);
+    own % shards
 }

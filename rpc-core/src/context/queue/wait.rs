@@ -48,7 +48,7 @@ impl Wait {
         let task = Task::of(cx.waker());
         let Some(place) = &mut self.0 else {
             let at = timer.moment(deadline.instant());
-            let shard = own_shard();
+            let shard = own_shard(timer.shards.len());
             self.0 = Some(Place {
                 shard,
                 slot: timer.shards[shard].take(at, cx.waker().clone()),

@@ -13,6 +13,7 @@ use super::{
     open::{Opened, Refused},
 };
 use crate::{
+    BoxFuture,
     net::Address,
     transport::{Accepted, DrainPhase, Io},
 };
@@ -64,14 +65,34 @@ pub(super) async fn run(mut acceptor: impl Acceptor, shared: Arc<Shared>) {
     }
 }
 
-async fn serve<S: Io>(incomer: Incomer<S>, shared: Arc<Shared>, _room: OwnedSemaphorePermit) {
+/// Serves a connection to its end. What it takes to open one is in a box, which goes back once it is open.
+fn serve<S: Io>(
+    incomer: Incomer<S>,
+    shared: Arc<Shared>,
+    room: OwnedSemaphorePermit,
+) -> impl Future<Output = ()> + Send {
+    let opening = Box::pin(open(incomer, shared));
+    async move {
+        if let Some((serving, ends)) = opening.await {
+            serving.await;
+            ends.await;
+        }
+        drop(room);
+    }
+}
+
+/// Finds out what a connection speaks. Answers what serves it, and what ends it afterwards; `None` if it was refused.
+async fn open<S: Io>(
+    incomer: Incomer<S>,
+    shared: Arc<Shared>,
+) -> Option<(BoxFuture<'static, ()>, BoxFuture<'static, ()>)> {
     let Incomer { io, local, peer } = incomer;
     let mut drain = shared.drain.clone();
     let opened = tokio::select! {
         biased;
         opened = shared.opener.open(io) => opened,
         // Nothing was asked on it yet.
-        () = drain.reached(DrainPhase::Draining) => return,
+        () = drain.reached(DrainPhase::Draining) => return None,
     };
     let Opened {
         io,
@@ -80,10 +101,10 @@ async fn serve<S: Io>(incomer: Incomer<S>, shared: Arc<Shared>, _room: OwnedSema
         secure,
     } = match opened {
         Ok(opened) => opened,
-        Err(Refused::Silent) => return,
+        Err(Refused::Silent) => return None,
         Err(refused) => {
             tracing::debug!(peer = %Peer(peer.as_ref()), %refused, "a connection was refused");
-            return;
+            return None;
         }
     };
     let connection = Accepted {
@@ -92,8 +113,7 @@ async fn serve<S: Io>(incomer: Incomer<S>, shared: Arc<Shared>, _room: OwnedSema
         peer,
         secure,
     };
-    transport.serve(connection, shared.dispatch.clone(), drain).await;
-    ends.await;
+    Some((transport.serve(connection, shared.dispatch.clone(), drain), ends))
 }
 
 fn report(ended: Result<(), JoinError>) {

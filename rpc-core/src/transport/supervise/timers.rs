@@ -15,7 +15,7 @@ use super::{Keepalive, LinkConfig};
 const FAR: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// How long nothing must have come before buffers are given back. Sooner would be between the calls of a busy client.
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(1);
 
 /// When the task of a connection has to look again although nothing happened.
 #[derive(Debug)]

@@ -33,9 +33,6 @@ use crate::{
 };
 
 /// A connection. Its calls share it, and so does its task.
-///
-/// Aligned so that the count of its references, which every call changes, is on a cache line of its own.
-#[repr(align(128))]
 pub(crate) struct Connection {
     pub(crate) hub: Arc<Hub>,
     pub(crate) local: Option<Address>,

@@ -51,35 +51,52 @@ const TURN_WAITING: usize = 8;
 const TURN_CALLS: usize = 192;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(
+pub(super) fn serve(
+    io: Box<dyn Io>,
+    config: Arc<ServerConfig>,
+    dispatch: Dispatch,
+    caller: Arc<Caller>,
+    drain: Drain,
+) -> BoxFuture<'static, ()> {
+    // Either is in a box of its own, so that nothing of the handshake is kept for as long as the connection lives.
+    let opening = Box::pin(open(io, config, dispatch, caller, drain));
+    Box::pin(async move {
+        if let Some(connection) = opening.await {
+            connection.await;
+        }
+    })
+}
+
+/// Takes part in the handshake, and answers what serves the connection; `None` if nothing came of it.
+async fn open(
     mut io: Box<dyn Io>,
     config: Arc<ServerConfig>,
     dispatch: Dispatch,
     caller: Arc<Caller>,
     mut drain: Drain,
-) {
+) -> Option<BoxFuture<'static, ()>> {
     let settings = config.settings();
     let handshake = tokio::time::timeout(config.handshake_timeout, handshake(&mut io, &settings));
     let (peer, inbox) = tokio::select! {
         biased;
         // Nothing has been asked yet, so nothing is lost. Waiting would let a silent peer hold up the stop.
-        () = drain.reached(DrainPhase::Draining) => return,
+        () = drain.reached(DrainPhase::Draining) => return None,
         spoken = handshake => match spoken {
             Ok(Ok(spoken)) => spoken,
             Ok(Err(why)) => {
                 tracing::debug!(peer = ?caller.peer(), why, "a peer does not speak the framed protocol");
-                return;
+                return None;
             }
             Err(_) => {
                 tracing::debug!(peer = ?caller.peer(), "a peer did not begin to speak in time");
-                return;
+                return None;
             }
         },
     };
     let hub = Hub::new(&config.limits(), peer);
     let inbox = Inbox::new(inbox, config.frame_limit());
     let conn = Arc::new(Conn::new(config, dispatch, caller, hub));
-    Connection::new(io, inbox, settings, conn, drain, work).await;
+    Some(Box::pin(Connection::new(io, inbox, settings, conn, drain, work)))
 }
 
 /// The task. `F` is the future of a call, which has no name, made by `M`.
