@@ -147,14 +147,14 @@ mod guide {
     mod discovery {}
     #[doc = include_str!("../docs/health.md")]
     mod health {}
+    #[doc = include_str!("../docs/balancing.md")]
+    mod balancing {}
     #[doc = include_str!("../docs/lanes.md")]
     mod lanes {}
     #[doc = include_str!("../docs/routing.md")]
     mod routing {}
     #[doc = include_str!("../docs/matching.md")]
     mod matching {}
-    #[doc = include_str!("../docs/routing.md")]
-    mod routing {}
     #[doc = include_str!("../docs/servers.md")]
     mod servers {}
     #[doc = include_str!("../docs/load-reports.md")]

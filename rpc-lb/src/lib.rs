@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`endpoint`] | one instance as this client sees it: the record and the link |
 //! | [`endpoints`] | all of them, kept by diff, published as immutable snapshots |
+//! | [`fixed`] | a list that stays the same, for simulations |
 //! | `health_watch` | what an endpoint says of its health, with the feature `prost` |
 //! | [`near`] | providers next door |
 //! | [`route`] | which endpoints a request may go to: a chain of routers |
@@ -22,6 +23,7 @@ pub mod balance;
 pub mod endpoint;
 pub mod endpoints;
 pub mod fault;
+pub mod fixed;
 pub mod health;
 #[cfg(feature = "prost")]
 pub mod health_watch;
@@ -38,6 +40,7 @@ pub use self::{
     balance::{Balancer, BalancerConfig, PickRequest, Picker, RoundRobin},
     endpoint::Endpoint,
     endpoints::{EndpointState, EndpointView, Endpoints, EndpointsConfig},
+    fixed::FixedEndpoints,
     health::HealthConfig,
     near::Near,
     pick::{EndpointStage, Measure, MeasureLayer, Pick, PickLayer, Picked, ToLink},

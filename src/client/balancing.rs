@@ -77,7 +77,8 @@ impl Balancing {
 
 /// Balancing.
 impl ClientBuilder {
-    /// Which of the endpoints that a request may go to gets it. Default: [`RoundRobin`](rpc_lb::RoundRobin).
+    /// Which of the endpoints that a request may go to gets it. Default:
+    /// [`P2c`](rpc_lb::balance::P2c), the better of two by latency and calls in flight.
     pub fn balancer(mut self, balancer: impl Balancer) -> Self {
         self.balancing.balancer = Some(Arc::new(balancer));
         self

@@ -13,6 +13,7 @@ mod markdown;
 mod parts;
 mod process;
 mod report;
+mod sim;
 mod test;
 mod tools;
 mod workspace;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
 
   test [--only PART]... [--list]   run all tests, or some parts of them
   bench [FLAGS]                    measure; the flags are those of the `benches` program
+  sim [FLAGS]                      simulate fleets; the flags are those of the `sim` program
   ci [--only PART]... [--list]     everything that guards the main branch, `test` included
 
 `--only` may be given several times; `--only interop` also takes the parts `interop-*`.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
+        "sim" => sim::run(&rest),
         "ci" => ci::run(&rest),
         "" | "help" | "-h" | "--help" => {
             print!("{USAGE}");

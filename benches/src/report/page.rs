@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::plot::figure;
 use crate::{
     cell::PLAIN,
     floors,
     record::{Calls, Record},
     table::BASE,
 };
+use rpc_plot::figure;
 
 const HEAD: &str = "\
 # Performance

@@ -36,6 +36,11 @@ impl Alarm {
         self.rang.notified().await;
     }
 
+    /// True if it rang, and nobody has looked yet.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
     /// From here on it may ring again. To be called before looking at the counts.
     pub(crate) fn reset(&self) {
         self.rung.swap(false, Ordering::AcqRel);

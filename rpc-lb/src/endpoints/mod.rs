@@ -36,7 +36,7 @@ use tokio::{
 
 use self::upkeep::Upkeep;
 pub use self::view::{EndpointState, EndpointView};
-use crate::{Balancer, HealthConfig, Near, RoundRobin, Router, Snapshot, Subsetting, endpoint::Alarm};
+use crate::{Balancer, HealthConfig, Near, Router, Snapshot, Subsetting, balance::P2c, endpoint::Alarm};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
 ///
@@ -79,7 +79,7 @@ struct Shared {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EndpointsConfig {
-    /// Which endpoint gets a call.
+    /// Which endpoint gets a call. Default: [`P2c`]; `docs/balancing.md` says why.
     pub balancer: Arc<dyn Balancer>,
     /// Which endpoints a request may go to, in the order in which they narrow them.
     pub routers: Vec<Arc<dyn Router>>,
@@ -96,7 +96,7 @@ pub struct EndpointsConfig {
 impl Default for EndpointsConfig {
     fn default() -> Self {
         Self {
-            balancer: Arc::new(RoundRobin::new()),
+            balancer: Arc::new(P2c::new()),
             routers: Vec::new(),
             health: HealthConfig::default(),
             subsetting: None,
@@ -141,9 +141,7 @@ impl Endpoints {
     /// The endpoints of what several resolvers tell, united by instance id: see [`FollowAll`](rpc_registry::FollowAll).
     /// Each source says how it is followed; [`EndpointsConfig::follow`] is not used.
     pub fn of_sources(sources: Vec<Source>, transport: Arc<dyn Transport>, config: EndpointsConfig) -> Self {
-        let eject = &config.health.eject;
-        let rings = eject.enabled && eject.consecutive > 0;
-        let alarm = rings.then(|| Arc::new(Alarm::new(eject.consecutive)));
+        let alarm = config.health.alarm();
         let targets: Vec<_> = sources.iter().map(|source| &*source.target).collect();
         let shared = Shared {
             target: targets.join(", "),

@@ -1,10 +1,11 @@
 //! Settings of the health of endpoints.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use serde::Deserialize;
 
 use super::{EjectConfig, SlowStartConfig};
+use crate::endpoint::Alarm;
 
 /// Which endpoints are sick, and what becomes of them and of those that are not quite well. See the [module](super).
 ///
@@ -84,6 +85,12 @@ impl HealthConfig {
     pub fn with_panic(mut self, share: f32) -> Self {
         self.panic = share;
         self
+    }
+
+    /// What endpoints ring when calls fail there; none where failures one after the other do not matter.
+    pub(crate) fn alarm(&self) -> Option<Arc<Alarm>> {
+        let rings = self.eject.enabled && self.eject.consecutive > 0;
+        rings.then(|| Arc::new(Alarm::new(self.eject.consecutive)))
     }
 
     /// Looks for what makes no sense.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use rpc::{
+    lb::RoundRobin,
     prelude::*,
     registry::{InstanceState, Registry as _},
 };
@@ -36,6 +37,7 @@ async fn fleet(names: &[&str]) -> (MemoryRegistry, Vec<Running>, Client) {
     let client = Client::builder()
         .target("memory:///echo")
         .registry(memory.clone())
+        .balancer(RoundRobin::new())
         .wait_for_ready(true);
     let client = client.build().unwrap();
     until_ready(&client, names.len()).await;

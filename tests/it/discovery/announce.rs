@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use rpc::{
     Server,
+    lb::RoundRobin,
     net::Address,
     prelude::*,
     registry::{Amendment, Fault, InstanceState, Registration, Registry},
@@ -45,6 +46,7 @@ async fn a_registry_that_has_lost_all_gets_all_back_and_no_call_fails() {
     let client = Client::builder()
         .registry(book.clone())
         .target("book:///who")
+        .balancer(RoundRobin::new())
         .build()
         .unwrap();
     until_ready(&client, 3).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rpc::{prelude::*, registry::Amendment};
+use rpc::{lb::RoundRobin, prelude::*, registry::Amendment};
 
 use super::support::{Running, server, tally, until_ready};
 
@@ -17,6 +17,7 @@ async fn moving_a_provider_takes_effect_in_two_seconds_and_without_a_failed_call
         Client::builder()
             .registry(memory.clone())
             .target(target)
+            .balancer(RoundRobin::new())
             .build()
             .unwrap()
     };

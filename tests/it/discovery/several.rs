@@ -1,6 +1,6 @@
 //! Several registries at once, from the client's side.
 
-use rpc::{prelude::*, registry::Freshness};
+use rpc::{lb::RoundRobin, prelude::*, registry::Freshness};
 
 use super::support::{Book, Running, server, tally, until, until_ready};
 
@@ -19,6 +19,7 @@ async fn a_client_calls_what_any_of_its_registries_lists() {
         builder
             .target("book:///who")
             .also("memory:///who")
+            .balancer(RoundRobin::new())
             .build()
             .unwrap()
     };
