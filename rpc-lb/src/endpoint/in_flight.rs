@@ -46,6 +46,17 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         }
     }
 
+    /// The guard of a call that was counted when it began, and whose guard was something smaller until now.
+    #[inline]
+    pub(crate) fn resume(endpoint: E, started: Option<Instant>, deadline: Option<Deadline>) -> Self {
+        Self {
+            endpoint: Some(endpoint),
+            started,
+            deadline,
+            has_head: false,
+        }
+    }
+
     /// Until when it is waited for. Dropped after that, the call was not given up: it did not answer in time.
     #[inline]
     pub fn with_deadline(mut self, deadline: Option<Deadline>) -> Self {

@@ -242,7 +242,7 @@ impl Stats {
     }
 
     #[inline]
-    pub(super) fn begin(&self, now: Option<Instant>) {
+    pub(crate) fn begin(&self, now: Option<Instant>) {
         self.hot.in_flight.fetch_add(1, Ordering::Relaxed);
         if let Some(now) = now {
             let picked = self.tick(now).saturating_add(1);

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use rpc_core::{
     Body, Call, Reply, Status,
+    context::Deadline,
     status::{Classify, Verdict},
 };
 use tokio::time::Instant;
 use tower_layer::Layer;
 
 use super::{EndpointStage, Picked, watched::watched};
-use crate::endpoint::InFlight;
+use crate::{Endpoint, endpoint::InFlight};
 
 /// Makes [`Measure`] of an [`EndpointStage`].
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +70,9 @@ pub struct Measure<S> {
 
 impl<S: EndpointStage> EndpointStage for Measure<S> {
     async fn call(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let in_flight =
-            InFlight::begin(&*picked.endpoint, picked.started).with_deadline(call.context.deadline());
+        let attempt = Attempt::begin(picked, call.context.deadline());
         let mut result = self.inner.call(picked, call).await;
+        let in_flight = attempt.over();
         if let Ok(Reply {
             body: body @ Body::Incoming(_),
             ..
@@ -90,5 +91,36 @@ impl<S: EndpointStage> EndpointStage for Measure<S> {
         let verdict = (self.classify)(result.as_ref().map(drop));
         in_flight.end(verdict, Instant::now);
         result
+    }
+}
+
+/// The guard of a call until its answer is there. Small, because the future of each call carries it.
+struct Attempt<'p> {
+    picked: &'p Picked,
+    deadline: Option<Deadline>,
+}
+
+impl<'p> Attempt<'p> {
+    fn begin(picked: &'p Picked, deadline: Option<Deadline>) -> Self {
+        picked.endpoint.stats().begin(picked.started);
+        Self { picked, deadline }
+    }
+
+    /// What is left is to say how it ended.
+    fn over(self) -> InFlight<&'p Endpoint> {
+        let in_flight = self.in_flight();
+        // It owns nothing; dropped, it would end the call a second time.
+        std::mem::forget(self);
+        in_flight
+    }
+
+    fn in_flight(&self) -> InFlight<&'p Endpoint> {
+        InFlight::resume(&self.picked.endpoint, self.picked.started, self.deadline)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        drop(self.in_flight());
     }
 }
