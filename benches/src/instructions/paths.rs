@@ -25,24 +25,24 @@ pub(super) const ALL: &[Path] = &[
     ("local-call-1-endpoint", |calls| endpoints(calls, 1)),
     ("local-call-10-endpoints", |calls| endpoints(calls, 10)),
     ("local-call-1000-endpoints", |calls| endpoints(calls, 1000)),
-    ("pick-weighted-10-endpoints", |picks| pick("weighted", 10, picks)),
-    ("pick-weighted-1000-endpoints", |picks| {
-        pick("weighted", 1000, picks);
+    ("100-picks-weighted-of-10", |calls| picks("weighted", 10, calls)),
+    ("100-picks-weighted-of-1000", |calls| {
+        picks("weighted", 1000, calls);
     }),
-    ("pick-weighted-10000-endpoints", |picks| {
-        pick("weighted", 10_000, picks);
+    ("100-picks-weighted-of-10000", |calls| {
+        picks("weighted", 10_000, calls);
     }),
-    ("pick-p2c-10-endpoints", |picks| pick("p2c", 10, picks)),
-    ("pick-p2c-1000-endpoints", |picks| pick("p2c", 1000, picks)),
-    ("pick-p2c-10000-endpoints", |picks| pick("p2c", 10_000, picks)),
-    ("pick-least_request-10-endpoints", |picks| {
-        pick("least_request", 10, picks);
+    ("100-picks-p2c-of-10", |calls| picks("p2c", 10, calls)),
+    ("100-picks-p2c-of-1000", |calls| picks("p2c", 1000, calls)),
+    ("100-picks-p2c-of-10000", |calls| picks("p2c", 10_000, calls)),
+    ("100-picks-least-request-of-10", |calls| {
+        picks("least_request", 10, calls);
     }),
-    ("pick-least_request-1000-endpoints", |picks| {
-        pick("least_request", 1000, picks);
+    ("100-picks-least-request-of-1000", |calls| {
+        picks("least_request", 1000, calls);
     }),
-    ("pick-least_request-10000-endpoints", |picks| {
-        pick("least_request", 10_000, picks);
+    ("100-picks-least-request-of-10000", |calls| {
+        picks("least_request", 10_000, calls);
     }),
     ("grpc-call-0-B", |calls| run::<RpcGrpc>(calls, 0)),
     ("grpc-call-1024-B", |calls| run::<RpcGrpc>(calls, 1024)),
@@ -54,11 +54,11 @@ pub(super) const ALL: &[Path] = &[
 pub(super) const FLAT: &[(&str, &str)] = &[
     ("local-call-1-endpoint", "local-call-10-endpoints"),
     ("local-call-1-endpoint", "local-call-1000-endpoints"),
-    ("pick-weighted-1000-endpoints", "pick-weighted-10000-endpoints"),
-    ("pick-p2c-1000-endpoints", "pick-p2c-10000-endpoints"),
+    ("100-picks-weighted-of-1000", "100-picks-weighted-of-10000"),
+    ("100-picks-p2c-of-1000", "100-picks-p2c-of-10000"),
     (
-        "pick-least_request-1000-endpoints",
-        "pick-least_request-10000-endpoints",
+        "100-picks-least-request-of-1000",
+        "100-picks-least-request-of-10000",
     ),
 ];
 
@@ -90,11 +90,11 @@ fn stream<S: Subject>(calls: u32) {
     });
 }
 
-/// The choice alone.
-fn pick(name: &str, endpoints: usize, count: u32) {
+/// The choice alone, a hundred times each: a single one is less than what differs between two lists that were made.
+fn picks(name: &str, endpoints: usize, count: u32) {
     let balancers = picks::balancers();
     let balancer = balancers.iter().find(|balancer| balancer.name() == name);
-    picks::pick(&**balancer.expect("it is one of them"), endpoints, count);
+    picks::pick(&**balancer.expect("it is one of them"), endpoints, count * 100);
 }
 
 /// The choice among so many endpoints, which all lead to the same server in this process.

@@ -8,6 +8,8 @@ pub(super) const TICK: u32 = 16;
 #[allow(clippy::cast_precision_loss, reason = "a time constant")]
 const TAU: f32 = (10_000_000_000_u64 >> TICK) as f32;
 
+/// In units of that.
+const SHORT: f32 = 1.0 / 16.0;
 const MINUTE: u32 = (60_000_000_000_u64 >> TICK) as u32;
 
 /// A number of 0 and more, and when it was learnt: f32 in the upper half, ticks in the lower. All zero: nothing is known.
@@ -69,7 +71,12 @@ fn kept(ticks: u32) -> f32 {
     if ticks == 0 || ticks > u32::MAX - MINUTE {
         return 1.0;
     }
-    (-(ticks as f32) / TAU).exp()
+    let passed = ticks as f32 / TAU;
+    if passed < SHORT {
+        // As good as the function to four digits, and what nearly all calls take.
+        return 1.0 - passed + passed * passed * 0.5;
+    }
+    (-passed).exp()
 }
 
 fn pack(value: f32, tick: u32) -> u64 {
@@ -112,6 +119,18 @@ mod tests {
         estimate.peak(10.0, 10 * SECOND);
         let kept = 1.0 / std::f32::consts::E;
         close(estimate.at(10 * SECOND), 100.0 * kept + 10.0 * (1.0 - kept));
+    }
+
+    #[test]
+    fn what_is_left_has_no_step() {
+        let mut before = 1.0;
+        for ticks in (0..20 * SECOND).step_by(100) {
+            let kept = kept(ticks);
+            #[allow(clippy::cast_precision_loss)]
+            let wanted = (-(ticks as f32) / TAU).exp();
+            assert!((kept - wanted).abs() < 1e-4 && kept <= before, "{ticks}: {kept}");
+            before = kept;
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     /// A call begins. `started` is `None` where its latency does not matter.
     #[inline]
     pub fn begin(endpoint: E, started: Option<Instant>) -> Self {
-        endpoint.stats().begin(started);
+        endpoint.stats().begin();
         Self {
             endpoint: Some(endpoint),
             started,

@@ -63,7 +63,7 @@ struct Hot {
     failing: Estimate,
     /// What its peers take: nanoseconds, f32. 0: not known.
     peers: AtomicU32,
-    /// The tick after the one at which it was picked last. 0: never.
+    /// The tick after the one at which the call was sent that ended last. 0: none yet.
     picked: AtomicU32,
     /// What its balancer makes of all that is learnt, f32. 0: nothing yet.
     rating: AtomicU32,
@@ -187,7 +187,8 @@ impl Stats {
         self.hot.rating.store(rating.to_bits(), Ordering::Relaxed);
     }
 
-    /// How long ago a call was last sent there whose time was taken; `None` if none was. Wraps after three days.
+    /// How long ago the call was sent there that has ended last and whose time was taken; `None` if there was none. Wraps after
+    /// three days.
     pub fn since_picked(&self, now: Instant) -> Option<Duration> {
         let picked = self.hot.picked.load(Ordering::Relaxed).checked_sub(1)?;
         let ticks = self.tick(now).wrapping_sub(picked);
@@ -242,12 +243,8 @@ impl Stats {
     }
 
     #[inline]
-    pub(crate) fn begin(&self, now: Option<Instant>) {
+    pub(crate) fn begin(&self) {
         self.hot.in_flight.fetch_add(1, Ordering::Relaxed);
-        if let Some(now) = now {
-            let picked = self.tick(now).saturating_add(1);
-            self.hot.picked.store(picked, Ordering::Relaxed);
-        }
     }
 
     /// Returns how many failures there were one after the other, this one included; 0 if it is none.
@@ -288,7 +285,11 @@ impl Stats {
     #[allow(clippy::cast_precision_loss, reason = "an estimate")]
     fn learn(&self, verdict: Verdict, latency: Duration, now: Instant) {
         let tick = self.tick(now);
-        let sample = (latency.as_nanos() as f32).max(1.0);
+        let nanos = nanos(latency);
+        let sample = (nanos as f32).max(1.0);
+        // Once a call, and where its line is at hand anyway.
+        let picked = tick.wrapping_sub((nanos >> TICK) as u32);
+        self.hot.picked.store(picked.saturating_add(1), Ordering::Relaxed);
         match verdict {
             Verdict::Healthy | Verdict::Doubtful => self.hot.latency.peak(sample, tick),
             // One that fails fast is not fast: a failure never makes it look better than it did, nor than its peers.
@@ -333,10 +334,15 @@ impl Stats {
     #[inline]
     fn tick(&self, now: Instant) -> u32 {
         let age = now.saturating_duration_since(self.hot.first_seen);
-        let nanos = age
-            .as_secs()
-            .wrapping_mul(1_000_000_000)
-            .wrapping_add(u64::from(age.subsec_nanos()));
-        (nanos >> TICK) as u32
+        (nanos(age) >> TICK) as u32
     }
+}
+
+/// Cheaper than `as_nanos`, and right for five hundred years.
+#[inline]
+fn nanos(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(u64::from(duration.subsec_nanos()))
 }

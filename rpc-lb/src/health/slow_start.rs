@@ -24,7 +24,7 @@ use serde::Deserialize;
 use super::InvalidHealth;
 use crate::text;
 
-/// Settings of the slow start. See the [module](self).
+/// Settings of the slow start: how a young endpoint grows into its share.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

@@ -61,7 +61,7 @@ impl<S> Layer<S> for MeasureLayer {
     }
 }
 
-/// Counts calls at their endpoint, and tells it how they ended. See the [module](self).
+/// Counts calls at their endpoint, and tells it how they ended: made by [`MeasureLayer`].
 #[derive(Debug, Clone)]
 pub struct Measure<S> {
     inner: S,
@@ -102,7 +102,7 @@ struct Attempt<'p> {
 
 impl<'p> Attempt<'p> {
     fn begin(picked: &'p Picked, deadline: Option<Deadline>) -> Self {
-        picked.endpoint.stats().begin(picked.started);
+        picked.endpoint.stats().begin();
         Self { picked, deadline }
     }
 
