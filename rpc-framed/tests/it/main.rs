@@ -8,6 +8,7 @@ mod drain;
 mod fallback;
 mod golden;
 mod peer;
+mod scaling;
 mod service;
 mod streams;
 mod support;

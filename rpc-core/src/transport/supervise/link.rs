@@ -82,15 +82,19 @@ impl<P: Protocol> SupervisedLink<P> {
                     None => self.connection(call).await?,
                 },
             };
-            let attempt = match &connection {
-                Ok(connection) => shared.protocol.attempt(connection, call).await,
+            let failed = match &connection {
+                Ok(connection) => match shared.protocol.attempt(connection, call).await {
+                    // Left at once: a reply is large, and each move of it copies all of it.
+                    Ok(reply) => return Ok(reply),
+                    Err(failed) => failed,
+                },
                 // Boxed, as the rare case: it would make every call's future larger.
-                Err(other) => Box::pin(shared.call_other(other, call)).await,
+                Err(other) => match Box::pin(shared.call_other(other, call)).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(failed) => failed,
+                },
             };
-            let Failed { status, again } = match attempt {
-                Ok(reply) => return Ok(reply),
-                Err(failed) => failed,
-            };
+            let Failed { status, again } = failed;
             let counted = match again {
                 Again::No => return Err(status),
                 Again::NotSent => None,
