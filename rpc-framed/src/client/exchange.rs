@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Compression,
+    io::{Outbox, SEPARATE_BYTES},
     stream::{Coding, Pump, Receiver},
     wire::{CallId, compress, metadata, status},
 };
@@ -208,7 +209,15 @@ fn opening<'v>(
         && length <= most
     {
         coding.check(length).map_err(ours)?;
-        return Ok(Opening::Value(value));
+        if length < SEPARATE_BYTES {
+            return Ok(Opening::Value(value));
+        }
+        let bytes = Outbox::encode_apart(value, length).map_err(ours)?;
+        return Ok(Opening::Bytes {
+            bytes,
+            compressed: false,
+            more: false,
+        });
     }
     let scratch = connection.hub.outbox.encode_aside(value).map_err(ours)?;
     if plain && scratch.len() <= most {

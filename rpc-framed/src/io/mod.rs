@@ -8,5 +8,5 @@ mod outbox;
 pub(crate) use self::{
     alarm::Alarm,
     inbox::Inbox,
-    outbox::{Outbox, Queue, Writer},
+    outbox::{Outbox, Queue, SEPARATE_BYTES, Writer},
 };

@@ -23,7 +23,7 @@ use super::methods::Methods;
 use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 
 /// From here on a body is not copied behind its head.
-const SEPARATE_BYTES: usize = 16 << 10;
+pub(crate) const SEPARATE_BYTES: usize = 16 << 10;
 
 /// A buffer that is larger than this is not kept.
 const KEPT_BYTES: usize = 256 << 10;
@@ -123,6 +123,15 @@ impl Outbox {
         let waiting = std::mem::take(&mut queue.waiting);
         drop(queue);
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Encodes a message of a known size that is too large to be copied behind its head, into room of its own.
+    ///
+    /// Inside the queue it would have the queue's buffer grow to many messages' size, which is then too large to be kept.
+    pub(crate) fn encode_apart(value: &dyn Value, length: usize) -> Result<Bytes, Status> {
+        let mut room = BytesMut::with_capacity(length);
+        value.encode(&mut room)?;
+        Ok(room.freeze())
     }
 
     /// Encodes a message of unknown size beside the queue, and hands it over to what appends it.

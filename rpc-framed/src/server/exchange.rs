@@ -15,7 +15,7 @@ use rpc_core::{
 use super::conn::{Conn, Ticket};
 use crate::{
     Compression,
-    io::Queue,
+    io::{Outbox, Queue, SEPARATE_BYTES},
     stream::{Coding, Pump},
     wire::{CallId, HEAD_BYTES, Head, compress, flag, kind, metadata},
 };
@@ -157,6 +157,11 @@ impl One<'_> {
             && length <= most
         {
             self.coding.check(length)?;
+            if length >= SEPARATE_BYTES {
+                let bytes = Outbox::encode_apart(value, length)?;
+                self.frame(false, false, |_| Ok(bytes))?;
+                return Ok(Bytes::new());
+            }
             self.frame(false, false, |buffer| value.encode(buffer).map(|()| Bytes::new()))?;
             return Ok(Bytes::new());
         }
