@@ -265,8 +265,7 @@ impl Fleet {
     }
 
     pub(crate) fn following(transport: FakeTransport, follow: FollowConfig) -> Self {
-        let mut config = EndpointsConfig::default();
-        config.balancer = Arc::new(RoundRobin::starting_at(0));
+        let mut config = in_turn();
         config.follow = follow;
         Self::configured(transport, config)
     }
@@ -280,8 +279,7 @@ impl Fleet {
 
     /// The same, with usual settings but for the health.
     pub(crate) fn judged_by(health: HealthConfig) -> Self {
-        let mut config = EndpointsConfig::default();
-        config.balancer = Arc::new(RoundRobin::starting_at(0));
+        let mut config = in_turn();
         config.health = health;
         Self::routed(FakeTransport::default(), config)
     }
@@ -380,6 +378,13 @@ pub(crate) fn call_with(key: &str, value: &str) -> Call<'static> {
     let mut call = call();
     call.metadata.insert(key, value).unwrap();
     call
+}
+
+/// The usual settings, but that each endpoint gets a call in turn: tests can tell then who is next.
+pub(crate) fn in_turn() -> EndpointsConfig {
+    let mut config = EndpointsConfig::default();
+    config.balancer = Arc::new(RoundRobin::starting_at(0));
+    config
 }
 
 /// Lets every task run that can.

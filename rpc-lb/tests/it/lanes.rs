@@ -17,7 +17,7 @@ fn lane(name: &str) -> Lane {
 }
 
 fn config(router: LaneRouter) -> EndpointsConfig {
-    let mut config = EndpointsConfig::default();
+    let mut config = crate::fleet::in_turn();
     config.routers = vec![Arc::new(router)];
     config
 }

@@ -254,7 +254,7 @@ async fn a_failing_copy_is_nobodys_business() {
 async fn copies_may_go_to_other_instances_of_the_target() {
     let version = |version: &str| TargetMatcher::new().with_version(Predicate::equals(version));
     let mirrors = config(MirrorRule::to_instances("v2", Matcher::every(), version("2")));
-    let mut endpoints = EndpointsConfig::default();
+    let mut endpoints = crate::fleet::in_turn();
     endpoints.routers = Routers::new().with_mirror(MirrorRouter::new(&mirrors)).in_order();
     let fleet = Fleet::routed(FakeTransport::default(), endpoints);
     let _first = fleet.announce(&instance(0).with_version("1")).await;

@@ -31,6 +31,9 @@ pub fn default() -> Setting {
 }
 
 /// A client that says which balancer it wants, and nothing else.
+///
+/// # Panics
+/// When it is used, if there is no balancer of that name.
 pub fn named(kind: &'static str) -> Setting {
     Setting::new(kind, move || {
         let config = serde_json::from_value::<BalancerConfig>(serde_json::json!({ "kind": kind }));

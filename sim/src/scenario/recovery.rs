@@ -130,15 +130,16 @@ fn row(setting: &Setting, options: Options) -> Row {
     let healthy = Summary::of(between(&done, 10.0, SICK));
     let is_well = |summary: &Summary| summary.p99_ms <= ENOUGH * healthy.p99_ms && summary.errors <= ERRORS;
     let series = |from: f64, to: f64, width: f64| {
-        let moments = (0..((to - from) / MOMENT) as u32).map(move |n| from + f64::from(n) * MOMENT);
-        moments.map(move |at| (at, at + width))
+        let moments = (0_u32..).map(move |n| from + f64::from(n) * MOMENT);
+        moments
+            .take_while(move |at| *at < to)
+            .map(move |at| (at, at + width))
     };
     let summary = |(from, to)| Summary::of(between(&done, from, to));
     // From where on it was well all the time.
     let recovered = series(SICK, END - WINDOW, WINDOW)
         .filter(|window| !is_well(&summary(*window)))
-        .last()
-        .map_or(SICK, |(at, _)| at + MOMENT);
+        .fold(SICK, |_, (at, _)| at + MOMENT);
     let has_recovered = recovered < END - 2.0 * WINDOW;
     let settled = if has_recovered { recovered } else { SICK + 10.0 };
     let p99: Vec<_> = series(SICK - 10.0, END, MOMENT)

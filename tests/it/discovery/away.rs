@@ -7,7 +7,10 @@ use rpc::{ClientBuilder, prelude::*, registry::Freshness};
 use super::support::{Book, Running, server, tally, until, until_ready};
 
 fn client(book: &Book) -> ClientBuilder {
-    Client::builder().registry(book.clone()).target("book:///who")
+    Client::builder()
+        .registry(book.clone())
+        .target("book:///who")
+        .balancer(rpc::lb::RoundRobin::new())
 }
 
 struct Dir(PathBuf);

@@ -15,7 +15,12 @@ async fn a_server_of_this_process_is_called_directly_and_the_others_take_over_wh
     )
     .await;
     until(|| memory.instances("who").len() == 2).await;
-    let client = || Client::builder().registry(memory.clone()).target("memory:///who");
+    let client = || {
+        Client::builder()
+            .registry(memory.clone())
+            .target("memory:///who")
+            .balancer(rpc::lb::RoundRobin::new())
+    };
     let client_there = client().local_servers(&local).build().unwrap();
     until_ready(&client_there, 1).await;
     assert_eq!(tally(&client_there, 10).await, [("near".to_owned(), 10)].into());
@@ -45,7 +50,10 @@ async fn a_server_of_this_host_is_called_through_its_socket() {
     let far = Running::start(server("far").register(memory.clone(), "who")).await;
     until(|| memory.instances("who").len() == 2).await;
     let client = |prefer| {
-        let client = Client::builder().registry(memory.clone()).target("memory:///who");
+        let client = Client::builder()
+            .registry(memory.clone())
+            .target("memory:///who")
+            .balancer(rpc::lb::RoundRobin::new());
         client.prefer_same_host(prefer).build().unwrap()
     };
     let neighbour = client(true);

@@ -28,7 +28,10 @@ async fn versions(memory: &MemoryRegistry) -> Vec<Running> {
 }
 
 fn builder(memory: &MemoryRegistry) -> rpc::ClientBuilder {
-    Client::builder().registry(memory.clone()).target("memory:///who")
+    Client::builder()
+        .registry(memory.clone())
+        .target("memory:///who")
+        .balancer(rpc::lb::RoundRobin::new())
 }
 
 fn version(version: &str) -> TargetMatcher {

@@ -16,7 +16,7 @@ async fn fleet(
 ) -> (Fleet, Vec<Box<dyn rpc_registry::Registration>>) {
     let mut all = Filter::new();
     all.group = Some("*".to_owned());
-    let mut endpoints = rpc_lb::EndpointsConfig::default();
+    let mut endpoints = crate::fleet::in_turn();
     endpoints.follow.filter = all;
     endpoints.routers = vec![std::sync::Arc::new(GroupRouter::with_config(config).unwrap())];
     let fleet = Fleet::routed(FakeTransport::default(), endpoints);

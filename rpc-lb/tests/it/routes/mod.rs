@@ -19,7 +19,7 @@ async fn fleet(
     router: impl Router,
     instances: impl IntoIterator<Item = Instance>,
 ) -> (Fleet, Vec<Box<dyn Registration>>) {
-    let mut config = EndpointsConfig::default();
+    let mut config = crate::fleet::in_turn();
     config.routers = vec![Arc::new(router)];
     let fleet = Fleet::routed(FakeTransport::default(), config);
     let mut registrations = Vec::new();
