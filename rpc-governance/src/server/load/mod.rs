@@ -1,6 +1,6 @@
 //! Load reports: a server says how busy it is.
 //!
-//! A [`LoadReporter`] counts calls, looks at CPU and memory once in an [interval](LoadReporterConfig::interval), and puts the
+//! A [`LoadReporter`] counts calls, looks at CPU and memory once in an interval, and puts the
 //! [report](rpc_core::load::LoadReport) into the trailers of each answer: of unary calls and of streams, of failures too.
 //! With the feature `prost`, `StreamCoreMetrics` streams it to who asks without calls.
 //!
