@@ -12,7 +12,6 @@ use rpc_core::{
     message::Encoded,
 };
 use rpc_lb::{
-    EndpointsConfig,
     mirror::{Mirror, MirrorConfig, MirrorLayer, MirrorRouter, MirrorRule, MirrorTargets},
     route::{Routers, TargetMatcher},
 };

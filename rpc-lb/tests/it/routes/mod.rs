@@ -9,7 +9,7 @@ mod zones;
 
 use std::sync::Arc;
 
-use rpc_lb::{EndpointsConfig, Router};
+use rpc_lb::Router;
 use rpc_registry::{Instance, Registration};
 
 use crate::fleet::{FakeTransport, Fleet};
