@@ -199,7 +199,7 @@ impl<C: Supervised> Members<C> {
 
 /// How often to ask whether there are too many.
 pub(super) fn pace(config: &LinkConfig) -> Duration {
-    (config.shrink_after / LOOKS).max(Duration::from_millis(1))
+    (config.shrink_after / LOOKS).clamp(Duration::from_millis(1), Duration::from_secs(1))
 }
 
 impl<C: Supervised> Member<C> {

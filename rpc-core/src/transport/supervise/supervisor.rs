@@ -41,6 +41,9 @@ pub(super) struct Supervisor<P: Protocol> {
     pause: Option<Pin<Box<Sleep>>>,
     /// When to look whether there are too many connections.
     look: Option<Pin<Box<Sleep>>>,
+    /// Calls that wait may have room elsewhere. Not asked at each change: those that are sent away make room where they were,
+    /// and others would be sent there, without end.
+    even_out: bool,
     /// How many dials in a row have failed, or have led to a connection that was lost before it had proved itself.
     failures: u32,
     /// One has succeeded, and none has failed since that connection proved itself.
@@ -61,6 +64,7 @@ impl<P: Protocol> Supervisor<P> {
             dialed: Instant::now(),
             pause: None,
             look: None,
+            even_out: false,
             failures: 0,
             succeeded: false,
             failing: None,
@@ -90,7 +94,10 @@ impl<P: Protocol> Supervisor<P> {
                     self.note_dial(made);
                 }
                 () = optional(&mut self.pause) => self.pause = None,
-                () = optional(&mut self.look) => self.look = None,
+                () = optional(&mut self.look) => {
+                    self.look = None;
+                    self.even_out = true;
+                }
                 () = changed(&mut self.other) => {}
                 Some(_) = self.tasks.join_next() => {}
             }
@@ -120,7 +127,7 @@ impl<P: Protocol> Supervisor<P> {
             self.dial();
         }
         self.publish(wanted, closing, other);
-        if shared.config.scales() {
+        if shared.config.scales() && std::mem::take(&mut self.even_out) {
             // After they were published: who is sent away finds the one that has room.
             self.members.even_out();
         }
@@ -213,6 +220,7 @@ impl<P: Protocol> Supervisor<P> {
                 tracing::debug!(%address, peer = ?connection.peer(), "connected");
                 self.failing = None;
                 self.succeeded = true;
+                self.even_out = true;
                 self.tasks.spawn(driver);
                 self.members.add(connection);
                 self.leave_other();
