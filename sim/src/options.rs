@@ -19,7 +19,7 @@ pub(crate) fn usage() -> String {
 usage: cargo xtask sim [FLAGS]
 
   --scenario S   one of those below; may be given several times. Default: all
-  --quick        shorter, with smaller fleets
+  --quick        shorter, and fewer services
   --json         JSON instead of tables
   --report DIR   writes the plots and the JSON into that folder as well
   --seed N       another seed than 1

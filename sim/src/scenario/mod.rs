@@ -16,7 +16,7 @@ use crate::table::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Shorter, on smaller fleets where that is enough to see whether something works.
+    /// Shorter, and with fewer services where there are a thousand.
     pub quick: bool,
     /// All that is random follows from it.
     pub seed: u64,
