@@ -7,6 +7,7 @@ mod deadlines;
 mod drain;
 mod fallback;
 mod golden;
+mod keepalive;
 mod peer;
 mod scaling;
 mod service;

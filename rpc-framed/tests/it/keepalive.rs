@@ -1,0 +1,107 @@
+//! What a server does by the clock alone: on paused time, over a pipe in memory.
+
+use std::time::Duration;
+
+use rpc_core::transport::{Accepted, Drain, DrainHandle, ServerTransport};
+use rpc_framed::{FramedServer, ServerConfig};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    time::Instant,
+};
+
+use super::{
+    peer::{GOAWAY, PING, PONG, frame, preface},
+    service::TestService,
+};
+
+const DRAIN: u8 = 10;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A connection whose client has said its preface and nothing more.
+async fn connected(change: impl FnOnce(&mut ServerConfig)) -> (DuplexStream, DrainHandle) {
+    let mut config = ServerConfig::default();
+    change(&mut config);
+    config.check().expect("the settings are legal");
+    let (mut peer, io) = tokio::io::duplex(1 << 16);
+    let (handle, drain) = Drain::new();
+    let connection = Accepted {
+        io: Box::new(io),
+        local: None,
+        peer: None,
+        secure: false,
+    };
+    tokio::spawn(FramedServer::new(config).serve(connection, TestService::new().dispatch(), drain));
+    peer.write_all(&preface(1, 1, &[])).await.expect("it reads");
+    let mut head = [0; 16];
+    peer.read_exact(&mut head).await.expect("a preface");
+    let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
+    let mut settings = vec![0; length as usize];
+    peer.read_exact(&mut settings).await.expect("settings");
+    (peer, handle)
+}
+
+/// The kind of the next frame; `None` at the end.
+async fn next(peer: &mut DuplexStream) -> Option<u8> {
+    let mut head = [0; 16];
+    peer.read_exact(&mut head).await.ok()?;
+    let mut payload = vec![0; u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize];
+    peer.read_exact(&mut payload).await.ok()?;
+    Some(head[4])
+}
+
+/// The runtime's timers round up to a millisecond each.
+fn assert_elapsed(start: Instant, expected: Duration, timers: u32) {
+    let late = start.elapsed().checked_sub(expected).expect("not early");
+    assert!(late <= timers * Duration::from_millis(1), "late by {late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_asked_and_then_given_up() {
+    let start = Instant::now();
+    let (mut peer, _drain) = connected(|config| {
+        config.keepalive_interval = Some(10 * SECOND);
+        config.keepalive_timeout = 2 * SECOND;
+    })
+    .await;
+    assert_eq!(next(&mut peer).await, Some(PING));
+    assert_elapsed(start, 10 * SECOND, 1);
+    assert_eq!(next(&mut peer).await, Some(GOAWAY));
+    assert_elapsed(start, 12 * SECOND, 2);
+    assert_eq!(next(&mut peer).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_is_kept() {
+    let start = Instant::now();
+    let (mut peer, _drain) = connected(|config| {
+        config.keepalive_interval = Some(10 * SECOND);
+        config.keepalive_timeout = 2 * SECOND;
+    })
+    .await;
+    // The interval counts from when the answer was due.
+    for round in 0..100 {
+        assert_eq!(next(&mut peer).await, Some(PING), "in round {round}");
+        assert_elapsed(start, (10 + 12 * round) * SECOND, 2 * round + 1);
+        peer.write_all(&frame(PONG, 0, 0, 0, 0, &[0; 8]))
+            .await
+            .expect("it reads");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_calls_is_told_to_go_and_then_how_far_it_got() {
+    let start = Instant::now();
+    let (mut peer, _drain) = connected(|config| {
+        config.keepalive_interval = None;
+        config.max_connection_idle = Some(30 * SECOND);
+    })
+    .await;
+    assert_eq!(next(&mut peer).await, Some(DRAIN));
+    assert_elapsed(start, 30 * SECOND, 1);
+    peer.write_all(&frame(DRAIN, 0, 0, 0, 0, &[]))
+        .await
+        .expect("it reads");
+    assert_eq!(next(&mut peer).await, Some(GOAWAY));
+    assert_eq!(next(&mut peer).await, None);
+    assert_elapsed(start, 30 * SECOND, 1);
+}
