@@ -60,7 +60,7 @@ fn two_sick_instances_of_five_are_felt_for_less_than_ten_seconds() {
 
 #[test]
 fn policies_come_in_the_order_of_the_paper() {
-    // As in figure 7 of the Prequal paper, of the policies that it has and we have: its weighted round robin is ours by load
+    // As the Prequal paper has it at high load, of the policies that it has and we have: its weighted round robin is ours by load
     // reports, its least loaded of two is ours by calls in flight.
     let rows = |load: f64, names: &[&'static str], options| {
         let settings: Vec<_> = names.iter().map(|name| balancers::named(name)).collect();

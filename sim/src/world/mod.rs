@@ -6,8 +6,8 @@
 //! - A call is one request and one answer. What clients and servers themselves cost is not counted.
 //! - Calls come as a Poisson process, whatever happened to earlier ones (an open loop): nobody waits for a slow fleet.
 //! - A client that gives up tells the server, which stops working on the call as soon as it hears of it.
-//! - A failed attempt is repeated after a pause, elsewhere, within a budget ([`RetryConfig`]); that is a model of the retry
-//!   layer and not the layer itself.
+//! - Where a scenario asks for it, a failed attempt is repeated after a pause, elsewhere, within a budget ([`RetryConfig`]): that
+//!   is a model, and no layer that is shipped.
 //! - What is learnt from outside the calls is not there: no active health checks, no probes.
 
 mod attempt;
