@@ -51,9 +51,11 @@ pub(super) const ALL: &[Path] = &[
 ];
 
 /// Pairs of which the second takes no more than the first: what there is more of must not cost more.
+///
+/// With one endpoint there is no choice, and neither the clock is read for it nor anything compared: calls are compared where
+/// there is one.
 pub(super) const FLAT: &[(&str, &str)] = &[
-    ("local-call-1-endpoint", "local-call-10-endpoints"),
-    ("local-call-1-endpoint", "local-call-1000-endpoints"),
+    ("local-call-10-endpoints", "local-call-1000-endpoints"),
     ("100-picks-weighted-of-1000", "100-picks-weighted-of-10000"),
     ("100-picks-p2c-of-1000", "100-picks-p2c-of-10000"),
     (
