@@ -9,9 +9,14 @@
 //! # Streams
 //! A call whose answer is a stream is in flight until the stream has ended or is dropped, and that end says how it went; its
 //! latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
+//!
+//! # In process
+//! A call to the only endpoint that there is, in this very process, is not counted: there is nothing to choose by it, and no
+//! connection that could be sick.
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use rpc_core::{
     Body, Call, Reply, Status,
     context::Deadline,
@@ -69,7 +74,22 @@ pub struct Measure<S> {
 }
 
 impl<S: EndpointStage> EndpointStage for Measure<S> {
-    async fn call(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
+    fn call(
+        &self,
+        picked: &Picked,
+        call: &mut Call<'_>,
+    ) -> impl Future<Output = Result<Reply, Status>> + Send {
+        let is_alone = picked.started.is_none() && picked.endpoint.link().in_process().is_some();
+        if is_alone {
+            Either::Left(self.inner.call(picked, call))
+        } else {
+            Either::Right(self.measured(picked, call))
+        }
+    }
+}
+
+impl<S: EndpointStage> Measure<S> {
+    async fn measured(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
         let attempt = Attempt::begin(picked, call.context.deadline());
         let mut result = self.inner.call(picked, call).await;
         let in_flight = attempt.over();

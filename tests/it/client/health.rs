@@ -62,7 +62,11 @@ async fn what_counts_as_a_failure_is_the_users_to_say() {
             _ => None,
         })
         .collect();
-    assert_eq!(reasons, [EjectReason::ConsecutiveFailures(5)]);
+    // More than five, where calls went on until somebody looked.
+    assert!(
+        matches!(reasons[..], [EjectReason::ConsecutiveFailures(5..)]),
+        "{reasons:?}"
+    );
     let mut names = BTreeSet::new();
     for _ in 0..20 {
         names.insert(EchoClient::new(&client).name().await.unwrap());

@@ -63,8 +63,10 @@ impl Orders {
         orders.task = Some(Running { number, handle: None });
         // A runtime that ends drops the task at once, and that looks at the orders.
         drop(orders);
-        let supervisor = Supervisor::new(Arc::clone(shared));
-        let handle = runtime.spawn(supervisor.run()).abort_handle();
+        let mut supervisor = Supervisor::new(Arc::clone(shared));
+        let handle = runtime
+            .spawn(async move { supervisor.run().await })
+            .abort_handle();
         let mut orders = shared.orders.lock();
         let closing = orders.closing;
         match &mut orders.task {

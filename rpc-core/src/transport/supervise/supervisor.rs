@@ -74,7 +74,8 @@ impl<P: Protocol> Supervisor<P> {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    // Borrowed: what takes itself by value stands in its future twice.
+    pub(super) async fn run(&mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
             self.review();
