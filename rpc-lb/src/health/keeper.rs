@@ -30,7 +30,8 @@ pub enum Sickness {
 pub(crate) struct Health {
     config: HealthConfig,
     ejector: Ejector,
-    charts: BTreeMap<u64, Chart>,
+    // Boxed: a map has room for eleven, and most clients have fewer endpoints.
+    charts: BTreeMap<u64, Box<Chart>>,
     /// When endpoints were last looked at.
     looked: Option<Instant>,
     round: u64,
@@ -112,7 +113,7 @@ impl Health {
             let chart = self
                 .charts
                 .entry(seen.number)
-                .or_insert_with(|| Chart::new(started_at, seen.is_first, now, &mut wall));
+                .or_insert_with(|| Box::new(Chart::new(started_at, seen.is_first, now, &mut wall)));
             chart.round = self.round;
             chart.learn(started_at, now, &mut wall);
             any_is_grown |= chart.age(now) >= self.config.slow_start.window;

@@ -60,7 +60,7 @@ pub enum What {
 pub struct Ejector {
     config: EjectConfig,
     random: fastrand::Rng,
-    hosts: BTreeMap<u64, Host>,
+    hosts: BTreeMap<u64, Box<Host>>,
     ejected: usize,
     swept: Option<Instant>,
     window: Option<Instant>,
@@ -217,7 +217,8 @@ impl Ejector {
     fn eject(&mut self, found: Vec<(u64, EjectReason)>, now: Instant, decisions: &mut Vec<Decision>) {
         let cap = self.config.cap(self.hosts.len());
         for (key, reason) in found {
-            let is_free = |hosts: &BTreeMap<u64, Host>| hosts.get(&key).is_some_and(|h| h.ejection.is_none());
+            let is_free =
+                |hosts: &BTreeMap<u64, Box<Host>>| hosts.get(&key).is_some_and(|h| h.ejection.is_none());
             if !is_free(&self.hosts) {
                 continue;
             }
