@@ -36,7 +36,14 @@ pub struct Orca {
     config: OrcaConfig,
     turn: Arc<AtomicU64>,
     /// Since when reports come, by endpoint. Not on the way of calls: lists are made and refreshed with it.
-    since: Arc<Mutex<HashMap<InstanceId, Instant>>>,
+    since: Arc<Mutex<HashMap<InstanceId, Since>>>,
+}
+
+/// When reports of an endpoint were seen.
+#[derive(Debug, Clone, Copy)]
+struct Since {
+    first: Instant,
+    last: Instant,
 }
 
 /// Settings of [`Orca`].
@@ -85,22 +92,31 @@ impl Orca {
 
     /// What the endpoints weigh now.
     fn weights(&self, endpoints: &[Arc<Endpoint>], now: Instant) -> Vec<f32> {
+        let (blackout, expiry) = (self.config.blackout_ms, self.config.expiry_ms);
+        let is_over = |since: Instant, millis: u64| {
+            now.saturating_duration_since(since) >= Duration::from_millis(millis)
+        };
         // Nothing panics while it is held.
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let reported: Vec<_> = endpoints
             .iter()
             .map(|endpoint| {
-                let weight = self.reported(endpoint, now);
-                let Some(weight) = weight else {
+                let Some(weight) = self.reported(endpoint, now) else {
                     since.remove(endpoint.id());
                     return None;
                 };
-                let since = *since.entry(endpoint.id().clone()).or_insert(now);
-                let counts =
-                    now.saturating_duration_since(since) >= Duration::from_millis(self.config.blackout_ms);
-                counts.then_some(weight)
+                let new = Since {
+                    first: now,
+                    last: now,
+                };
+                let since = since.entry(endpoint.id().clone()).or_insert(new);
+                since.last = now;
+                is_over(since.first, blackout).then_some(weight)
             })
             .collect();
+        // Of endpoints that left, whichever list they were on.
+        since.retain(|_, since| !is_over(since.last, expiry));
+        drop(since);
         let known: Vec<_> = reported.iter().flatten().copied().collect();
         let others = if known.len() < 2 { None } else { mean(&known) };
         let own = endpoints.iter().map(|endpoint| endpoint.weight());

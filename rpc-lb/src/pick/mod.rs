@@ -1,11 +1,13 @@
 //! Chooses the endpoint of a call.
 //!
 //! # Why
-//! A call goes to an endpoint that is connected, in turn. Where none is, what happens depends on whether one may come:
+//! A call goes to the endpoint that the [balancer](crate::balance) picks among those that the [routers](crate::route) left and that
+//! are connected. Where none is, what happens depends on whether one may come:
 //!
 //! | endpoints | a call | a call that waits for ready |
 //! | --- | --- | --- |
-//! | at least one is ready | goes to the one whose turn it is | the same |
+//! | at least one is ready | goes to the one that is picked | the same |
+//! | a router left none | fails: UNAVAILABLE, `NO_ENDPOINT_AFTER_ROUTER`, not processed | waits |
 //! | not yet resolved, or some idle or connecting | waits | waits |
 //! | none, or all failing, or all draining | fails: UNAVAILABLE, `NO_ENDPOINT`, not processed | waits |
 //! | channel closed | fails: UNAVAILABLE, `CHANNEL_CLOSED`, not processed | the same |
@@ -22,7 +24,8 @@
 //! Innermost of the stages that know no endpoint. What is below is an [`EndpointStage`]: it is told which was chosen.
 //!
 //! # Cost
-//! Read a snapshot, add one to a counter, count one reference. No lock, no allocation.
+//! Read a snapshot, ask each router for a key, pick, count one reference. No lock; and no allocation, unless a lane or a rule is
+//! asked for that nobody asked for since the endpoints last changed. The clock is read only where there is a choice.
 
 mod failure;
 mod layer;

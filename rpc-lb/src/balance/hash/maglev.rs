@@ -4,7 +4,7 @@
 //! it likes best, the more often the more weight it has (Eisenbud and others: "Maglev", NSDI 2016; turns by weight as
 //! Envoy's). A key's hash modulo the size says the slot.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use serde::Deserialize;
 use smallvec::SmallVec;
@@ -166,13 +166,15 @@ impl Skipped {
 
 #[allow(
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "endpoints and slots are fewer than 2^32"
 )]
 fn fill(endpoints: &[Arc<Endpoint>], size: u32) -> Box<[u32]> {
     struct Host {
         index: u32,
-        weight: f64,
-        target: f64,
+        /// Rounds from one turn to the next.
+        every: f64,
+        turns: f64,
         place: u64,
         skip: u64,
     }
@@ -189,8 +191,8 @@ fn fill(endpoints: &[Arc<Endpoint>], size: u32) -> Box<[u32]> {
             let name = name(endpoint).as_bytes();
             Host {
                 index: index as u32,
-                weight: weight(index),
-                target: 0.0,
+                every: heaviest / weight(index),
+                turns: 0.0,
                 place: hash(name, 0) % size,
                 skip: hash(name, 1) % (size - 1) + 1,
             }
@@ -201,25 +203,22 @@ fn fill(endpoints: &[Arc<Endpoint>], size: u32) -> Box<[u32]> {
         name(&endpoints[one.index as usize]).cmp(name(&endpoints[other.index as usize]))
     });
     let mut slots = vec![FREE; size as usize];
-    let mut free = slots.len();
-    let mut round = 1.0;
-    while free > 0 {
-        for host in &mut hosts {
-            if free == 0 {
-                break;
-            }
-            if round * host.weight < host.target {
-                continue;
-            }
-            host.target += heaviest;
-            while slots[host.place as usize] != FREE {
-                host.place = (host.place + host.skip) % size;
-            }
-            slots[host.place as usize] = host.index;
+    // Whose turn is next: by round, and in a round in order. The heaviest has a turn in each round, the others as seldom as
+    // their weights are small; a round in which most have none is not walked through.
+    let mut next: BinaryHeap<_> = (0..hosts.len()).map(|at| Reverse((1_u64, at))).collect();
+    for _ in 0..slots.len() {
+        let Some(Reverse((round, at))) = next.pop() else {
+            break;
+        };
+        let host = &mut hosts[at];
+        while slots[host.place as usize] != FREE {
             host.place = (host.place + host.skip) % size;
-            free -= 1;
         }
-        round += 1.0;
+        slots[host.place as usize] = host.index;
+        host.place = (host.place + host.skip) % size;
+        host.turns += 1.0;
+        let due = (host.turns * host.every).ceil() as u64;
+        next.push(Reverse((due.max(round + 1), at)));
     }
     slots.into()
 }

@@ -109,6 +109,18 @@ fn shares_are_by_weight() {
 }
 
 #[test]
+fn whoever_is_light_has_a_slot_and_no_more() {
+    let mut weights = [1; 1000];
+    weights[500] = u32::MAX;
+    let list = List::weighted(&maglev(), &weights);
+    let light = (0..KEYS as u64)
+        .filter(|key| list.pick(&hashed(*key)) != 500)
+        .count();
+    let due = part(999, Maglev::SIZE as usize);
+    assert!((part(light, KEYS) - due).abs() < 0.005, "{light} of {KEYS}");
+}
+
+#[test]
 fn a_key_goes_to_one_endpoint_and_another_attempt_to_the_same_other_one() {
     for balancer in balancers() {
         let list = List::of(&*balancer, 10);
