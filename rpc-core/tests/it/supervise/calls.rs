@@ -26,9 +26,10 @@ async fn no_call_fails_while_connections_are_drained_one_after_the_other() {
         .collect();
     let drains = {
         let network = Arc::clone(&network);
+        let mut chance = fastrand::Rng::with_seed(7);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(50..500))).await;
+                tokio::time::sleep(Duration::from_millis(chance.u64(50..500))).await;
                 if let Some(one) = network.open().first() {
                     one.advance(Phase::Draining);
                 }
