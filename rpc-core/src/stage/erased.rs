@@ -3,17 +3,17 @@
 use std::{fmt, sync::Arc};
 
 use super::Stage;
-use crate::{BoxFuture, Call, Reply, Status, future::boxed};
+use crate::{Call, CallFuture, Reply, Status};
 
-/// A [`Stage`] behind a pointer: the object-safe twin, which costs one box a call.
+/// A [`Stage`] behind a pointer: the object-safe twin, which costs one [`CallFuture`] a call.
 pub trait ErasedStage: Send + Sync {
     /// Answers the call.
-    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>>;
+    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a>;
 }
 
 impl<S: Stage> ErasedStage for S {
-    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
-        boxed(|| self.call(call))
+    fn call_erased<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
+        CallFuture::made(|| self.call(call))
     }
 }
 
@@ -28,7 +28,7 @@ impl SharedStage {
     }
 
     /// The same as [`Stage::call`], without a future of its own around the box.
-    pub(crate) fn call_boxed<'a>(&'a self, call: &'a mut Call<'_>) -> BoxFuture<'a, Result<Reply, Status>> {
+    pub(crate) fn call_boxed<'a>(&'a self, call: &'a mut Call<'_>) -> CallFuture<'a> {
         self.0.call_erased(call)
     }
 }

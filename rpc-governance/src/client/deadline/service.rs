@@ -53,7 +53,9 @@ impl<S: Stage> Stage for Deadlined<S> {
             return self.inner.call(call).await;
         };
         let mut call = call.keep_deadline(deadline);
-        let mut answer = pin!(self.queue.within(deadline, self.inner.call(&mut call)));
+        // Where it stays: it is large, and would be copied into what bounds it.
+        let answer = pin!(self.inner.call(&mut call));
+        let mut answer = pin!(self.queue.within(deadline, answer));
         let result = answer.as_mut().await;
         ended(result, deadline, &self.queue, answer.has_expired())
     }
