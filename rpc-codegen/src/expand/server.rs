@@ -87,7 +87,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let (trait_ident, krate) = (&service.ident, &service.args.krate);
     let Method { cfg, ident, .. } = method;
     let signature = signature(method);
-    let call = format_ident!("{}", method.shape().function());
+    let function = method.shape().function();
     let answer = format_ident!(
         "{}",
         if method.output.wrapped {
@@ -99,22 +99,22 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let handler = quote!(<__T as #trait_ident>::#ident);
     let closure = match &method.input {
         Input::None => quote!(|_| #signature.#answer(#handler(&self.service))),
-        Input::One { wrapped: true, .. } => {
-            quote!(|request| #signature.#answer(#handler(&self.service, request)))
-        }
-        Input::One { .. } => {
-            quote!(|request| #signature.#answer(#handler(&self.service, request.into_inner())))
-        }
+        Input::One { .. } => quote!(|request| #signature.#answer(#handler(&self.service, request))),
         Input::Several(_) => {
             let fields = passed(method);
-            quote!(|request| {
-                let message = request.into_inner();
-                #signature.#answer(#handler(&self.service, #(message.#fields),*))
-            })
+            quote!(|request| #signature.#answer(#handler(&self.service, #(request.#fields),*)))
         }
+    };
+    // A handler that takes its message plainly wants nothing of what came along.
+    let call = if matches!(method.input, Input::One { wrapped: true, .. }) {
+        let function = format_ident!("{function}");
+        quote!(#krate::server::#function)
+    } else {
+        let function = format_ident!("plain_{function}");
+        quote!(#krate::__private::#function)
     };
     quote! {
         #(#cfg)*
-        _ if method == __Method::#ident as usize => #krate::server::#call(#signature.types(), call, #closure),
+        _ if method == __Method::#ident as usize => #call(#signature.types(), call, #closure),
     }
 }

@@ -1,15 +1,15 @@
 //! The four shapes of a call, from the caller's side.
 
-use std::{borrow::Cow, pin::pin, time::Duration};
+use std::{borrow::Cow, pin::pin};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Body, BoxFuture, Call, Channel, Context, Deadline, Extensions, Metadata, Method, Options, Reply, Request,
-    Response, Result, Status, Streaming,
+    Body, BoxFuture, Call, Channel, Context, Deadline, Method, Options, Reply, Request, Response, Result,
+    Status, Streaming,
     codec::{MessageCodec, MethodTypes},
     context::{Expiry, child_of_current, given_up},
-    message::{Place, Received, Role, Typed, take_message, take_stream, take_whole},
+    message::{Place, Received, RequestParts, Role, Typed, take_message, take_stream, take_whole},
     status::Side,
 };
 
@@ -17,20 +17,21 @@ use crate::{
 pub fn unary<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
-    request: Request<Req>,
+    mut request: Request<Req>,
 ) -> impl Future<Output = Result<Response<Res>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let (message, mut start) = Start::new(channel, types, request);
+    let start = Start::new(channel, types, &mut request);
     async move {
-        let (request, response) = start.codecs()?;
-        let mut value = Typed::new(message, request);
+        let (encoder, decoder) = start.codecs()?;
+        let (message, parts) = request.into_parts();
+        let mut value = Typed::new(message, encoder);
         let mut place = None::<Res>;
-        let mut call = start.call(response.name(), Body::Value(&mut value));
+        let (mut call, given_up) = start.call(parts, decoder.name(), Body::Value(&mut value));
         call.place = Some(Place::new(&mut place));
-        call_one(channel, &mut call, response, start.given_up).await
+        call_one(channel, &mut call, decoder, given_up).await
     }
 }
 
@@ -44,13 +45,14 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let (stream, mut start) = Start::streaming(channel, types, request);
+    let (stream, parts, start) = Start::streaming(channel, types, request);
     async move {
-        let (request, response) = start.codecs()?;
+        let (encoder, decoder) = start.codecs()?;
         let mut place = None::<Res>;
-        let mut call = start.call(response.name(), Body::Outgoing(stream.into_outgoing(request)));
+        let body = Body::Outgoing(stream.into_outgoing(encoder));
+        let (mut call, given_up) = start.call(parts, decoder.name(), body);
         call.place = Some(Place::new(&mut place));
-        call_one(channel, &mut call, response, start.given_up).await
+        call_one(channel, &mut call, decoder, given_up).await
     }
 }
 
@@ -58,17 +60,18 @@ where
 pub fn server_streaming<Req, Res>(
     channel: &Channel,
     types: &'static MethodTypes<Req, Res>,
-    request: Request<Req>,
+    mut request: Request<Req>,
 ) -> impl Future<Output = Result<Response<Streaming<Res>>>> + Send
 where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let (message, mut start) = Start::new(channel, types, request);
+    let start = Start::new(channel, types, &mut request);
     async move {
-        let (request, response) = start.codecs()?;
-        let mut value = Typed::new(message, request);
-        start.call_many(Body::Value(&mut value), response).await
+        let (encoder, decoder) = start.codecs()?;
+        let (message, parts) = request.into_parts();
+        let mut value = Typed::new(message, encoder);
+        start.call_many(parts, Body::Value(&mut value), decoder).await
     }
 }
 
@@ -82,12 +85,11 @@ where
     Req: Send + 'static,
     Res: Send + 'static,
 {
-    let (stream, mut start) = Start::streaming(channel, types, request);
+    let (stream, parts, start) = Start::streaming(channel, types, request);
     async move {
-        let (request, response) = start.codecs()?;
-        start
-            .call_many(Body::Outgoing(stream.into_outgoing(request)), response)
-            .await
+        let (encoder, decoder) = start.codecs()?;
+        let body = Body::Outgoing(stream.into_outgoing(encoder));
+        start.call_many(parts, body, decoder).await
     }
 }
 
@@ -99,40 +101,33 @@ struct Start<'c, Req: 'static, Res: 'static> {
     /// Gives the call up, if the caller gave it a context that somebody else holds as well. The current context needs no
     /// such thing: a call is dropped with the handler that makes it, and [`spawn`](crate::context::spawn)ed work too.
     given_up: Option<CancellationToken>,
-    metadata: Metadata,
-    extensions: Extensions,
-    timeout: Option<Duration>,
-    wait_for_ready: Option<bool>,
 }
 
 impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
-    fn new<M>(channel: &'c Channel, types: &'static MethodTypes<Req, Res>, request: Request<M>) -> (M, Self) {
-        let (message, parts) = request.into_parts();
-        let (context, given_up) = match parts.context {
+    /// The rest of the request stays where it is until it is needed: it is moved once then.
+    #[inline]
+    fn new<M>(channel: &'c Channel, types: &'static MethodTypes<Req, Res>, request: &mut Request<M>) -> Self {
+        let (context, given_up) = match request.take_context() {
             Some(context) => (context.child(), context.cancellation().token_if_made().cloned()),
             None => (child_of_current(), None),
         };
-        let start = Self {
+        Self {
             channel,
             types,
             context,
             given_up,
-            metadata: parts.metadata,
-            extensions: parts.extensions,
-            timeout: parts.timeout,
-            wait_for_ready: parts.wait_for_ready,
-        };
-        (message, start)
+        }
     }
 
     fn streaming(
         channel: &'c Channel,
         types: &'static MethodTypes<Req, Res>,
-        request: Request<Streaming<Req>>,
-    ) -> (Streaming<Req>, Self) {
+        mut request: Request<Streaming<Req>>,
+    ) -> (Streaming<Req>, RequestParts, Self) {
         let context = request.context();
-        let (stream, start) = Self::new(channel, types, request);
-        (stream.sent_from(context, Role::Caller), start)
+        let start = Self::new(channel, types, &mut request);
+        let (stream, parts) = request.into_parts();
+        (stream.sent_from(context, Role::Caller), parts, start)
     }
 
     /// The codecs of both messages.
@@ -145,7 +140,8 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
 
     /// Makes a call that is answered by a stream.
     async fn call_many<'b>(
-        &mut self,
+        self,
+        parts: RequestParts,
         body: Body<'b>,
         codec: MessageCodec<Res>,
     ) -> Result<Response<Streaming<Res>>>
@@ -153,8 +149,8 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
         'c: 'b,
     {
         let method = self.types.method();
-        let (given_up, channel) = (self.given_up.take(), self.channel);
-        let mut call = self.call(codec.name(), body);
+        let channel = self.channel;
+        let (mut call, given_up) = self.call(parts, codec.name(), body);
         let reply = match given_up.clone() {
             None => send(channel, &mut call).await,
             Some(token) => unless(token, send(channel, &mut call)).await,
@@ -178,35 +174,42 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
         ))
     }
 
-    /// The call. What it takes from here is moved once: calls are large.
-    fn call<'a>(&mut self, codec: &'static str, body: Body<'a>) -> Call<'a>
+    /// The call, and what gives it up.
+    #[inline]
+    fn call<'a>(
+        mut self,
+        parts: RequestParts,
+        codec: &'static str,
+        body: Body<'a>,
+    ) -> (Call<'a>, Option<CancellationToken>)
     where
         'c: 'a,
     {
         let usual = self.channel.options();
         let mut options = Options::lent(usual);
-        if let Some(wait) = self.wait_for_ready {
+        if let Some(wait) = parts.wait_for_ready {
             options.wait_for_ready = Some(wait);
         }
-        if let Some(own) = self.timeout {
+        if let Some(own) = parts.timeout {
             options.timeout = Some(usual.timeout.map_or(own, |usual| own.min(usual)));
         }
         if let Some(timeout) = options.timeout {
             self.context.bring_forward(Deadline::after(timeout));
         }
-        Call {
+        let call = Call {
             method: self.types.method(),
-            context: std::mem::take(&mut self.context),
-            metadata: std::mem::take(&mut self.metadata),
+            context: self.context,
+            metadata: parts.metadata,
             codec: Cow::Borrowed(codec),
             body,
             options,
-            extensions: std::mem::take(&mut self.extensions),
+            extensions: parts.extensions,
             slot: None,
             place: None,
             kept: None,
             tie: None,
-        }
+        };
+        (call, self.given_up)
     }
 }
 

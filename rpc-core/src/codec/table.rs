@@ -197,25 +197,27 @@ impl<Req, Res> MethodTypes<Req, Res> {
     ///
     /// # Errors
     /// UNIMPLEMENTED with reason `CODEC_UNKNOWN`, not processed.
+    #[inline]
     pub fn codec(&self, name: Option<&str>) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
-        let index = match name {
-            None => 0,
+        match name {
             // Mostly the first of all, and the very same static: then there is nothing to compare.
-            Some(name) if std::ptr::eq(self.request[0].name(), name) => 0,
-            Some(name) => self
-                .request
-                .iter()
-                .position(|codec| codec.name() == name)
-                .ok_or_else(|| {
-                    let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
-                    Status::unimplemented(format!(
-                        "this method is not offered in codec `{name}`, but in: {offered}"
-                    ))
-                    .with_reason(reason::CODEC_UNKNOWN)
-                    .with_domain(reason::DOMAIN)
-                    .not_processed()
-                })?,
-        };
+            Some(name) if !std::ptr::eq(self.request[0].name(), name) => self.find(name),
+            _ => Ok((self.request[0], self.response[0])),
+        }
+    }
+
+    #[cold]
+    fn find(&self, name: &str) -> Result<(MessageCodec<Req>, MessageCodec<Res>), Status> {
+        let index = self.request.iter().position(|codec| codec.name() == name);
+        let index = index.ok_or_else(|| {
+            let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
+            Status::unimplemented(format!(
+                "this method is not offered in codec `{name}`, but in: {offered}"
+            ))
+            .with_reason(reason::CODEC_UNKNOWN)
+            .with_domain(reason::DOMAIN)
+            .not_processed()
+        })?;
         Ok((self.request[index], self.response[index]))
     }
 

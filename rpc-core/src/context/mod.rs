@@ -156,9 +156,8 @@ impl Context {
     }
 
     /// The same for a caller that is there as long as the program: it needs no counting.
-    pub(crate) fn with_static_caller(mut self, caller: &'static Caller) -> Self {
+    pub(crate) fn set_static_caller(&mut self, caller: &'static Caller) {
         self.caller = Some(SharedCaller::Static(caller));
-        self
     }
 
     /// Tells when the call is given up: its caller went away, or its deadline passed.

@@ -67,12 +67,17 @@ impl Context {
     }
 
     /// Takes on the lane, trace and baggage that the metadata carries; what it does not carry stays as it is.
+    pub fn extract(mut self, metadata: &Metadata) -> Self {
+        self.take_on(metadata);
+        self
+    }
+
+    /// [`extract`](Self::extract) for a context in its place.
     #[inline]
-    pub fn extract(self, metadata: &Metadata) -> Self {
-        if metadata.is_empty() {
-            return self;
+    pub(crate) fn take_on(&mut self, metadata: &Metadata) {
+        if !metadata.is_empty() {
+            *self = std::mem::take(self).extract_some(metadata);
         }
-        self.extract_some(metadata)
     }
 
     fn extract_some(mut self, metadata: &Metadata) -> Self {

@@ -27,6 +27,7 @@ pub(crate) use self::{
     field::{EncodedPath, Text, Types},
     place::Place,
     receive::{take_message, take_stream, take_whole},
+    request::RequestParts,
     streaming::{Received, Role},
     tie::Tie,
 };

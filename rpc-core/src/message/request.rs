@@ -22,7 +22,8 @@ pub struct Request<T> {
     metadata: Metadata,
     timeout: Option<Duration>,
     wait_for_ready: Option<bool>,
-    context: Option<Context>,
+    /// Rarely given; a request is moved a few times.
+    context: Option<Box<Context>>,
     peer: Option<Address>,
     extensions: Extensions,
 }
@@ -56,7 +57,7 @@ impl<T> Request<T> {
 
     /// Gives the call a context other than the current one.
     pub fn with_context(mut self, context: Context) -> Self {
-        self.context = Some(context);
+        self.context = Some(Box::new(context));
         self
     }
 
@@ -110,7 +111,10 @@ impl<T> Request<T> {
 
     /// The context that the call was given; in a handler, and without one, the current one.
     pub fn context(&self) -> Context {
-        self.context.clone().unwrap_or_else(Context::current)
+        match &self.context {
+            Some(context) => Context::clone(context),
+            None => Context::current(),
+        }
     }
 
     /// When the caller stops waiting.
@@ -153,12 +157,16 @@ impl<T> Request<T> {
         }
     }
 
+    /// The context that was given to it.
+    pub(crate) fn take_context(&mut self) -> Option<Box<Context>> {
+        self.context.take()
+    }
+
     pub(crate) fn into_parts(self) -> (T, RequestParts) {
         let parts = RequestParts {
             metadata: self.metadata,
             timeout: self.timeout,
             wait_for_ready: self.wait_for_ready,
-            context: self.context,
             extensions: self.extensions,
         };
         (self.message, parts)
@@ -176,6 +184,5 @@ pub(crate) struct RequestParts {
     pub(crate) metadata: Metadata,
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait_for_ready: Option<bool>,
-    pub(crate) context: Option<Context>,
     pub(crate) extensions: Extensions,
 }

@@ -23,6 +23,35 @@ where
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
+    one_to_one(types, call, |message, call| handler(arrived(call, message)))
+}
+
+/// The same for a handler that wants the message and nothing of what came along.
+pub fn plain_unary<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Req) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
+    one_to_one(types, call, |message, _| handler(message))
+}
+
+fn one_to_one<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Req, &mut Call<'_>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
     CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
@@ -30,7 +59,7 @@ where
             Some(message) => message?,
             None => take_message(&mut call.body, request_codec).await?.0,
         };
-        let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
+        let response = handler(message, call).await.map_err(Status::leave_hop)?;
         one(response, response_codec, encoded, &mut call.place)
     })
 }
@@ -47,11 +76,40 @@ where
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
+    many_to_one(types, call, |stream, call| handler(arrived(call, stream)))
+}
+
+/// The same for a handler that wants the stream and nothing of what came along.
+pub fn plain_client_streaming<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Streaming<Req>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
+    many_to_one(types, call, |stream, _| handler(stream))
+}
+
+fn many_to_one<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Streaming<Req>, &mut Call<'_>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
     CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let encoded = over_wire(call);
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
-        let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
+        let response = handler(stream, call).await.map_err(Status::leave_hop)?;
         one(response, response_codec, encoded, &mut call.place)
     })
 }
@@ -68,13 +126,42 @@ where
     F: FnOnce(Request<Req>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
+    one_to_many(types, call, |message, call| handler(arrived(call, message)))
+}
+
+/// The same for a handler that wants the message and nothing of what came along.
+pub fn plain_server_streaming<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Req) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
+    one_to_many(types, call, |message, _| handler(message))
+}
+
+fn one_to_many<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Req, &mut Call<'_>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
     CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let message = match take_whole(&mut call.body, request_codec) {
             Some(message) => message?,
             None => take_message(&mut call.body, request_codec).await?.0,
         };
-        let response = handler(arrived(call, message)).await.map_err(Status::leave_hop)?;
+        let response = handler(message, call).await.map_err(Status::leave_hop)?;
         Ok(many(response, response_codec))
     })
 }
@@ -91,10 +178,39 @@ where
     F: FnOnce(Request<Streaming<Req>>) -> Fut + Send + 'a,
     Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
 {
+    many_to_many(types, call, |stream, call| handler(arrived(call, stream)))
+}
+
+/// The same for a handler that wants the stream and nothing of what came along.
+pub fn plain_bidi<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Streaming<Req>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
+    many_to_many(types, call, |stream, _| handler(stream))
+}
+
+fn many_to_many<'a, Req, Res, F, Fut>(
+    types: &'static MethodTypes<Req, Res>,
+    call: &'a mut Call<'_>,
+    handler: F,
+) -> CallFuture<'a>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    F: FnOnce(Streaming<Req>, &mut Call<'_>) -> Fut + Send + 'a,
+    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
+{
     CallFuture::made(move || async move {
         let (request_codec, response_codec) = types.codec(Some(&call.codec))?;
         let stream = take_stream(&mut call.body, request_codec)?.tied(call.tie.take());
-        let response = handler(arrived(call, stream)).await.map_err(Status::leave_hop)?;
+        let response = handler(stream, call).await.map_err(Status::leave_hop)?;
         Ok(many(response, response_codec))
     })
 }

@@ -6,7 +6,7 @@
 //! [`server_streaming`] and [`bidi`] are what a generated server's one line per method calls.
 
 mod dispatch;
-mod handler;
+pub(crate) mod handler;
 mod lent;
 mod panic;
 mod router;

@@ -66,8 +66,13 @@ impl Status {
 
     /// Says whose side failed, unless a border nearer to the fault has said it.
     pub fn at_side(mut self, side: Side) -> Self {
-        self.0.place.side.get_or_insert(side);
+        self.set_side(side);
         self
+    }
+
+    /// [`at_side`](Self::at_side) for a status in its place.
+    pub(crate) fn set_side(&mut self, side: Side) {
+        self.0.place.side.get_or_insert(side);
     }
 
     /// Says which method was called, unless that is known.

@@ -50,11 +50,9 @@ impl Stage for LocalTransport {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let deadline = call.own_deadline();
         // What a user writes into the metadata wins, as it does where the context travels as metadata.
-        let context = call
-            .context
-            .child()
-            .extract(&call.metadata)
-            .with_static_caller(&CALLER);
+        let mut context = call.context.child();
+        context.take_on(&call.metadata);
+        context.set_static_caller(&CALLER);
         let mut lent = self.dispatch.lend(call, context);
         let arrived = lent.call();
         let tie = arrived
@@ -63,10 +61,16 @@ impl Stage for LocalTransport {
             .then(|| Tie::new(arrived.context.cancellation()));
         arrived.tie.clone_from(&tie);
 
-        let result = {
+        let mut result = {
             // Where it is: it is large, and would be copied wherever it is passed on to.
-            let answer = pin!(self.dispatch.answer(arrived));
-            let answer = async { answer.await.map_err(|status| status.at_side(Side::Server)) };
+            let mut answer = pin!(self.dispatch.answer(arrived));
+            let answer = async {
+                let mut result = answer.as_mut().await;
+                if let Err(status) = &mut result {
+                    status.set_side(Side::Server);
+                }
+                result
+            };
             match &tie {
                 None if deadline.is_none() => answer.await,
                 // Boxed, as the rare cases: streams are few, and a client's pipeline keeps the deadline itself.
@@ -76,24 +80,26 @@ impl Stage for LocalTransport {
         };
         drop(lent);
 
-        let mut reply = match result {
-            Ok(reply) => reply,
+        // Where it is: replies are large as well.
+        match &mut result {
+            Ok(reply) => {
+                reply.extensions = Extensions::new();
+                match tie {
+                    // The rest of the call: the reply's reader ends it.
+                    Some(tie) if reply.body.is_arriving() => reply.tie = Some(tie),
+                    Some(tie) => tie.end(),
+                    None => {}
+                }
+            }
             Err(status) => {
-                if let Some(tie) = &tie {
+                if let Some(tie) = tie {
                     tie.end();
                 }
                 // What is not the server's is the deadline that passed here, or the caller's own stream.
-                return Err(status.at_side(Side::Client));
+                status.set_side(Side::Client);
             }
-        };
-        reply.extensions = Extensions::new();
-        match tie {
-            // The rest of the call: the reply's reader ends it.
-            Some(tie) if reply.body.is_arriving() => reply.tie = Some(tie),
-            Some(tie) => tie.end(),
-            None => {}
         }
-        Ok(reply)
+        result
     }
 }
 
