@@ -77,6 +77,6 @@ pub(super) fn assemble(mut parts: Parts) -> Channel {
         // permit covers all attempts of a call.)
         .service(attempt);
 
-    // The only erasure: one boxed future a call.
+    // The only erasure: one future a call behind a pointer, in memory that is used again.
     Channel::new(call).with_options(parts.options)
 }

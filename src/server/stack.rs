@@ -40,7 +40,7 @@ pub(super) fn assemble(
     //
     // router     Last: path to handler. Decodes, runs the handler in its context, turns a panic into INTERNAL.
     if user.is_empty() {
-        // Nothing between transport and router: no box a call.
+        // Nothing between transport and router: nothing erased.
         return Dispatch::new(router).with_hooks(hooks);
     }
     Dispatch::with_pipeline(router, |router| {

@@ -38,7 +38,7 @@ impl Dispatch {
         }
     }
 
-    /// Puts hooks in front of everything. Unlike stages they cost no box a call.
+    /// Puts hooks in front of everything. Unlike stages they are not erased.
     pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = Arc<dyn Hook>>) -> Self {
         self.hooks = hooks.into_iter().collect();
         self
