@@ -42,6 +42,8 @@ pub enum Scenario {
     Channels,
     /// The choice of an endpoint, without a call.
     Pick,
+    /// Unary calls at a fixed rate to a fleet in which an instance falls sick.
+    Recovery,
 }
 
 /// What the six layers of [`Scenario::Layers`] are.
@@ -77,6 +79,7 @@ impl Scenario {
             Self::Connections => "connections",
             Self::Channels => "channels",
             Self::Pick => "pick",
+            Self::Recovery => "recovery",
         }
     }
 }

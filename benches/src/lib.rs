@@ -14,7 +14,7 @@
 //! and marked where there are no others. Absolute figures mean nothing on another machine; ratios do.
 //!
 //! Beside that, each in a module of its own: latency in an open loop, idle connections and channels, what [`Layers`] cost,
-//! what choosing an endpoint costs, and counts of instructions.
+//! what choosing an endpoint costs, how soon a client recovers when an instance falls sick, and counts of instructions.
 //!
 //! # Two programs
 //! Cargo builds a dependency once, with all features that anybody in the build asks for. tarpc asks for the feature `log`
@@ -36,6 +36,7 @@ mod options;
 mod peer;
 mod picks;
 mod record;
+mod recovery;
 mod report;
 mod run;
 mod sample;

@@ -7,6 +7,7 @@
 //! measures. What is left of its own lateness counts as latency too, and is the same for every subject.
 
 use std::{
+    panic,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -36,16 +37,49 @@ pub(crate) fn measure<C: Caller>(
 ) -> Sample {
     let body = Bytes::from(vec![0x5a; payload]);
     let caller = caller.clone();
+    on_a_thread(move || {
+        generate(runtime, &caller, &body, per_second, window / 5);
+        generate(runtime, &caller, &body, per_second, window)
+    })
+}
+
+/// Runs what starts calls, where nothing else keeps it from doing so in time.
+pub(crate) fn on_a_thread<R: Send>(generate: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let generator = scope.spawn(move || {
             // The kernel would else add up to 50 us to each sleep. Without it, the figures are worse for everybody.
             #[cfg(target_os = "linux")]
             let _ = nix::sys::prctl::set_timerslack(1);
-            generate(runtime, &caller, &body, per_second, window / 5);
-            generate(runtime, &caller, &body, per_second, window)
+            generate()
         });
-        generator.join().expect("no call fails")
+        generator
+            .join()
+            .unwrap_or_else(|panicked| panic::resume_unwind(panicked))
     })
+}
+
+/// Starts a call whenever one is due, from when the schedule starts, and waits for the last to end.
+pub(crate) fn pace<F>(
+    runtime: &Handle,
+    schedule: &Schedule,
+    window: Duration,
+    mut call: impl FnMut(Instant) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let outstanding = Arc::new(Semaphore::new(OUTSTANDING));
+    for index in 0..schedule.len(window) {
+        let due = schedule.due(index);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let permit = runtime.block_on(Arc::clone(&outstanding).acquire_owned());
+        let call = call(due);
+        runtime.spawn(async move {
+            call.await;
+            drop(permit);
+        });
+    }
+    let all = runtime.block_on(outstanding.acquire_many(OUTSTANDING as u32));
+    drop(all);
 }
 
 fn generate<C: Caller>(
@@ -56,25 +90,17 @@ fn generate<C: Caller>(
     window: Duration,
 ) -> Sample {
     let latencies = Arc::new(Mutex::new(Latencies::new()));
-    let outstanding = Arc::new(Semaphore::new(OUTSTANDING));
     let (usage, blocks) = (Usage::now(), allocations::count());
     let schedule = Schedule::new(Instant::now(), per_second);
-    let calls = schedule.len(window);
-    for index in 0..calls {
-        let due = schedule.due(index);
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        let permit = runtime.block_on(Arc::clone(&outstanding).acquire_owned());
+    pace(runtime, &schedule, window, |due| {
         let (mut caller, body, latencies) = (caller.clone(), body.clone(), Arc::clone(&latencies));
-        runtime.spawn(async move {
+        async move {
             caller.unary(body).await;
             let end = Instant::now();
             let mut latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
             latencies.record(due, end);
-            drop(permit);
-        });
-    }
-    let all = runtime.block_on(outstanding.acquire_many(OUTSTANDING as u32));
-    drop(all);
+        }
+    });
     let elapsed = schedule.start.elapsed();
     let (blocks, now) = (allocations::count() - blocks, Usage::now());
     let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,13 +118,13 @@ fn generate<C: Caller>(
 }
 
 /// When each call is due.
-struct Schedule {
-    start: Instant,
+pub(crate) struct Schedule {
+    pub(crate) start: Instant,
     per_second: u32,
 }
 
 impl Schedule {
-    fn new(start: Instant, per_second: u32) -> Self {
+    pub(crate) fn new(start: Instant, per_second: u32) -> Self {
         Self { start, per_second }
     }
 

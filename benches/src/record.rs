@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cell::Cell, cell::Scenario, sample::Samples};
+use crate::{cell::Cell, cell::Scenario, recovery::Recovery, sample::Samples};
 
 /// A line of the JSON. What a scenario does not measure is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub(crate) struct Record {
     /// The same on the server's side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heap_server_bytes: Option<f64>,
+    /// What an instance that falls sick does to a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recovery: Option<Recovery>,
 }
 
 /// Medians over the rounds.
@@ -90,6 +93,9 @@ impl Record {
             concurrency,
             ..
         } = self;
+        if let Some(Recovery { balancer, fault, .. }) = &self.recovery {
+            return format!("{scenario} {fault} {balancer}");
+        }
         match (self.rate, self.idle, self.endpoints) {
             (Some(rate), ..) => format!("{shape} {scenario} {payload} B {rate}/s"),
             (_, Some(idle), Some(endpoints)) => format!("{scenario} {idle}, {endpoints} endpoints each"),

@@ -3,6 +3,7 @@
 mod machine;
 mod page;
 mod plot;
+mod recovery;
 
 use std::{fs, io, path::Path};
 

@@ -7,6 +7,7 @@ use crate::{
     peer::{Peer, Running},
     picks,
     record::Record,
+    recovery,
     sample::Samples,
     shape::Shape,
 };
@@ -29,6 +30,7 @@ pub(crate) fn run(build: &str, peers: &[Peer], options: &Options) -> Vec<Record>
     if !options.quick {
         records.extend(connections::run(build, &peers, options));
         records.extend(channels::run(build, options));
+        records.extend(recovery::run(build, options));
     }
     records
 }

@@ -1,6 +1,10 @@
 //! The records as a table, with ratios to the peer that everybody knows.
 
-use crate::record::{Calls, Record};
+use crate::{
+    record::{Calls, Record},
+    recovery::Recovery,
+    sample::OTHERS_LIMIT,
+};
 
 /// What everything is a ratio to.
 pub(crate) const BASE: &str = "tonic";
@@ -27,6 +31,9 @@ pub(crate) fn print(records: &[Record]) {
         }
         if record.heap_client_bytes.is_some() || record.heap_server_bytes.is_some() {
             print_heap(record);
+        }
+        if let Some(recovery) = &record.recovery {
+            print_recovery(record, recovery);
         }
     }
 }
@@ -68,5 +75,33 @@ fn print_heap(record: &Record) {
         record.subject,
         kib(record.heap_client_bytes),
         kib(record.heap_server_bytes),
+    );
+}
+
+fn print_recovery(record: &Record, recovery: &Recovery) {
+    let Recovery {
+        healthy,
+        sick,
+        healed,
+        others,
+        ..
+    } = recovery;
+    println!(
+        "{:<38} {:<10} p99 {:.1} / {:.1} / {:.1} ms, there {:.1} / {:.1} / {:.1} %, failed {}, recovered after {} s{}",
+        record.cell(),
+        record.subject,
+        healthy.p99_us / 1e3,
+        sick.p99_us / 1e3,
+        healed.p99_us / 1e3,
+        healthy.share * 100.0,
+        sick.share * 100.0,
+        healed.share * 100.0,
+        healthy.failed + sick.failed + healed.failed,
+        recovery.recovered(),
+        if *others > OTHERS_LIMIT {
+            format!("  (DISTURBED: others used {:.0} %)", others * 100.0)
+        } else {
+            String::new()
+        },
     );
 }

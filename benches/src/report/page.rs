@@ -54,6 +54,7 @@ interleaved rounds. CPU is user and system time of both sides together.
 | `tonic` | its `Channel` and `Router`, all defaults |
 | `tarpc` | over TCP with bincode, each request in a task |
 | `volo-grpc` | with its defaults, compression left out |
+| `volo-thrift` | multiplexed, which is off by default; else with its defaults: binary, framed, with its header |
 | `raw` | frames of a length and an id, many tasks on one connection; no deadlines, metadata or errors: the limit |
 | `blocking` | ping-pong on two blocking sockets: the floor of a lone call |
 
@@ -69,6 +70,7 @@ pub(super) fn page(records: &[Record], machine: &str) -> String {
     layers(&mut page, records);
     heap(&mut page, records);
     picks(&mut page, records);
+    super::recovery::section(&mut page, records);
     must_hold(&mut page, records);
     page
 }

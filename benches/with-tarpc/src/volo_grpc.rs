@@ -12,9 +12,9 @@ use volo_grpc::{
     server::{Server, ServiceBuilder},
 };
 
-use self::volo_gen::bench::{Echo, EchoClient, EchoClientBuilder, EchoServer, Payload};
+use self::grpc_gen::bench::{Echo, EchoClient, EchoClientBuilder, EchoServer, Payload};
 
-include!(concat!(env!("OUT_DIR"), "/volo_gen.rs"));
+include!(concat!(env!("OUT_DIR"), "/grpc_gen.rs"));
 
 struct Implementation;
 
