@@ -49,7 +49,7 @@ impl Expiry {
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline.instant())))
                 .as_mut()
                 .poll(cx),
-            Timer::Shared(queue, wait) => wait.poll(queue, self.deadline, cx),
+            Timer::Shared(queue, wait) => queue.poll(wait, self.deadline, cx),
         };
         polled.map(|()| Self::status())
     }
@@ -78,7 +78,7 @@ impl Expiry {
 impl Drop for Expiry {
     fn drop(&mut self) {
         if let Timer::Shared(queue, wait) = &mut self.timer {
-            wait.leave(queue);
+            queue.leave(wait);
         }
     }
 }

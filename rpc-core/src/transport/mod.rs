@@ -5,8 +5,9 @@
 //! first bytes, or at what TLS negotiated, and asked which transport speaks that.
 //!
 //! [`supervise`] keeps the connections of a link, so that a transport has to know only how one is made and spoken over;
-//! [`lifetime`] says how long a server's connection lives.
+//! [`connection`] has what the task of a server's connection is made of, and [`lifetime`] says how long one lives.
 
+pub mod connection;
 pub mod lifetime;
 mod link;
 pub mod local;

@@ -1,12 +1,10 @@
-//! Bytes in and out of a connection, and what wakes its task.
+//! Bytes in and out of a connection.
 
-mod alarm;
 mod inbox;
 mod methods;
 mod outbox;
 
 pub(crate) use self::{
-    alarm::Alarm,
     inbox::Inbox,
     outbox::{Outbox, Queue, SEPARATE_BYTES, Writer},
 };

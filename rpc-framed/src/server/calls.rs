@@ -9,7 +9,7 @@ use rpc_core::{
 };
 use tokio::time::Instant;
 
-use super::slot::Watch;
+use super::watch::Watch;
 use crate::{stream::Arrival, wire::CallId};
 
 /// By slot. As long as the highest slot that was needed.

@@ -13,10 +13,11 @@ use rpc_core::{
     context::{Caller, Expiry},
     server::Dispatch,
     status::reason,
+    transport::connection::Alarm,
 };
 
 use super::ServerConfig;
-use crate::{io::Alarm, stream::Hub, wire::CallId};
+use crate::{stream::Hub, wire::CallId};
 
 #[derive(Debug)]
 pub(super) struct Conn {

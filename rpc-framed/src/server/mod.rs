@@ -3,9 +3,9 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `transport.rs` | [`FramedServer`], what a listener hands connections to |
-//! | `handshake.rs`, `connection.rs` | the task of one connection |
-//! | `lifetime.rs`, `police.rs` | what a connection does besides calls: timers, stop, floods |
-//! | `slot.rs`, `calls.rs` | the first poll of a call on the spot; those that wait |
+//! | `handshake.rs`, `connection/` | the task of one connection |
+//! | `lifetime.rs`, `police.rs` | what a connection does besides calls: keepalive, idleness, age; floods |
+//! | `watch.rs`, `calls.rs` | the calls that wait |
 //! | `accept.rs`, `exchange.rs` | from a REQUEST to a call, and from there to its answer |
 //!
 //! # What is deliberately absent
@@ -21,7 +21,7 @@ mod handshake;
 mod lifetime;
 mod pace;
 mod police;
-mod slot;
 mod transport;
+mod watch;
 
 pub use self::{config::ServerConfig, transport::FramedServer};

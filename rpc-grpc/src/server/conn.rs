@@ -13,9 +13,10 @@ use rpc_core::{
     context::{Caller, Expiry},
     server::Dispatch,
     status::reason,
+    transport::connection::Alarm,
 };
 
-use super::{ServerConfig, alarm::Alarm, face::Face};
+use super::{ServerConfig, face::Face};
 
 /// What the calls of one connection share.
 pub(super) struct Conn {
@@ -113,7 +114,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let left = self.0.calls.fetch_sub(1, Ordering::AcqRel) - 1;
         if left == 0 && self.0.awaits_end.load(Ordering::Acquire) {
-            self.0.alarm.waker().wake_by_ref();
+            self.0.alarm.ring();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One call, from its request to its trailers.
 //!
 //! The future of this is polled once where the request was read, and most calls are done then; see
-//! [`runner`](super::runner). Whenever the call must wait it looks at three things besides what it waits for: whether the
+//! [`Runner`](rpc_core::transport::connection::Runner). Whenever the call must wait it looks at three things besides what it waits for: whether the
 //! caller is gone, whether the deadline passed, and whether the server ends its streams.
 
 use std::{

@@ -7,9 +7,9 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `transport.rs` | [`GrpcServer`], what a listener hands connections to |
-//! | `handshake.rs`, `connection.rs` | the task of one connection |
-//! | `alarm.rs`, `lifetime.rs`, `police.rs` | what a connection does besides calls: timers, stop, keepalive, pings |
-//! | `runner.rs`, `running.rs` | the first poll of a call on the spot; those that wait |
+//! | `handshake.rs`, `connection/` | the task of one connection |
+//! | `lifetime.rs`, `police.rs` | what a connection does besides calls: keepalive, idleness, age; pings |
+//! | `running.rs` | the calls that wait |
 //! | `admit.rs`, `refusal.rs` | from an HTTP request to a call, or why not |
 //! | `exchange.rs` | one call, from its request to its trailers |
 //! | `face/` | the same behind layers of HTTP |
@@ -18,7 +18,6 @@
 //! A queue between reading and running; a timer per call; a lock of ours on the way of a call.
 
 mod admit;
-mod alarm;
 mod config;
 mod conn;
 mod connection;
@@ -28,7 +27,6 @@ mod handshake;
 mod lifetime;
 mod police;
 mod refusal;
-mod runner;
 mod running;
 mod transport;
 

@@ -5,37 +5,49 @@
 //! and when. So one timer per connection serves all deadlines, and neither a call that is done at once nor one that ends
 //! in time touches it: an entry is found to be done when the others are looked at, and used again.
 
-use std::{sync::Arc, task::Waker};
+use std::{convert::Infallible, sync::Arc, task::Waker};
 
 use atomic_waker::AtomicWaker;
-use rpc_core::Deadline;
+use rpc_core::{Deadline, transport::connection};
 use tokio::time::Instant;
 
 /// Below this many entries nobody looks for those that are done.
 const FEW: usize = 32;
 
-/// How to wake one call.
+/// How to wake one call, for the call itself. It looks at the clock and at the stop on its own.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Watch(Arc<Entry>);
+
+#[derive(Debug)]
+struct Entry {
     waker: AtomicWaker,
     deadline: Option<Deadline>,
     is_stream: bool,
 }
 
-impl Watch {
-    /// The call was polled by this task.
-    pub(super) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+impl connection::Watch for Watch {
+    type End = Infallible;
+
+    fn check(&self, waker: &Waker) -> Option<Infallible> {
+        self.0.waker.register(waker);
+        None
     }
+
+    fn ended(self, end: Infallible) {
+        match end {}
+    }
+
+    /// h2 has reset the stream when it was dropped.
+    fn panicked(self) {}
 }
 
 /// The calls that wait. Only the connection's task has it.
 #[derive(Debug, Default)]
 pub(super) struct Running {
     /// Calls that wait, and others that are done.
-    calls: Vec<Arc<Watch>>,
+    calls: Vec<Arc<Entry>>,
     /// Entries that may be used again.
-    free: Vec<Arc<Watch>>,
+    free: Vec<Arc<Entry>>,
     /// From how many entries on to look for those that are done.
     sweep_at: usize,
     earliest: Option<Instant>,
@@ -43,7 +55,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Adds a call.
-    pub(super) fn add(&mut self, deadline: Option<Deadline>, is_stream: bool) -> Arc<Watch> {
+    pub(super) fn add(&mut self, deadline: Option<Deadline>, is_stream: bool) -> Watch {
         if self.calls.len() >= self.sweep_at.max(FEW) {
             self.sweep();
             self.sweep_at = self.calls.len() * 2;
@@ -52,23 +64,23 @@ impl Running {
             let at = deadline.instant();
             self.earliest = Some(self.earliest.map_or(at, |earliest| earliest.min(at)));
         }
-        let fresh = Watch {
+        let fresh = Entry {
             waker: AtomicWaker::new(),
             deadline,
             is_stream,
         };
-        let watch = match self.free.pop() {
+        let entry = match self.free.pop() {
             Some(mut used) => {
                 match Arc::get_mut(&mut used) {
-                    Some(watch) => *watch = fresh,
+                    Some(entry) => *entry = fresh,
                     None => used = Arc::new(fresh),
                 }
                 used
             }
             None => Arc::new(fresh),
         };
-        self.calls.push(Arc::clone(&watch));
-        watch
+        self.calls.push(Arc::clone(&entry));
+        Watch(entry)
     }
 
     /// When to call [`expire`](Self::expire) next.
@@ -138,7 +150,8 @@ mod tests {
 
     fn registered(watch: &Watch) -> Arc<Woken> {
         let woken = Arc::<Woken>::default();
-        watch.register(&Waker::from(Arc::clone(&woken)));
+        let end = connection::Watch::check(watch, &Waker::from(Arc::clone(&woken)));
+        assert!(end.is_none());
         woken
     }
 

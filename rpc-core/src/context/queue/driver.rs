@@ -2,55 +2,60 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, atomic::Ordering::SeqCst},
     task::{Context as Poller, Poll},
 };
 
-use tokio::time::{Instant, Sleep};
+use super::{
+    shared::Shared,
+    slots::{Moment, NEVER},
+    sync::{Arc, Ordering::SeqCst},
+};
 
-use super::{NEVER, Shared};
+/// Fires at a moment, which may be another one at each poll.
+pub(super) trait Timer {
+    /// Ready at that moment or after it, with what moment it is by then.
+    fn poll(&mut self, at: Moment, cx: &mut Poller<'_>) -> Poll<Moment>;
 
-/// Holds the timer of a queue. It rests while nobody waits, and ends with the queue.
-pub(super) struct Driver {
-    shared: Arc<Shared>,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Disarms it.
+    fn rest(&mut self);
 }
 
-impl Driver {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, timer: None }
+/// Holds the timer of a queue. It rests while nobody waits, and ends with the queue.
+pub(super) struct Driver<T> {
+    shared: Arc<Shared>,
+    timer: T,
+}
+
+impl<T: Timer> Driver<T> {
+    pub(super) fn new(shared: Arc<Shared>, timer: T) -> Self {
+        Self { shared, timer }
     }
 }
 
-impl Future for Driver {
+impl<T: Timer + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         let Self { shared, timer } = self.get_mut();
         shared.driver.register(cx.waker());
         loop {
-            if shared.is_closed.load(SeqCst) {
+            if shared.is_closed() {
                 return Poll::Ready(());
             }
             let armed = shared.armed.load(SeqCst);
             if armed == NEVER {
-                *timer = None;
+                timer.rest();
                 return Poll::Pending;
             }
-            let at = shared.instant(armed);
-            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-            if timer.deadline() != at {
-                timer.as_mut().reset(at);
+            match timer.poll(armed, cx) {
+                Poll::Ready(now) => shared.wake_until(now),
+                Poll::Pending => return Poll::Pending,
             }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            shared.wake_until(shared.moment(Instant::now()));
         }
     }
 }
 
-impl Drop for Driver {
+impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
         // Its runtime may be gone while calls wait on another one: each of them looks after itself then.
         self.shared.is_running.store(false, SeqCst);

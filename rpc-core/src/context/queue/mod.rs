@@ -23,33 +23,53 @@
 //! On the runtime of the call that waited first. When that runtime ends, all calls that still wait are woken, and the first of
 //! them starts the task anew on its own. A runtime that is kept but never polled keeps the timer from firing, as it does
 //! with the connections that live on it.
+//!
+//! # Parts
+//! `slots`, `shared`, `driver` and `wait` know moments, but neither clock nor runtime, so that all their interleavings can be
+//! tried; what ties them to tokio is here and in `clock`.
 
+mod clock;
 mod driver;
+mod shared;
 mod slots;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod within;
 
 use std::{
     cell::Cell,
     fmt,
     sync::{
-        Arc, OnceLock,
-        atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{Acquire, Relaxed, SeqCst},
-        },
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    task::Waker,
+    task::{Context as Poller, Poll},
 };
 
-use atomic_waker::AtomicWaker;
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
 pub(super) use self::wait::Wait;
-pub use self::wait::Within;
-use self::{driver::Driver, slots::Shard};
+pub use self::within::Within;
+use self::{
+    clock::{Alarm, Clock},
+    driver::Driver,
+    shared::Shared,
+    slots::Moment,
+    sync::Arc,
+    wait::Due,
+};
 use super::Deadline;
+
+/// What is loom's where all interleavings are tried.
+mod sync {
+    pub(super) use std::sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    };
+
+    pub(super) use atomic_waker::AtomicWaker;
+}
 
 /// Over how many locks the slots are spread at most.
 const MAX_SHARDS: usize = 8;
@@ -75,40 +95,18 @@ const MAX_SHARDS: usize = 8;
 pub struct DeadlineQueue(Arc<Owner>);
 
 /// Ends the task with the last handle.
-struct Owner(Arc<Shared>);
-
-/// What calls and the task share.
-struct Shared {
-    /// Moments are counted from here, so that they fit an atomic number.
-    base: Instant,
-    /// For when the timer is armed, or shall be. Never later than the deadline of a call that waits.
-    armed: AtomicU64,
-    /// Counts how often the task woke calls. A call that finds it unchanged has not been woken by it.
-    rounds: AtomicU64,
-    is_running: AtomicBool,
-    is_closed: AtomicBool,
-    driver: AtomicWaker,
-    shards: Box<[Shard]>,
+struct Owner {
+    clock: Clock,
+    shared: Arc<Shared>,
 }
-
-/// A moment, in nanoseconds from half of the range on, where [`Shared::base`] is. `NEVER` is after all of them.
-type Moment = u64;
-
-const BASE: Moment = 1 << 63;
-const NEVER: Moment = u64::MAX;
 
 impl DeadlineQueue {
     /// Without any. It starts its task when a call first waits.
     pub fn new() -> Self {
-        Self(Arc::new(Owner(Arc::new(Shared {
-            base: Instant::now(),
-            armed: AtomicU64::new(NEVER),
-            rounds: AtomicU64::new(0),
-            is_running: AtomicBool::new(false),
-            is_closed: AtomicBool::new(false),
-            driver: AtomicWaker::new(),
-            shards: std::iter::repeat_with(Shard::default).take(shards()).collect(),
-        }))))
+        Self(Arc::new(Owner {
+            clock: Clock::new(),
+            shared: Arc::new(Shared::new(shards())),
+        }))
     }
 
     /// Runs a future until a deadline, for who has looked at the clock and found that the deadline is ahead.
@@ -124,74 +122,43 @@ impl DeadlineQueue {
         Within::new(self, deadline, future)
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        &self.0.0
+    /// Ready once the deadline passed. The place that it takes has to be [left](Self::leave).
+    pub(super) fn poll(&self, wait: &mut Wait, deadline: Deadline, cx: &mut Poller<'_>) -> Poll<()> {
+        wait.poll(&self.0.shared, &Queued(self, deadline), cx)
+    }
+
+    pub(super) fn leave(&self, wait: &mut Wait) {
+        wait.leave(&self.0.shared);
     }
 }
 
-impl Shared {
-    fn moment(&self, at: Instant) -> Moment {
-        match at.checked_duration_since(self.base) {
-            Some(after) => BASE.saturating_add(after.as_nanos() as u64).min(NEVER - 1),
-            None => BASE.saturating_sub((self.base - at).as_nanos() as u64),
-        }
+/// A deadline in a queue.
+struct Queued<'a>(&'a DeadlineQueue, Deadline);
+
+impl Due for Queued<'_> {
+    fn moment(&self) -> Moment {
+        self.0.0.clock.moment(self.1.instant())
     }
 
-    fn instant(&self, moment: Moment) -> Instant {
-        let nanos = std::time::Duration::from_nanos;
-        match moment.checked_sub(BASE) {
-            Some(after) => self.base + nanos(after),
-            // It was an instant before, so there is one.
-            None => self.base.checked_sub(nanos(BASE - moment)).unwrap_or(self.base),
-        }
+    fn has_passed(&self) -> bool {
+        self.1.has_passed()
     }
 
-    /// How often calls were woken so far.
-    fn rounds(&self) -> u64 {
-        self.rounds.load(Acquire)
+    fn shard(&self) -> usize {
+        own_shard(self.0.0.shared.shards.len())
     }
 
-    /// Sees to it that the timer fires at that moment or before. The call is in its slot already.
-    fn arm(self: &Arc<Self>, moment: Moment) {
-        if self.armed.load(SeqCst) <= moment {
-            return;
+    fn arm(&self, moment: Moment) {
+        let Owner { clock, shared } = &*self.0.0;
+        if let Some(runtime) = shared.arm(moment, Handle::current) {
+            runtime.spawn(Driver::new(Arc::clone(shared), Alarm::new(*clock)));
         }
-        self.armed.fetch_min(moment, SeqCst);
-        let runtime = Handle::current();
-        if self.is_running.swap(true, SeqCst) {
-            self.driver.wake();
-        } else {
-            runtime.spawn(Driver::new(Arc::clone(self)));
-        }
-    }
-
-    /// Wakes the calls whose deadline is `now` or before, and says when to look again.
-    fn wake_until(&self, now: Moment) {
-        // First of all: a call that comes while the shards are looked at is either seen there, or finds this and arms.
-        self.armed.store(NEVER, SeqCst);
-        let mut due = Vec::new();
-        let next = self
-            .shards
-            .iter()
-            .map(|shard| shard.take_due(now, &mut due))
-            .min();
-        if let Some(next) = next.filter(|next| *next < NEVER) {
-            self.armed.fetch_min(next, SeqCst);
-        }
-        self.tell(due);
-    }
-
-    fn tell(&self, wakers: Vec<Waker>) {
-        // After they were taken and before they are woken: each finds that the count has changed since it looked.
-        self.rounds.fetch_add(1, SeqCst);
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.is_closed.store(true, SeqCst);
-        self.0.driver.wake();
+        self.shared.close();
     }
 }
 

@@ -1,11 +1,13 @@
 //! Slots of calls that wait.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::Waker,
-};
+use std::{sync::PoisonError, task::Waker};
 
-use super::{Moment, NEVER};
+use super::sync::{Mutex, MutexGuard};
+
+/// When something is due, as a number that an atomic can hold. `NEVER` is after all of them.
+pub(super) type Moment = u64;
+
+pub(super) const NEVER: Moment = u64::MAX;
 
 /// Above so many slots their memory is given back when none is taken.
 const KEEP: usize = 1024;

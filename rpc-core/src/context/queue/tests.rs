@@ -18,7 +18,7 @@ use crate::{Code, Result, context::Expiry};
 const MS: Duration = Duration::from_millis(1);
 
 fn taken(queue: &DeadlineQueue) -> usize {
-    queue.shared().shards.iter().map(Shard::taken).sum()
+    queue.0.shared.shards.iter().map(slots::Shard::taken).sum()
 }
 
 fn after(time: Duration) -> Deadline {
@@ -122,7 +122,7 @@ async fn an_expiry_shares_the_timer() {
 async fn the_task_ends_with_the_queue() {
     let queue = DeadlineQueue::new();
     expires(queue.clone(), MS).await;
-    let shared = Arc::downgrade(queue.shared());
+    let shared = Arc::downgrade(&queue.0.shared);
     drop(queue);
     for _ in 0..10 {
         tokio::task::yield_now().await;

@@ -1,19 +1,30 @@
-//! One call that waits, and the future that it bounds.
+//! One call that waits.
 
 use std::{
-    pin::Pin,
     ptr,
     task::{Context as Poller, Poll, Waker},
 };
 
-use pin_project_lite::pin_project;
+use super::{shared::Shared, slots::Moment};
 
-use super::{DeadlineQueue, own_shard};
-use crate::{Deadline, Status, context::expiry::Expiry};
+/// What a call waits for, and where it runs.
+pub(super) trait Due {
+    /// When it is to be woken.
+    fn moment(&self) -> Moment;
+
+    /// True once that moment is there.
+    fn has_passed(&self) -> bool;
+
+    /// Which shard it takes a slot of.
+    fn shard(&self) -> usize;
+
+    /// [Arms](Shared::arm) the timer, and starts the task if there is none.
+    fn arm(&self, moment: Moment);
+}
 
 /// A place in a queue, taken when it is first polled. It has to be [left](Self::leave).
 #[derive(Debug, Default)]
-pub(in crate::context) struct Wait(Option<Place>);
+pub(crate) struct Wait(Option<Place>);
 
 #[derive(Debug)]
 struct Place {
@@ -36,99 +47,39 @@ impl Task {
 }
 
 impl Wait {
-    /// Ready once the deadline passed.
-    pub(in crate::context) fn poll(
-        &mut self,
-        queue: &DeadlineQueue,
-        deadline: Deadline,
-        cx: &mut Poller<'_>,
-    ) -> Poll<()> {
-        let timer = queue.shared();
-        let rounds = timer.rounds();
+    /// Ready once what it waits for has passed.
+    pub(super) fn poll(&mut self, shared: &Shared, due: &impl Due, cx: &mut Poller<'_>) -> Poll<()> {
+        let rounds = shared.rounds();
         let task = Task::of(cx.waker());
         let Some(place) = &mut self.0 else {
-            let at = timer.moment(deadline.instant());
-            let shard = own_shard(timer.shards.len());
+            let at = due.moment();
+            let own = due.shard();
             self.0 = Some(Place {
-                shard,
-                slot: timer.shards[shard].take(at, cx.waker().clone()),
+                shard: own,
+                slot: shared.shards[own].take(at, cx.waker().clone()),
                 task,
                 rounds,
             });
-            timer.arm(at);
+            due.arm(at);
             return Poll::Pending;
         };
         if place.rounds == rounds && place.task == task {
             return Poll::Pending;
         }
-        if place.rounds != rounds && deadline.has_passed() {
+        if place.rounds != rounds && due.has_passed() {
             return Poll::Ready(());
         }
-        let at = timer.moment(deadline.instant());
-        timer.shards[place.shard].set(place.slot, at, cx.waker().clone());
+        let at = due.moment();
+        shared.shards[place.shard].set(place.slot, at, cx.waker().clone());
         (place.task, place.rounds) = (task, rounds);
-        timer.arm(at);
+        due.arm(at);
         Poll::Pending
     }
 
     /// Leaves the queue.
-    pub(in crate::context) fn leave(&mut self, queue: &DeadlineQueue) {
+    pub(super) fn leave(&mut self, shared: &Shared) {
         if let Some(place) = self.0.take() {
-            queue.shared().shards[place.shard].give_back(place.slot);
+            shared.shards[place.shard].give_back(place.slot);
         }
-    }
-}
-
-pin_project! {
-    /// A future that a deadline in a queue bounds: see [`DeadlineQueue::within`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Within<'q, F> {
-        #[pin]
-        future: F,
-        queue: &'q DeadlineQueue,
-        deadline: Deadline,
-        wait: Wait,
-        expired: bool,
-    }
-
-    impl<F> PinnedDrop for Within<'_, F> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.wait.leave(this.queue);
-        }
-    }
-}
-
-impl<'q, F> Within<'q, F> {
-    pub(super) fn new(queue: &'q DeadlineQueue, deadline: Deadline, future: F) -> Self {
-        Self {
-            future,
-            queue,
-            deadline,
-            wait: Wait::default(),
-            expired: false,
-        }
-    }
-
-    /// True if it was the deadline that ended it, and not the future.
-    pub fn has_expired(&self) -> bool {
-        self.expired
-    }
-}
-
-impl<T, F: Future<Output = Result<T, Status>>> Future for Within<'_, F> {
-    type Output = Result<T, Status>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(result) = this.future.poll(cx) {
-            return Poll::Ready(result);
-        }
-        if this.wait.poll(this.queue, *this.deadline, cx).is_pending() {
-            return Poll::Pending;
-        }
-        *this.expired = true;
-        Poll::Ready(Err(Expiry::status()))
     }
 }

@@ -8,7 +8,10 @@ use std::sync::{
 use bytes::BytesMut;
 use rpc_core::{
     net::Address,
-    transport::supervise::{Life, Unable},
+    transport::{
+        connection::Alarm,
+        supervise::{Life, Unable},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,7 +22,7 @@ use super::{Connection, Task};
 use crate::{
     ALPN,
     client::{ClientConfig, protocol::Framed, slab::Slab},
-    io::{Alarm, Inbox},
+    io::Inbox,
     stream::Hub,
     wire::preface::{self, NoPreface, Settings},
 };

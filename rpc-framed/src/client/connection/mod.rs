@@ -19,6 +19,7 @@ use rpc_core::{
     net::Address,
     transport::{
         Io,
+        connection::Alarm,
         supervise::{Life, Phase, Supervised},
     },
 };
@@ -27,7 +28,7 @@ use tokio::sync::Notify;
 pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
 use crate::{
-    io::{Alarm, Queue},
+    io::Queue,
     stream::{Arrival, Hub, lost},
     wire::{CallId, Head, flag, kind, metadata, request::UNNUMBERED},
 };

@@ -2,10 +2,7 @@
 
 use std::task::{Context as Poller, Poll};
 
-use rpc_core::{
-    BoxFuture,
-    transport::{Drain, DrainPhase},
-};
+use rpc_core::transport::DrainPhase;
 use tokio::time::Instant;
 
 use super::{Connection, read::Batch, run::Work};
@@ -21,33 +18,8 @@ where
 {
     /// Looks at the timer and at the server's stop. Ready if that ends the connection.
     pub(super) fn poll_alarm(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
-        let waker = self.conn.alarm.waker().clone();
-        let mut alarm = Poller::from_waker(&waker);
-        if self
-            .timer
-            .as_mut()
-            .is_some_and(|timer| timer.as_mut().poll(&mut alarm).is_ready())
-        {
-            self.armed = None;
-            self.timer = None;
-        }
-        while let Some((phase, future)) = &mut self.drain {
-            let Poll::Ready(drain) = future.as_mut().poll(&mut alarm) else {
-                break;
-            };
-            // A server that is gone never says so.
-            let reached = if drain.phase() < *phase {
-                DrainPhase::Cancelling
-            } else {
-                drain.phase()
-            };
-            self.drain = match reached {
-                DrainPhase::Serving | DrainPhase::Draining => {
-                    Some(wait_for(drain, DrainPhase::EndingStreams))
-                }
-                DrainPhase::EndingStreams => Some(wait_for(drain, DrainPhase::Cancelling)),
-                _ => None,
-            };
+        self.timer.poll(&self.conn.alarm);
+        while let Some(reached) = self.stop.poll(&self.conn.alarm) {
             if reached >= DrainPhase::Draining {
                 self.start_drain();
             }
@@ -131,45 +103,4 @@ where
         let _ = self.writer.poll_flush(&self.conn.hub.outbox, &self.io, cx);
         Poll::Ready(())
     }
-
-    /// Sets the timer to what comes first.
-    pub(super) fn arm(&mut self) {
-        let stall = self
-            .stalled
-            .map(|(since, _)| since + self.conn.config.stall_timeout);
-        let next = [self.lifetime.next(), self.calls.earliest(), stall]
-            .into_iter()
-            .flatten()
-            .min();
-        let Some(next) = next.filter(|next| self.armed.is_none_or(|armed| *next < armed)) else {
-            return;
-        };
-        self.armed = Some(next);
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                timer.as_mut().reset(next);
-                timer
-            }
-            None => self.timer.insert(Box::pin(tokio::time::sleep_until(next))),
-        };
-        // Tells it whom to wake. Should it be due already, it is looked at in the next turn.
-        if timer
-            .as_mut()
-            .poll(&mut Poller::from_waker(self.conn.alarm.waker()))
-            .is_ready()
-        {
-            self.timer = None;
-            self.armed = None;
-            self.conn.alarm.ring();
-        }
-    }
-}
-
-/// Waits for a phase of the stop.
-pub(super) fn wait_for(mut drain: Drain, phase: DrainPhase) -> (DrainPhase, BoxFuture<'static, Drain>) {
-    let future = Box::pin(async move {
-        drain.reached(phase).await;
-        drain
-    });
-    (phase, future)
 }

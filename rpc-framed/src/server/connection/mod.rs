@@ -25,18 +25,20 @@ use rpc_core::{
     BoxFuture,
     context::Caller,
     server::Dispatch,
-    transport::{Drain, DrainPhase, Io},
+    transport::{
+        Drain, DrainPhase, Io,
+        connection::{Runner, Stop, Timer},
+    },
 };
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use self::{
-    alarm::wait_for,
     read::Batch,
     run::{Work, work},
 };
 use super::{
     ServerConfig, accept::Numbers, calls::Calls, conn::Conn, handshake::handshake, lifetime::Lifetime,
-    pace::Pace, police::Police, slot::Runner,
+    pace::Pace, police::Police, watch::Watched,
 };
 use crate::{
     io::{Inbox, Writer},
@@ -107,19 +109,16 @@ struct Connection<F, M> {
     settings: Settings,
     conn: Arc<Conn>,
     make: M,
-    runner: Runner<F>,
+    runner: Runner<F, Watched>,
     calls: Calls,
     numbers: Numbers,
     /// How many requests came.
     accepted: u64,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// When the timer is to fire.
-    armed: Option<Instant>,
+    timer: Timer,
     lifetime: Lifetime,
     police: Police,
     pace: Pace,
-    /// The phase that is waited for, and how.
-    drain: Option<(DrainPhase, BoxFuture<'static, Drain>)>,
+    stop: Stop,
     is_draining: bool,
     /// The peer was told which request was the last.
     is_final: bool,
@@ -155,12 +154,11 @@ where
             calls: Calls::default(),
             numbers: Numbers::default(),
             accepted: 0,
-            timer: None,
-            armed: None,
+            timer: Timer::default(),
             lifetime: Lifetime::new(&*conn.config, now),
             police: Police::new(now),
             pace: Pace::new(),
-            drain: Some(wait_for(drain, DrainPhase::Draining)),
+            stop: Stop::new(drain),
             is_draining: false,
             is_final: false,
             turned: false,
@@ -237,7 +235,13 @@ where
         }
         self.lifetime.set_busy(busy, Instant::now);
         self.lifetime.heard(self.inbox.reads, Instant::now);
-        self.arm();
+        let stall = self
+            .stalled
+            .map(|(since, _)| since + self.conn.config.stall_timeout);
+        self.timer.arm(
+            [self.lifetime.next(), self.calls.earliest(), stall],
+            &self.conn.alarm,
+        );
         Poll::Pending
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rpc_core::OwnedCall;
+use rpc_core::{OwnedCall, transport::connection::First};
 use tokio::time::Instant;
 
 use super::Connection;
@@ -16,7 +16,7 @@ use crate::{
         accept::{Accepted, accept},
         conn::Ticket,
         exchange::exchange,
-        slot::Watch,
+        watch::{Watch, Watched, panicked},
     },
     wire::{Broken, CallId, Head},
 };
@@ -102,25 +102,33 @@ where
             None => (false, false),
         };
         let mut took = Duration::ZERO;
-        let waits = if executor.is_some() || is_slow {
-            Some(self.runner.place(make))
+        let first = if executor.is_some() || is_slow {
+            First::Waits(self.runner.place(make))
         } else if timed {
             let started = Instant::now();
-            let waits = self.runner.run(make);
+            let first = self.runner.run(make);
             took = started.elapsed();
             self.judge(head.extra, took);
-            waits
+            first
         } else {
             self.runner.run(make)
         };
-        if let Some(waits) = waits {
-            self.handed += 1;
-            let watch = Arc::new(Watch::new(deadline, is_stream));
-            self.calls.watch(id, Arc::clone(&watch));
-            let waits = waits.watched(watch, Arc::clone(&self.conn), id);
-            match executor {
-                Some(executor) => executor.execute(waits),
-                None => drop(tokio::spawn(waits)),
+        match first {
+            First::Done => {}
+            First::Panicked => self.conn.fail(id, &panicked()),
+            First::Waits(waits) => {
+                self.handed += 1;
+                let watch = Arc::new(Watch::new(deadline, is_stream));
+                self.calls.watch(id, Arc::clone(&watch));
+                let waits = waits.watched(Watched {
+                    watch,
+                    conn: Arc::clone(&self.conn),
+                    call: id,
+                });
+                match executor {
+                    Some(executor) => executor.execute(waits),
+                    None => drop(tokio::spawn(waits)),
+                }
             }
         }
         took

@@ -1,0 +1,93 @@
+//! The calls of a connection that wait: what the connection tells each of them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::Waker,
+};
+
+use atomic_waker::AtomicWaker;
+use rpc_core::{Deadline, Status, status::reason, transport::connection};
+
+use super::conn::Conn;
+use crate::wire::CallId;
+
+/// What the connection tells a call that waits.
+#[derive(Debug)]
+pub(super) struct Watch {
+    waker: AtomicWaker,
+    cancelled: AtomicBool,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) is_stream: bool,
+}
+
+impl Watch {
+    pub(super) fn new(deadline: Option<Deadline>, is_stream: bool) -> Self {
+        Self {
+            waker: AtomicWaker::new(),
+            cancelled: AtomicBool::new(false),
+            deadline,
+            is_stream,
+        }
+    }
+
+    /// The caller wants no answer any more.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, SeqCst);
+        self.waker.wake();
+    }
+
+    /// Has the call look at the clock, and at the phase of the server's stop.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// What ends a call besides itself, and how its caller hears of it.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) watch: Arc<Watch>,
+    pub(super) conn: Arc<Conn>,
+    pub(super) call: CallId,
+}
+
+/// Why the connection ends a call.
+pub(super) enum End {
+    /// The caller wants no answer any more.
+    Cancelled,
+    Failed(Status),
+}
+
+impl connection::Watch for Watched {
+    type End = End;
+
+    fn check(&self, waker: &Waker) -> Option<End> {
+        let watch = &*self.watch;
+        watch.waker.register(waker);
+        if watch.cancelled.load(SeqCst) {
+            return Some(End::Cancelled);
+        }
+        self.conn
+            .must_end(watch.deadline, watch.is_stream)
+            .map(End::Failed)
+    }
+
+    fn ended(self, end: End) {
+        if let End::Failed(status) = end {
+            self.conn.fail(self.call, &status);
+        }
+    }
+
+    fn panicked(self) {
+        self.conn.fail(self.call, &panicked());
+    }
+}
+
+/// What a call ends with that panicked outside of its handler.
+pub(super) fn panicked() -> Status {
+    Status::internal("the call panicked")
+        .with_reason(reason::HANDLER_PANICKED)
+        .with_domain(reason::DOMAIN)
+}
