@@ -25,6 +25,23 @@ struct Waiting {
     answer: Option<u16>,
 }
 
+/// No interleavings here: the slab has to be in a model for its locks to work.
+#[test]
+fn each_number_has_a_slot_of_its_own() {
+    const SLOTS: u32 = 20;
+    loom::model(|| {
+        let slab = Slab::<u32>::new(SLOTS);
+        for number in 0..SLOTS {
+            assert_eq!(slab.take(), Some(number));
+            *slab.get(number).expect("it was taken").lock().unwrap() = number;
+        }
+        assert!(slab.take().is_none(), "there is a limit");
+        let numbers: Vec<_> = slab.all().map(|(_, value)| *value.lock().unwrap()).collect();
+        assert!(numbers.into_iter().eq(0..SLOTS));
+        assert!(slab.get(u32::MAX).is_none(), "a peer may say any number");
+    });
+}
+
 #[test]
 fn no_slot_is_taken_twice() {
     // Two threads that do this twice have too many interleavings for all of them; three preemptions find what is known to

@@ -72,7 +72,7 @@ impl FixedEndpoints {
             endpoints: instances.iter().map(endpoint).collect(),
             balancer: config.balancer,
             routers: config.routers.into(),
-            health: Health::new(config.health.clone()),
+            health: Health::new(&config.health),
             config: config.health,
             alarm,
             swept: now,

@@ -29,6 +29,7 @@ pub mod health;
 pub mod health_watch;
 pub mod mirror;
 pub mod near;
+mod numbered;
 pub mod pick;
 pub mod route;
 pub mod snapshot;

@@ -4,10 +4,13 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use rpc_core::BoxError;
 
-/// Why a registry could not do what was asked.
-#[derive(Debug, Clone)]
+/// Why a registry could not do what was asked. Cheap to clone, and one pointer large.
+#[derive(Clone)]
 #[must_use = "a fault that is dropped is a registry that nobody knows is gone"]
-pub struct Fault {
+pub struct Fault(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     kind: FaultKind,
     message: Cow<'static, str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
@@ -32,11 +35,11 @@ pub enum FaultKind {
 impl Fault {
     /// A fault of a kind, with a text for people.
     pub fn new(kind: FaultKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             kind,
             message: message.into(),
             source: None,
-        }
+        }))
     }
 
     /// It may work in a moment.
@@ -56,24 +59,34 @@ impl Fault {
 
     /// Adds the error that caused it.
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(Arc::from(source.into()));
+        Arc::make_mut(&mut self.0).source = Some(Arc::from(source.into()));
         self
     }
 
     /// What to do next.
     pub fn kind(&self) -> FaultKind {
-        self.kind
+        self.0.kind
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fault")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
     }
 }

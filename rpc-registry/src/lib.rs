@@ -55,7 +55,7 @@ pub use self::{
     filter::Filter,
     follow::{
         Change, DiskCache, Follow, FollowAll, FollowConfig, Freshness, HoldBack, Listed, Narrow, Rendezvous,
-        Source, View,
+        Source, View, Viewer,
     },
     instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},

@@ -121,11 +121,9 @@ impl Transport for FramedTransport {
             config: Arc::clone(&self.config),
             connector: Arc::clone(&self.connector),
         };
-        let settings = self.config.link.clone();
         Arc::new(SupervisedLink::new(
             address.clone(),
             protocol,
-            settings,
             self.fallback.clone(),
         ))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rpc_core::{
     Call, Reply,
     net::Address,
-    transport::supervise::{Connect, Failed, Life, Protocol, Unable},
+    transport::supervise::{Connect, Failed, Life, LinkConfig, Protocol, Unable},
 };
 
 use super::{
@@ -23,6 +23,10 @@ pub(super) struct Framed {
 impl Protocol for Framed {
     type Connection = Connection;
     type Driver = Task;
+
+    fn link_config(&self) -> &LinkConfig {
+        &self.config.link
+    }
 
     fn connect(
         &self,

@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering::SeqCst};
 
-/// How many slots are made at first; each further time as many as there are. Most connections have a call now and then.
-const FIRST: u32 = 4;
-const CHUNKS: usize = 15;
+/// The first chunk is one slot, each further one three times as many as there are: most connections have a call now and then,
+/// one after the other. So many hold 65,536.
+const CHUNKS: usize = 9;
 
 /// No slot, in the links of the stack, where slots are numbered from 1.
 const NONE: u32 = 0;
@@ -43,7 +43,7 @@ impl<T: Default> Slab<T> {
             free: AtomicU64::new(0),
             made: AtomicU32::new(0),
             taken: AtomicU32::new(0),
-            limit: limit.min(FIRST << (CHUNKS - 1)),
+            limit: limit.min(chunk_start(CHUNKS)),
         }
     }
 
@@ -139,16 +139,20 @@ fn tagged(before: u64, top: u32) -> u64 {
     ((before >> 32).wrapping_add(1) << 32) | u64::from(top)
 }
 
-/// In which chunk a slot is, and where in it. The first two chunks are of the same length, each further one is as long as all
-/// before it.
+/// In which chunk a slot is, and where in it.
 fn place(number: u32) -> (usize, usize) {
-    if number < FIRST {
-        return (0, number as usize);
+    let chunk = number.checked_ilog2().map_or(0, |log| log as usize / 2 + 1);
+    (chunk, (number - chunk_start(chunk)) as usize)
+}
+
+/// How many slots are in the chunks before this one.
+const fn chunk_start(chunk: usize) -> u32 {
+    match chunk {
+        0 => 0,
+        _ => 1 << (2 * (chunk - 1)),
     }
-    let doubled = (number / FIRST).ilog2();
-    (doubled as usize + 1, (number - (FIRST << doubled)) as usize)
 }
 
 fn chunk_len(chunk: usize) -> u32 {
-    FIRST << chunk.saturating_sub(1)
+    chunk_start(chunk + 1) - chunk_start(chunk)
 }

@@ -126,8 +126,7 @@ impl Transport for GrpcTransport {
             connector: Arc::clone(&self.connector),
             complaints: Arc::default(),
         };
-        let settings = self.config.link.clone();
-        Arc::new(SupervisedLink::new(address.clone(), protocol, settings, None))
+        Arc::new(SupervisedLink::new(address.clone(), protocol, None))
     }
 }
 

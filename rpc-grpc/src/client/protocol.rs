@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicU32};
 use rpc_core::{
     Call, Reply,
     net::Address,
-    transport::supervise::{Connect, Failed, Life, Protocol, Unable},
+    transport::supervise::{Connect, Failed, Life, LinkConfig, Protocol, Unable},
 };
 
 use super::{
@@ -26,6 +26,10 @@ pub(super) struct Grpc {
 impl Protocol for Grpc {
     type Connection = Connection;
     type Driver = Driver;
+
+    fn link_config(&self) -> &LinkConfig {
+        &self.config.link
+    }
 
     fn connect(
         &self,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 /// Wakes whoever looks after the endpoints. Calls that fail ring it; those that do not never touch it.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl Alarm {
     }
 
     /// Waits until it rings.
-    pub(crate) async fn rang(&self) {
-        self.rang.notified().await;
+    pub(crate) fn rang(&self) -> Notified<'_> {
+        self.rang.notified()
     }
 
     /// True if it rang, and nobody has looked yet.

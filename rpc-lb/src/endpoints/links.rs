@@ -1,7 +1,7 @@
 //! Endpoints by instance id, with the last seen state of their links.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,36 +15,32 @@ use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    Shared,
     tracked::{Tracked, Unreachable},
     watches::{News, Watches},
 };
 use crate::{
-    Endpoint, Near, Router,
-    endpoint::Alarm,
+    Endpoint, Near,
     health::{Health, Said, Seen, Sickness},
+    numbered::Numbered,
     route::Chain,
     snapshot::{Counts, Member, Scheme, Snapshot},
 };
 
 /// What the task knows of the endpoints.
-#[derive(Default)]
 pub(super) struct Links {
-    /// By number, in the order in which they came. Boxed: the map has room for several, and most clients have few.
-    tracked: BTreeMap<u64, Box<Tracked>>,
+    shared: Arc<Shared>,
+    /// In the order in which they came.
+    tracked: Numbered<Tracked>,
     numbers: HashMap<InstanceId, u64>,
     /// Instances without an address for our protocol.
-    foreign: HashSet<InstanceId>,
+    foreign: BTreeSet<InstanceId>,
     next: u64,
     changes: FuturesUnordered<BoxFuture<'static, LinkChange>>,
     last_error: Option<Status>,
     unreachable: Vec<Unreachable>,
     /// Whose connections were lost.
     lost: Vec<u64>,
-    near: Near,
-    /// What endpoints ring when calls fail there.
-    alarm: Option<Arc<Alarm>>,
-    /// The service whose health is watched at each endpoint.
-    watched: Option<String>,
     watches: Watches,
     /// Links to close at the next snapshot.
     leaving: Vec<Arc<dyn Link>>,
@@ -66,24 +62,30 @@ pub(super) struct LinkChange {
 }
 
 impl Links {
-    pub(super) fn new(near: Near, alarm: Option<Arc<Alarm>>, watched: Option<String>) -> Self {
-        let links = Self::default();
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
-            near,
-            alarm,
-            watched,
-            ..links
+            shared,
+            tracked: Numbered::new(),
+            numbers: HashMap::new(),
+            foreign: BTreeSet::new(),
+            next: 0,
+            changes: FuturesUnordered::new(),
+            last_error: None,
+            unreachable: Vec::new(),
+            lost: Vec::new(),
+            watches: Watches::default(),
+            leaving: Vec::new(),
         }
     }
 
     /// Brings the endpoints in line with what the resolver told.
-    pub(super) fn apply(&mut self, change: rpc_registry::Change, transport: &dyn Transport) {
+    pub(super) fn apply(&mut self, change: rpc_registry::Change) {
         for id in &change.gone {
             self.remove(id);
         }
         let first = self.tracked.is_empty();
         for listed in change.put {
-            self.put(listed, first, transport);
+            self.put(listed, first);
         }
     }
 
@@ -107,7 +109,7 @@ impl Links {
             Change::Link(change) => change,
             Change::Said(news) => return self.hear(&news),
         };
-        let Some(tracked) = self.tracked.get_mut(&number) else {
+        let Some(tracked) = self.tracked.get_mut(number) else {
             return;
         };
         let was_ready = tracked.state.is_ready();
@@ -134,7 +136,7 @@ impl Links {
                 tracked.connect();
             }
             LinkState::Closed if tracked.retired => {
-                self.tracked.remove(&number);
+                self.tracked.remove(number);
                 return;
             }
             _ => {}
@@ -145,7 +147,7 @@ impl Links {
     }
 
     fn hear(&mut self, news: &News) {
-        if let Some(tracked) = self.tracked.get_mut(&news.number) {
+        if let Some(tracked) = self.tracked.get_mut(news.number) {
             tracing::debug!(endpoint = ?tracked.endpoint, said = ?news.said, "health");
             tracked.said = news.said;
         }
@@ -166,7 +168,7 @@ impl Links {
         self.tracked
             .values()
             .filter(|tracked| !tracked.retired)
-            .for_each(|tracked| tracked.connect());
+            .for_each(Tracked::connect);
     }
 
     /// Takes all instances out.
@@ -184,12 +186,7 @@ impl Links {
     }
 
     /// The endpoints as calls shall see them.
-    pub(super) fn snapshot(
-        &self,
-        routers: &Arc<[Arc<dyn Router>]>,
-        health: &Health,
-        scheme: Scheme,
-    ) -> Snapshot {
+    pub(super) fn snapshot(&self, health: &Health, scheme: Scheme) -> Snapshot {
         let mut counts = Counts {
             foreign: self.foreign.len(),
             ..Counts::default()
@@ -205,7 +202,7 @@ impl Links {
             }
             let sickness = match tracked.said {
                 Said::NotServing => Some(Sickness::NotServing),
-                _ => health.sickness(*number),
+                _ => health.sickness(number),
             };
             match tracked.state {
                 LinkState::Ready if tracked.suspect => counts.suspect += 1,
@@ -220,7 +217,7 @@ impl Links {
             }
             counts.sick += usize::from(sickness.is_some());
             members.push(Member {
-                distance: self.near.distance(tracked.endpoint.address()),
+                distance: self.shared.near.distance(tracked.endpoint.address()),
                 endpoint: Arc::clone(&tracked.endpoint),
                 instance,
                 is_ready: tracked.state.is_ready(),
@@ -234,7 +231,7 @@ impl Links {
             counts.ready += counts.suspect;
         }
         let last_error = self.last_error.clone().filter(|_| counts.failing > 0);
-        let chain = Chain::new(Arc::clone(routers), &members);
+        let chain = Chain::new(Arc::clone(&self.shared.routers), &members);
         Snapshot {
             counts,
             absent: absent.into(),
@@ -247,18 +244,19 @@ impl Links {
     pub(super) fn seen(&self) -> impl Iterator<Item = Seen<'_>> + Clone {
         let kept = self.tracked.iter().filter(|(_, tracked)| !tracked.retired);
         kept.map(|(number, tracked)| Seen {
-            number: *number,
+            number,
             endpoint: &tracked.endpoint,
             is_first: tracked.first,
             said: tracked.said,
         })
     }
 
-    fn put(&mut self, listed: Listed, first: bool, transport: &dyn Transport) {
+    fn put(&mut self, listed: Listed, first: bool) {
         let Listed {
             instance, suspect, ..
         } = listed;
-        let Some((protocol, address)) = place(&instance, transport, &self.near) else {
+        let transport = &*self.shared.transport;
+        let Some((protocol, address)) = place(&instance, transport, &self.shared.near) else {
             tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
             self.remove(&instance.id);
             self.foreign.insert(instance.id.clone());
@@ -268,7 +266,7 @@ impl Links {
         if let Some(tracked) = self
             .numbers
             .get(&instance.id)
-            .and_then(|number| self.tracked.get_mut(number))
+            .and_then(|number| self.tracked.get_mut(*number))
         {
             if *tracked.endpoint.address() == address && tracked.protocol == protocol {
                 tracked.suspect = suspect;
@@ -282,29 +280,30 @@ impl Links {
             }
             self.remove(&instance.id);
         }
-        let link = transport.link_by(protocol, &address);
+        let link = self.shared.transport.link_by(protocol, &address);
         let number = self.next;
         self.next += 1;
         self.numbers.insert(instance.id.clone(), number);
         let mut states = link.state();
         let state = states.borrow_and_update().clone();
-        let service = self.watched.as_deref();
+        let service = self.shared.health.watch.as_deref();
         let watch = service.map(|service| self.watches.begin(number, &link, service));
-        let tracked = Box::new(Tracked {
+        let alarm = self.shared.alarm.clone();
+        let tracked = Tracked {
             said: watch.as_ref().map_or(Said::Nothing, |_| Said::Unknown),
             watch,
-            endpoint: Arc::new(Endpoint::new(instance, link, Instant::now()).with_alarm(self.alarm.clone())),
+            endpoint: Arc::new(Endpoint::new(instance, link, Instant::now()).with_alarm(alarm)),
             protocol,
             state,
             ready_at: 0,
             suspect,
             first,
             retired: false,
-        });
+        };
         tracing::debug!(endpoint = ?tracked.endpoint, "new endpoint");
         // Ahead of the first call that is sent there.
         tracked.connect();
-        self.tracked.insert(number, tracked);
+        self.tracked.get_or_insert_with(number, || tracked);
         self.watch(number, states);
     }
 
@@ -313,7 +312,7 @@ impl Links {
         let Some(number) = self.numbers.remove(id) else {
             return;
         };
-        let Some(tracked) = self.tracked.get_mut(&number) else {
+        let Some(tracked) = self.tracked.get_mut(number) else {
             return;
         };
         tracing::debug!(endpoint = ?tracked.endpoint, "endpoint is gone");
@@ -322,7 +321,7 @@ impl Links {
         tracked.watch = None;
         self.leaving.push(Arc::clone(tracked.endpoint.link()));
         if matches!(tracked.state, LinkState::Closed) {
-            self.tracked.remove(&number);
+            self.tracked.remove(number);
         }
     }
 

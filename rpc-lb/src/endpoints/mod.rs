@@ -12,6 +12,7 @@
 //! on it are done.
 
 mod links;
+mod orders;
 mod tracked;
 mod upkeep;
 mod view;
@@ -19,23 +20,23 @@ mod watches;
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
 use arc_swap::ArcSwap;
 use rpc_core::{Status, status::Side, transport::Transport};
-use rpc_registry::{FollowConfig, Resolver, Source, View};
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, watch},
-    task::JoinHandle,
-};
+use rpc_registry::{FollowConfig, Resolver, Source, View, Viewer};
+use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
-use self::upkeep::Upkeep;
 pub use self::view::{EndpointState, EndpointView};
+use self::{
+    orders::{Order, Orders},
+    upkeep::Upkeep,
+};
 use crate::{Balancer, HealthConfig, Near, Router, Snapshot, Subsetting, balance::P2c, endpoint::Alarm};
 
 /// The endpoints of one target. Cheap to clone; clones are the same endpoints.
@@ -53,8 +54,8 @@ struct Owner {
 struct Shared {
     target: String,
     sources: Vec<Source>,
-    /// What is known of each source, while the task runs.
-    views: Mutex<Vec<watch::Receiver<View>>>,
+    /// Of each source, while the task runs.
+    viewers: Mutex<Vec<Viewer>>,
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
     balancer: Arc<dyn Balancer>,
@@ -66,13 +67,10 @@ struct Shared {
     near: Near,
     /// Calls are being made: the upkeep has heard of it since it last looked.
     pulse: AtomicBool,
-    /// The pulse was felt.
-    felt: Notify,
-    /// A snapshot was published.
+    orders: Orders,
+    /// A snapshot was published, or everything is closed.
     changed: Notify,
-    /// A call waits: connect what is idle.
-    wanted: Notify,
-    phase: watch::Sender<Phase>,
+    phase: AtomicU8,
 }
 
 /// How endpoints are kept.
@@ -106,7 +104,9 @@ impl Default for EndpointsConfig {
     }
 }
 
+/// How far closing has got. It only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 enum Phase {
     Open,
     Closing,
@@ -146,7 +146,7 @@ impl Endpoints {
         let shared = Shared {
             target: targets.join(", "),
             sources,
-            views: Mutex::default(),
+            viewers: Mutex::default(),
             transport,
             snapshot: ArcSwap::default(),
             balancer: config.balancer,
@@ -155,11 +155,10 @@ impl Endpoints {
             alarm,
             subsetting: config.subsetting,
             pulse: AtomicBool::new(false),
-            felt: Notify::new(),
             near: config.near,
+            orders: Orders::new(),
             changed: Notify::new(),
-            wanted: Notify::new(),
-            phase: watch::Sender::new(Phase::Open),
+            phase: AtomicU8::new(Phase::Open as u8),
         };
         Self(Arc::new(Owner {
             shared: Arc::new(shared),
@@ -174,9 +173,7 @@ impl Endpoints {
     pub fn start(&self) -> Result<(), Status> {
         // Taken only while there is no endpoint to go to. Nothing panics while it is held.
         let mut task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if task.as_ref().is_some_and(|task| !task.is_finished())
-            || *self.0.shared.phase.borrow() > Phase::Open
-        {
+        if task.as_ref().is_some_and(|task| !task.is_finished()) || self.0.shared.phase() > Phase::Open {
             return Ok(());
         }
         let runtime = Handle::try_current().map_err(|error| {
@@ -198,25 +195,18 @@ impl Endpoints {
         {
             let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
             let runs = task.as_ref().is_some_and(|task| !task.is_finished());
-            shared.phase.send_if_modified(|phase| {
-                let next = if runs { Phase::Closing } else { Phase::Closed };
-                let forward = next > *phase;
-                *phase = next.max(*phase);
-                forward
-            });
+            shared.advance(if runs { Phase::Closing } else { Phase::Closed });
         }
-        if *shared.phase.borrow() == Phase::Closed {
-            shared.publish(Snapshot {
-                closed: true,
-                ..Snapshot::default()
-            });
+        shared.orders.give(Order::Close);
+        loop {
+            let mut changed = pin!(shared.changed.notified());
+            // In the queue before it looks, so that it hears of what happens in between.
+            changed.as_mut().enable();
+            if shared.phase() == Phase::Closed {
+                break;
+            }
+            changed.await;
         }
-        // An error means that the sender is gone; we hold it.
-        let _ = shared
-            .phase
-            .subscribe()
-            .wait_for(|phase| *phase == Phase::Closed)
-            .await;
     }
 
     /// The endpoints as they are now.
@@ -228,15 +218,15 @@ impl Endpoints {
     /// order in which they were named. Before they are [started](Self::start), and after they were closed, nothing is known.
     pub fn discovery(&self) -> Vec<View> {
         let shared = &self.0.shared;
-        let views = shared.views.lock().unwrap_or_else(PoisonError::into_inner);
-        if views.is_empty() {
+        let viewers = shared.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        if viewers.is_empty() {
             return shared
                 .sources
                 .iter()
                 .map(|source| View::new(&*source.target))
                 .collect();
         }
-        views.iter().map(|view| view.borrow().clone()).collect()
+        viewers.iter().map(Viewer::view).collect()
     }
 
     /// What errors call the target; several are separated by commas.
@@ -266,7 +256,7 @@ impl Endpoints {
     /// Says that a call waits for an endpoint.
     pub(crate) fn want(&self) -> Result<(), Status> {
         self.start()?;
-        self.0.shared.wanted.notify_one();
+        self.0.shared.orders.give(Order::Connect);
         Ok(())
     }
 }
@@ -275,7 +265,7 @@ impl Shared {
     #[cold]
     fn feel(&self) {
         self.pulse.store(true, Ordering::Relaxed);
-        self.felt.notify_one();
+        self.orders.give(Order::Tend);
     }
 
     fn publish(&self, snapshot: Snapshot) {
@@ -283,8 +273,27 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    fn set_views(&self, views: Vec<watch::Receiver<View>>) {
-        *self.views.lock().unwrap_or_else(PoisonError::into_inner) = views;
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Closing,
+            _ => Phase::Closed,
+        }
+    }
+
+    /// Moves on to a phase, unless it is there or further already. Calls find nothing once everything is closed.
+    fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        if phase == Phase::Closed {
+            self.publish(Snapshot {
+                closed: true,
+                ..Snapshot::default()
+            });
+        }
+    }
+
+    fn set_viewers(&self, viewers: Vec<Viewer>) {
+        *self.viewers.lock().unwrap_or_else(PoisonError::into_inner) = viewers;
     }
 }
 

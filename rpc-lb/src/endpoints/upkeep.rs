@@ -1,13 +1,18 @@
 //! The task that keeps the endpoints.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+};
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::OptionFuture};
 use rpc_registry::{Change, FollowAll, Freshness};
+use tokio::{
+    sync::futures::Notified,
+    time::{Instant, Sleep, sleep_until},
+};
 
-use tokio::time::{Instant, sleep_until};
-
-use super::{Phase, Shared, links::Links};
+use super::{Phase, Shared, links::Links, orders::Order};
 use crate::{Snapshot, endpoint::Alarm, health::Health, snapshot::Scheme, subsetting::Part};
 
 pub(super) struct Upkeep {
@@ -16,8 +21,8 @@ pub(super) struct Upkeep {
     follow: FollowAll,
     freshness: Freshness,
     health: Health,
-    /// Between the list and the links, where only a part of the list is used.
-    part: Option<Part>,
+    /// Between the list and the links, where only a part of the list is used. Boxed: few clients have one.
+    part: Option<Box<Part>>,
     /// How often calls were felt.
     beats: u64,
     /// When to look after the endpoints; never while there are no calls.
@@ -30,12 +35,11 @@ pub(super) struct Upkeep {
 impl Upkeep {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let follow = FollowAll::new(&shared.sources);
-        shared.set_views(follow.views());
-        let near = shared.near.clone();
-        let health = Health::new(shared.health.clone());
-        let alarm = shared.alarm.clone();
-        let watched = shared.health.watch.clone();
-        let part = shared.subsetting.map(Part::new);
+        shared.set_viewers(follow.viewers());
+        let health = Health::new(&shared.health);
+        let part = shared
+            .subsetting
+            .map(|subsetting| Box::new(Part::new(subsetting)));
         shared.pulse.store(false, Ordering::Relaxed);
         Self {
             health,
@@ -44,8 +48,8 @@ impl Upkeep {
             sweep_at: None,
             alarm_at: None,
             swept: None,
+            links: Links::new(Arc::clone(&shared)),
             shared,
-            links: Links::new(near, alarm, watched),
             follow,
             freshness: Freshness::Pending,
         }
@@ -55,7 +59,6 @@ impl Upkeep {
     ///
     /// By reference: a future that owned it would have room for it twice.
     pub(super) async fn run(&mut self) {
-        let mut phase = self.shared.phase.subscribe();
         let alarm = self.shared.alarm.clone();
         loop {
             let sweep_at = match (self.sweep_at, self.alarm_at) {
@@ -63,30 +66,34 @@ impl Upkeep {
                 (one, other) => one.or(other),
             };
             tokio::select! {
-                _ = phase.wait_for(|phase| *phase > Phase::Open) => break,
                 change = self.follow.next() => self.learn(change),
                 change = self.links.changed() => self.observe(change),
-                () = self.shared.felt.notified() => {
-                    self.beats += 1;
-                    self.feel();
+                () = self.shared.orders.given() => {
+                    let orders = self.shared.orders.take();
+                    if orders.has(Order::Close) {
+                        break;
+                    }
+                    if orders.has(Order::Tend) {
+                        self.beats += 1;
+                        self.feel();
+                    }
+                    if orders.has(Order::Connect) {
+                        self.links.connect();
+                    }
+                    // No news yet: a snapshot would wake those who wait, and they would ask again.
                     continue;
                 }
-                () = rang(alarm.as_deref()) => {
+                Some(()) = rang(alarm.as_deref()) => {
                     // Decided here, and at once; but when all fail at once, not for each of them.
                     let earliest = self.swept.map(|swept| swept + Health::ALARM);
                     let now = Instant::now();
                     self.alarm_at = Some(earliest.map_or(now, |earliest| earliest.max(now)));
                     continue;
                 }
-                () = until(sweep_at) => {
+                Some(()) = until(sweep_at) => {
                     if !self.sweep() {
                         continue;
                     }
-                }
-                () = self.shared.wanted.notified() => {
-                    self.links.connect();
-                    // No news yet: a snapshot would wake those who wait, and they would ask again.
-                    continue;
                 }
             }
             // What happened at once makes one snapshot.
@@ -102,7 +109,7 @@ impl Upkeep {
             Some(part) => part.apply(change),
             None => change,
         };
-        self.links.apply(change, &*self.shared.transport);
+        self.links.apply(change);
         self.doubt();
     }
 
@@ -172,7 +179,7 @@ impl Upkeep {
             let change = self.links.changed().await;
             self.observe(change);
         }
-        self.shared.phase.send_replace(Phase::Closed);
+        self.shared.advance(Phase::Closed);
     }
 
     fn publish(&mut self) {
@@ -182,7 +189,7 @@ impl Upkeep {
             panic: self.shared.health.panic,
             needs_latency: self.shared.health.eject.needs_latency(),
         };
-        let mut snapshot = self.links.snapshot(&self.shared.routers, &self.health, scheme);
+        let mut snapshot = self.links.snapshot(&self.health, scheme);
         snapshot.freshness = self.freshness.clone();
         snapshot.awaited = self.follow.is_awaited();
         self.shared.publish(snapshot);
@@ -190,31 +197,24 @@ impl Upkeep {
     }
 }
 
-async fn rang(alarm: Option<&Alarm>) {
-    match alarm {
-        Some(alarm) => alarm.rang().await,
-        None => std::future::pending().await,
-    }
+/// Nothing where there is no alarm.
+fn rang(alarm: Option<&Alarm>) -> OptionFuture<Notified<'_>> {
+    alarm.map(Alarm::rang).into()
 }
 
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
-    }
+/// Nothing where there is no time. Boxed: most of the time there is none.
+fn until(time: Option<Instant>) -> OptionFuture<Pin<Box<Sleep>>> {
+    time.map(|time| Box::pin(sleep_until(time))).into()
 }
 
 impl Drop for Upkeep {
     /// The runtime may end under the task. What it kept is then of no use, and the next call starts anew.
     fn drop(&mut self) {
-        let closed = *self.shared.phase.borrow() > Phase::Open;
-        self.shared.set_views(Vec::new());
-        self.shared.publish(Snapshot {
-            closed,
-            ..Snapshot::default()
-        });
-        if closed {
-            self.shared.phase.send_replace(Phase::Closed);
+        self.shared.set_viewers(Vec::new());
+        if self.shared.phase() > Phase::Open {
+            self.shared.advance(Phase::Closed);
+        } else {
+            self.shared.publish(Snapshot::default());
         }
     }
 }

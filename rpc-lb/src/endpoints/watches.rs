@@ -10,9 +10,9 @@ use rpc_core::transport::Link;
 
 use crate::health::Said;
 
-/// All watches of a client.
+/// All watches of a client; none, in most of them, takes no room.
 #[derive(Default)]
-pub(super) struct Watches(SelectAll<Abortable<BoxStream<'static, News>>>);
+pub(super) struct Watches(Option<SelectAll<Abortable<BoxStream<'static, News>>>>);
 
 /// What an endpoint says now.
 pub(super) struct News {
@@ -34,7 +34,8 @@ impl Watches {
     pub(super) fn begin(&mut self, number: u64, link: &Arc<dyn Link>, service: &str) -> Stop {
         let (stop, registration) = AbortHandle::new_pair();
         let news = said(link, service).map(move |said| News { number, said });
-        self.0.push(Abortable::new(news.boxed(), registration));
+        let watches = self.0.get_or_insert_default();
+        watches.push(Abortable::new(news.boxed(), registration));
         Stop(stop)
     }
 
@@ -42,15 +43,17 @@ impl Watches {
     ///
     /// Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> News {
-        match self.0.next().await {
-            Some(news) => news,
-            None => std::future::pending().await,
+        if let Some(watches) = &mut self.0
+            && let Some(news) = watches.next().await
+        {
+            return news;
         }
+        std::future::pending().await
     }
 
     /// Ends all of them.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.0 = None;
     }
 }
 

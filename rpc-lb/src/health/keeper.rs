@@ -1,19 +1,16 @@
 //! What the upkeep knows of the health of its endpoints.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::{
-    HealthConfig,
+    HealthConfig, SlowStartConfig,
     condition::Condition,
     eject::{Decision, Ejection, Ejector, Sample, What},
     slow_start,
 };
-use crate::Endpoint;
+use crate::{Endpoint, numbered::Numbered};
 
 /// Why an endpoint is sick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +25,9 @@ pub enum Sickness {
 /// Judges the endpoints of a client.
 #[derive(Debug)]
 pub(crate) struct Health {
-    config: HealthConfig,
+    slow_start: SlowStartConfig,
     ejector: Ejector,
-    // Boxed: a map has room for eleven, and most clients have fewer endpoints.
-    charts: BTreeMap<u64, Box<Chart>>,
+    charts: Numbered<Chart>,
     /// When endpoints were last looked at.
     looked: Option<Instant>,
     round: u64,
@@ -80,11 +76,11 @@ impl Health {
     /// How often at most it runs because calls fail.
     pub(crate) const ALARM: Duration = Duration::from_millis(20);
 
-    pub(crate) fn new(config: HealthConfig) -> Self {
+    pub(crate) fn new(config: &HealthConfig) -> Self {
         Self {
             ejector: Ejector::new(config.eject.clone(), fastrand::u64(..)),
-            config,
-            charts: BTreeMap::new(),
+            slow_start: config.slow_start,
+            charts: Numbered::new(),
             looked: None,
             round: 0,
         }
@@ -110,20 +106,18 @@ impl Health {
         for seen in seen.clone() {
             count += 1;
             let started_at = seen.endpoint.instance().started_at;
-            let chart = self
-                .charts
-                .entry(seen.number)
-                .or_insert_with(|| Box::new(Chart::new(started_at, seen.is_first, now, &mut wall)));
+            let new = || Chart::new(started_at, seen.is_first, now, &mut wall);
+            let chart = self.charts.get_or_insert_with(seen.number, new);
             chart.round = self.round;
             chart.learn(started_at, now, &mut wall);
-            any_is_grown |= chart.age(now) >= self.config.slow_start.window;
+            any_is_grown |= chart.age(now) >= self.slow_start.window;
         }
         if self.charts.len() > count {
-            self.charts.retain(|_, chart| chart.round == self.round);
+            self.charts.retain(|chart| chart.round == self.round);
         }
         note(&self.ejector.fit(count, now), seen.clone());
         for seen in seen {
-            if let Some(chart) = self.charts.get(&seen.number) {
+            if let Some(chart) = self.charts.get(seen.number) {
                 let part = self.part(seen, chart, any_is_grown, now);
                 #[allow(clippy::cast_precision_loss, reason = "a weight, not a count")]
                 let weight = seen.endpoint.instance().weight as f32 * part;
@@ -136,7 +130,7 @@ impl Health {
     }
 
     fn part(&self, seen: Seen<'_>, chart: &Chart, any_is_grown: bool, now: Instant) -> f32 {
-        let curve = &self.config.slow_start;
+        let curve = &self.slow_start;
         let young = if any_is_grown {
             curve.share(chart.age(now))
         } else {
@@ -162,7 +156,7 @@ impl Health {
 
     /// The connection to an endpoint was lost.
     pub(crate) fn lose(&mut self, number: u64, now: Instant) {
-        if let Some(chart) = self.charts.get_mut(&number) {
+        if let Some(chart) = self.charts.get_mut(number) {
             chart.condition.lose(now);
         }
     }

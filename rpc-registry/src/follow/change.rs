@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -81,6 +81,30 @@ pub struct View {
     pub suspects: usize,
     /// Records that cannot be understood, the first 100 of them.
     pub refused: Vec<BadRecord>,
+}
+
+/// Shows what is known of a target to whoever looks on while another one waits in [`Follow::next`](super::Follow::next).
+#[derive(Debug, Clone)]
+pub struct Viewer(Arc<Mutex<View>>);
+
+impl Viewer {
+    pub(super) fn new(view: View) -> Self {
+        Self(Arc::new(Mutex::new(view)))
+    }
+
+    /// What is known now; what was known last, once the target is not followed any more.
+    pub fn view(&self) -> View {
+        self.lock().clone()
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, View> {
+        // Nothing that can panic happens while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl View {

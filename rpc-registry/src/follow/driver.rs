@@ -3,12 +3,11 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use tokio::{
-    sync::watch,
     task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep_until},
 };
 
-use super::{Change, FollowConfig, Freshness, HoldBack, View, cache::Saved, table::Table};
+use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, cache::Saved, table::Table};
 use crate::{Fault, FaultKind, Instance, InstanceId, Resolver, Update, Watch, pause::Pauses};
 
 /// The least time between two lists that are saved.
@@ -17,7 +16,7 @@ const SAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 /// What a client shall see of its target's instances, without end and without errors. See the [module](super).
 pub struct Follow {
     target: String,
-    config: FollowConfig,
+    config: Arc<FollowConfig>,
     watch: Box<dyn Watch>,
     table: Table,
     freshness: Freshness,
@@ -35,8 +34,8 @@ pub struct Follow {
     /// How far the list can be trusted has changed since it was told.
     untold: bool,
     disk: Disk,
-    /// What is known, for those who look on.
-    views: watch::Sender<View>,
+    /// For those who look on.
+    viewer: Viewer,
 }
 
 enum Disk {
@@ -53,11 +52,18 @@ enum Disk {
 /// What `next` waited for.
 enum Event {
     Told(Result<Update, Fault>),
+    Due(Due),
+    Disk,
+}
+
+/// What comes by time alone.
+#[derive(Clone, Copy)]
+enum Due {
     Resume,
+    Settled,
     Unanswered,
     Expired,
-    Settled,
-    Disk,
+    Rested,
 }
 
 impl Follow {
@@ -67,10 +73,14 @@ impl Follow {
     }
 
     /// Follows a resolver. `target` is what the cache on disk and the log call it.
-    pub fn with_config(target: impl Into<String>, resolver: &dyn Resolver, config: FollowConfig) -> Self {
-        let mut config = config;
+    pub fn with_config(
+        target: impl Into<String>,
+        resolver: &dyn Resolver,
+        config: impl Into<Arc<FollowConfig>>,
+    ) -> Self {
+        let mut config = config.into();
         if resolver.is_deliberate() {
-            config.hold_back = HoldBack::off();
+            Arc::make_mut(&mut config).hold_back = HoldBack::off();
         }
         let disk = if config.cache.is_some() {
             Disk::Idle
@@ -79,10 +89,10 @@ impl Follow {
         };
         let target = target.into();
         Self {
-            views: watch::Sender::new(View::new(&*target)),
+            viewer: Viewer::new(View::new(&*target)),
             target,
             watch: resolver.watch(),
-            table: Table::new(config.clone()),
+            table: Table::new(Arc::clone(&config)),
             freshness: Freshness::Pending,
             told_at: None,
             pauses: Pauses::new(config.seed),
@@ -106,12 +116,9 @@ impl Follow {
             self.load();
         }
         loop {
-            let change = self.take_change();
-            self.show();
-            if let Some(change) = change {
+            if let Some(change) = self.review() {
                 return change;
             }
-            self.save();
             match self.event().await {
                 Event::Told(Ok(Update::Stale(fault))) => self.fault(fault),
                 Event::Told(Ok(update)) => self.learn(update),
@@ -127,13 +134,7 @@ impl Follow {
                     self.resume_at = Some(Instant::now() + pause);
                     self.fault(fault);
                 }
-                Event::Resume => self.resume_at = None,
-                Event::Unanswered => self.fault(Fault::transient(format!(
-                    "no answer within {:?}",
-                    self.config.first_answer
-                ))),
-                Event::Expired => self.table.expire(Instant::now()),
-                Event::Settled => self.settled_at = None,
+                Event::Due(due) => self.come_due(due),
                 Event::Disk => {}
             }
         }
@@ -151,18 +152,32 @@ impl Follow {
 
     /// What is known now, for people.
     pub fn view(&self) -> View {
-        self.views.borrow().clone()
+        self.viewer.view()
     }
 
     /// What is known now and from here on, for whoever looks on while another one waits in [`next`](Self::next).
-    pub fn views(&self) -> watch::Receiver<View> {
-        self.views.subscribe()
+    pub fn viewer(&self) -> Viewer {
+        self.viewer.clone()
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What is to be told now. Where nothing is, there is time for the list on disk.
+    fn review(&mut self) -> Option<Change> {
+        let change = self.take_change();
+        self.show();
+        if change.is_none() {
+            self.save();
+        }
+        change
     }
 
     fn show(&mut self) {
         let (listed, suspects) = self.table.counts();
         let refused = self.table.take_refused();
-        self.views.send_modify(|view| {
+        self.viewer.update(|view| {
             view.freshness.clone_from(&self.freshness);
             view.told_at = self.told_at;
             (view.listed, view.suspects) = (listed, suspects);
@@ -174,15 +189,43 @@ impl Follow {
 
     async fn event(&mut self) -> Event {
         let asked = self.resume_at.is_none();
+        let due = self.next_due();
         let watch = &mut self.watch;
         tokio::select! {
             biased;
-            () = at(self.resume_at) => Event::Resume,
             told = watch.next(), if asked => Event::Told(told),
-            () = at(self.settled_at) => Event::Settled,
-            () = at(self.answer_by) => Event::Unanswered,
-            () = at(self.table.next_expiry()) => Event::Expired,
+            due = at(due) => Event::Due(due),
             () = self.disk.turn() => Event::Disk,
+        }
+    }
+
+    /// What comes next by time alone, and when.
+    fn next_due(&self) -> Option<(Instant, Due)> {
+        let rested_at = match self.disk {
+            Disk::Resting(until) => Some(until),
+            _ => None,
+        };
+        let all = [
+            (self.resume_at, Due::Resume),
+            (self.settled_at, Due::Settled),
+            (self.answer_by, Due::Unanswered),
+            (self.table.next_expiry(), Due::Expired),
+            (rested_at, Due::Rested),
+        ];
+        let set = all.into_iter().filter_map(|(time, due)| Some((time?, due)));
+        set.min_by_key(|(time, _)| *time)
+    }
+
+    fn come_due(&mut self, due: Due) {
+        match due {
+            Due::Resume => self.resume_at = None,
+            Due::Settled => self.settled_at = None,
+            Due::Unanswered => self.fault(Fault::transient(format!(
+                "no answer within {:?}",
+                self.config.first_answer
+            ))),
+            Due::Expired => self.table.expire(Instant::now()),
+            Due::Rested => self.disk = Disk::Idle,
         }
     }
 
@@ -286,19 +329,15 @@ impl Follow {
 }
 
 impl Disk {
-    /// Waits until something comes of it.
+    /// Waits until something comes of what is under way.
     async fn turn(&mut self) {
         *self = match self {
-            Self::Off | Self::Idle | Self::Loaded(_) => std::future::pending().await,
+            Self::Off | Self::Idle | Self::Loaded(_) | Self::Resting(_) => std::future::pending().await,
             // It can only be that the runtime ends.
             Self::Loading(task) => Self::Loaded(task.await.ok().flatten()),
             Self::Saving(task) => {
                 let _ = task.await;
                 Self::Resting(Instant::now() + SAVE_PAUSE)
-            }
-            Self::Resting(until) => {
-                sleep_until(*until).await;
-                Self::Idle
             }
         };
     }
@@ -310,10 +349,13 @@ fn save(cache: &super::DiskCache, target: &str, list: &[Arc<Instance>]) {
     }
 }
 
-async fn at(time: Option<Instant>) {
-    match time {
-        // Boxed: most of the time there is none, and there would be room for it.
-        Some(time) => Box::pin(sleep_until(time)).await,
+async fn at(due: Option<(Instant, Due)>) -> Due {
+    match due {
+        Some((time, due)) => {
+            // Boxed: most of the time there is none, and there would be room for it.
+            Box::pin(sleep_until(time)).await;
+            due
+        }
         None => std::future::pending().await,
     }
 }

@@ -38,7 +38,7 @@ mod table;
 pub use self::{
     all::{FollowAll, Source},
     cache::DiskCache,
-    change::{Change, Freshness, Listed, View},
+    change::{Change, Freshness, Listed, View, Viewer},
     config::{FollowConfig, HoldBack},
     driver::Follow,
     narrow::{Narrow, Rendezvous},

@@ -110,6 +110,7 @@ impl Dialer {
 
     /// Adds a protocol that TLS offers, in order of preference. The peer must agree on one of them.
     pub fn with_alpn(mut self, protocol: &'static [u8]) -> Self {
+        self.alpn.reserve_exact(1);
         self.alpn.push(protocol);
         self
     }

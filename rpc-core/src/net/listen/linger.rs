@@ -30,8 +30,9 @@ pub(super) fn lend<S: Io>(io: S) -> (Lent<S>, BoxFuture<'static, ()>) {
     let (back, returned) = oneshot::channel();
     let ends = async move {
         if let Ok(io) = returned.await {
-            // Late or broken, it is closed now.
-            let _ = tokio::time::timeout(MOMENT, end(io)).await;
+            // Late or broken, it is closed now. Boxed: until then, for as long as the connection lives, there is no need of room
+            // for it.
+            let _ = Box::pin(tokio::time::timeout(MOMENT, end(io))).await;
         }
     };
     (Lent(Some((io, back))), Box::pin(ends))

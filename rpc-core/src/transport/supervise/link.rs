@@ -31,7 +31,6 @@ pub struct SupervisedLink<P: Protocol>(Arc<Shared<P>>);
 pub(super) struct Shared<P: Protocol> {
     pub(super) address: Address,
     pub(super) protocol: P,
-    pub(super) config: LinkConfig,
     /// What new calls choose from. Replaced as a whole; some of it may take no calls any more.
     pub(super) connections: ArcSwap<Vec<Arc<P::Connection>>>,
     pub(super) state: watch::Sender<LinkState>,
@@ -48,20 +47,14 @@ pub(super) struct Shared<P: Protocol> {
 type Way<C> = Result<Arc<C>, Arc<dyn Link>>;
 
 impl<P: Protocol> SupervisedLink<P> {
-    /// A link that connects nothing yet. The settings are taken as [checked](LinkConfig::check).
+    /// A link that connects nothing yet.
     ///
     /// Where the server turns out not to speak the protocol, calls go over a link of `fallback`, if there is one, until that has
     /// to connect anew; then the protocol is tried again.
-    pub fn new(
-        address: Address,
-        protocol: P,
-        config: LinkConfig,
-        fallback: Option<Arc<dyn Transport>>,
-    ) -> Self {
+    pub fn new(address: Address, protocol: P, fallback: Option<Arc<dyn Transport>>) -> Self {
         Self(Arc::new(Shared {
             address,
             protocol,
-            config,
             connections: ArcSwap::default(),
             state: watch::Sender::new(LinkState::Idle),
             orders: Orders::default(),
@@ -154,6 +147,10 @@ impl<P: Protocol> SupervisedLink<P> {
 }
 
 impl<P: Protocol> Shared<P> {
+    pub(super) fn config(&self) -> &LinkConfig {
+        self.protocol.link_config()
+    }
+
     /// The connection with the fewest calls of those that take some.
     fn pick(&self) -> Option<Arc<P::Connection>> {
         let connections = self.connections.load();

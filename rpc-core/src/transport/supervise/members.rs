@@ -68,6 +68,8 @@ impl<C: Supervised> Members<C> {
     }
 
     pub(super) fn add(&mut self, connection: Arc<C>) {
+        // One is all that most links have: a vector that grows by itself would have room for four.
+        self.all.reserve_exact(1);
         self.all.push(Member {
             connection,
             made: Instant::now(),

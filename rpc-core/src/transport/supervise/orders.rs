@@ -140,7 +140,7 @@ impl Inner {
         if self.closing {
             return false;
         }
-        match (self.wanted, shared.config.idle_timeout) {
+        match (self.wanted, shared.config().idle_timeout) {
             (Some(wanted), Some(patience)) => wanted.elapsed() < patience,
             (wanted, None) => wanted.is_some(),
             (None, _) => false,

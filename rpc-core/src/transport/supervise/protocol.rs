@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Life, Phase};
+use super::{Life, LinkConfig, Phase};
 use crate::{
     Call, Reply, Status,
     net::Address,
@@ -17,6 +17,9 @@ pub trait Protocol: Send + Sync + 'static {
     /// The task of a connection. It ends with the connection, which is [`Phase::Closed`] then, and so it is when the task is
     /// dropped before.
     type Driver: Future<Output = ()> + Send + 'static;
+
+    /// How its link is kept, [checked](LinkConfig::check). Borrowed, since a transport has one for all its links.
+    fn link_config(&self) -> &LinkConfig;
 
     /// Connects, and waits until the peer has shown that it speaks the protocol: a port where something else listens is found
     /// out here, and fails no call. The link bounds the time, and says where it was.

@@ -50,7 +50,8 @@ pub(super) struct Supervisor<P: Protocol> {
     succeeded: bool,
     /// What the last dial failed with.
     failing: Option<Status>,
-    other: Option<Other>,
+    /// Boxed: few links have one.
+    other: Option<Box<Other>>,
     rests: bool,
 }
 
@@ -59,7 +60,7 @@ impl<P: Protocol> Supervisor<P> {
         Self {
             tasks: JoinSet::new(),
             members: Members::new(),
-            target: *shared.config.connections.start(),
+            target: *shared.config().connections.start(),
             dial: None,
             dialed: Instant::now(),
             pause: None,
@@ -116,7 +117,7 @@ impl<P: Protocol> Supervisor<P> {
             self.leave_other();
         }
         self.note_losses();
-        if self.members.are_quiet(&shared.config) {
+        if self.members.are_quiet(shared.config()) {
             self.members.drain_all();
             shared.orders.lock().no_longer_wanted();
         }
@@ -128,7 +129,7 @@ impl<P: Protocol> Supervisor<P> {
             self.dial();
         }
         self.publish(wanted, closing, other);
-        if shared.config.scales() && std::mem::take(&mut self.even_out) {
+        if shared.config().scales() && std::mem::take(&mut self.even_out) {
             // After they were published: who is sent away finds the one that has room.
             self.members.even_out();
         }
@@ -148,7 +149,7 @@ impl<P: Protocol> Supervisor<P> {
 
     fn note_losses(&mut self) {
         let shared = &self.shared;
-        let Some(losses) = self.members.take_losses(shared.config.backoff.proof) else {
+        let Some(losses) = self.members.take_losses(shared.config().backoff.proof) else {
             return;
         };
         if losses.any_proved {
@@ -157,7 +158,7 @@ impl<P: Protocol> Supervisor<P> {
         self.failures = self.failures.saturating_add(losses.unproved);
         let mut orders = shared.orders.lock();
         let none_left = self.members.usable().next().is_none();
-        if none_left && !losses.any_busy && !shared.config.reconnect_idle {
+        if none_left && !losses.any_busy && !shared.config().reconnect_idle {
             orders.no_longer_wanted();
         } else if losses.any_used {
             orders.still_wanted();
@@ -170,7 +171,7 @@ impl<P: Protocol> Supervisor<P> {
         self.failing = None;
         match self.failures.saturating_sub(1) {
             0 => {
-                let first = shared.config.backoff.first_pause(losses.lasted);
+                let first = shared.config().backoff.first_pause(losses.lasted);
                 self.pause_until(Instant::now() + first);
             }
             failures => self.pause_after(failures),
@@ -179,7 +180,7 @@ impl<P: Protocol> Supervisor<P> {
 
     /// Makes room where there is none, and gives back what is too much.
     fn scale(&mut self) {
-        let config = &self.shared.config;
+        let config = &self.shared.config();
         if !config.scales() {
             return;
         }
@@ -205,8 +206,8 @@ impl<P: Protocol> Supervisor<P> {
             other.ask_again = false;
         }
         self.dial = Some(Box::pin(async move {
-            let life = Life::new(&shared.changed, shared.config.scales());
-            let timeout = shared.config.connect_timeout;
+            let life = Life::new(&shared.changed, shared.config().scales());
+            let timeout = shared.config().connect_timeout;
             let connecting = shared.protocol.connect(&shared.address, life);
             let made = tokio::time::timeout(timeout, connecting).await;
             made.unwrap_or_else(|_| Err(format!("nothing came of it within {timeout:?}").into()))
@@ -237,7 +238,7 @@ impl<P: Protocol> Supervisor<P> {
                     tracing::debug!(%address, to = fallback.protocol(), "falling back");
                     let other = Other::new(fallback.link(address));
                     self.shared.other.store(Some(Arc::new(Arc::clone(other.link()))));
-                    self.other = Some(other);
+                    self.other = Some(Box::new(other));
                     // Calls that wait go there.
                     self.shared.state.send_modify(|_| {});
                     return;
@@ -249,7 +250,7 @@ impl<P: Protocol> Supervisor<P> {
     }
 
     fn note_failure(&mut self, status: Status) {
-        if self.succeeded && self.members.any_proved(self.shared.config.backoff.proof) {
+        if self.succeeded && self.members.any_proved(self.shared.config().backoff.proof) {
             self.failures = 0;
             self.succeeded = false;
         }
@@ -277,7 +278,7 @@ impl<P: Protocol> Supervisor<P> {
     }
 
     fn pause_after(&mut self, failures: u32) {
-        self.pause_until(self.dialed + self.shared.config.backoff.pause(failures));
+        self.pause_until(self.dialed + self.shared.config().backoff.pause(failures));
     }
 
     fn pause_until(&mut self, until: Instant) {
@@ -342,9 +343,10 @@ async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
     }
 }
 
-async fn changed(other: &mut Option<Other>) {
+async fn changed(other: &mut Option<Box<Other>>) {
     match other {
-        Some(other) => other.changed().await,
+        // Boxed as well: each link would have room for it.
+        Some(other) => Box::pin(other.changed()).await,
         None => std::future::pending().await,
     }
 }

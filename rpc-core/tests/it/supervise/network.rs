@@ -112,9 +112,9 @@ impl Network {
         config.check().expect("the settings are legal");
         let protocol = Speaks {
             network: Arc::clone(self),
-            config: config.clone(),
+            config,
         };
-        Arc::new(SupervisedLink::new(address(), protocol, config, fallback))
+        Arc::new(SupervisedLink::new(address(), protocol, fallback))
     }
 }
 
@@ -159,6 +159,10 @@ impl Drop for UnderWay {
 impl Protocol for Speaks {
     type Connection = Connection;
     type Driver = BoxFuture<'static, ()>;
+
+    fn link_config(&self) -> &LinkConfig {
+        &self.config
+    }
 
     async fn connect(
         &self,

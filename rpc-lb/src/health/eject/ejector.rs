@@ -1,6 +1,6 @@
 //! Who is ejected, since when and until when.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,6 +8,7 @@ use super::{
     EjectConfig, EjectReason,
     outlier::{self, Outcome},
 };
+use crate::numbered::Numbered;
 
 /// What an endpoint did since the last sweep.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,7 +61,7 @@ pub enum What {
 pub struct Ejector {
     config: EjectConfig,
     random: fastrand::Rng,
-    hosts: BTreeMap<u64, Box<Host>>,
+    hosts: Numbered<Host>,
     ejected: usize,
     swept: Option<Instant>,
     window: Option<Instant>,
@@ -92,7 +93,7 @@ impl Ejector {
         Self {
             config,
             random: fastrand::Rng::with_seed(seed),
-            hosts: BTreeMap::new(),
+            hosts: Numbered::new(),
             ejected: 0,
             swept: None,
             window: None,
@@ -108,7 +109,7 @@ impl Ejector {
         self.round += 1;
         let mut failing = Vec::new();
         for (key, sample) in samples {
-            let host = self.hosts.entry(key).or_default();
+            let host = self.hosts.get_or_insert_with(key, Host::default);
             host.round = self.round;
             // What ends after the ejection began before it.
             if host.ejection.is_none() {
@@ -118,7 +119,7 @@ impl Ejector {
                 }
             }
         }
-        self.hosts.retain(|_, host| host.round == self.round);
+        self.hosts.retain(|host| host.round == self.round);
         self.ejected = self.hosts.values().filter(|host| host.ejection.is_some()).count();
 
         self.let_return(now, &mut decisions);
@@ -149,17 +150,17 @@ impl Ejector {
 
     /// The ejection of an endpoint, if it is ejected.
     pub fn ejection(&self, key: u64) -> Option<&Ejection> {
-        self.hosts.get(&key)?.ejection.as_ref()
+        self.hosts.get(key)?.ejection.as_ref()
     }
 
     /// When an endpoint came back from its last ejection.
     pub fn returned(&self, key: u64) -> Option<Instant> {
-        self.hosts.get(&key)?.returned
+        self.hosts.get(key)?.returned
     }
 
     /// True if an endpoint would be ejected, were there room.
     pub fn is_spared(&self, key: u64, now: Instant) -> bool {
-        let until = self.hosts.get(&key).and_then(|host| host.spared_until);
+        let until = self.hosts.get(key).and_then(|host| host.spared_until);
         until.is_some_and(|until| now < until)
     }
 
@@ -167,12 +168,12 @@ impl Ejector {
         if self.ejected == 0 {
             return;
         }
-        for (key, host) in &mut self.hosts {
+        for (key, host) in self.hosts.iter_mut() {
             if host.ejection.is_some_and(|ejection| ejection.until <= now) {
                 host.come_back(now);
                 self.ejected -= 1;
                 decisions.push(Decision {
-                    key: *key,
+                    key,
                     what: What::Returned,
                 });
             }
@@ -199,7 +200,7 @@ impl Ejector {
     ) -> bool {
         let ejected = self.hosts.iter_mut().filter_map(|(key, host)| {
             let ejection = host.ejection.filter(|ejection| of(ejection))?;
-            Some((ejection.until, *key, host))
+            Some((ejection.until, key, host))
         });
         let Some((_, key, host)) = ejected.min_by_key(|(until, key, _)| (*until, *key)) else {
             return false;
@@ -217,9 +218,7 @@ impl Ejector {
     fn eject(&mut self, found: Vec<(u64, EjectReason)>, now: Instant, decisions: &mut Vec<Decision>) {
         let cap = self.config.cap(self.hosts.len());
         for (key, reason) in found {
-            let is_free =
-                |hosts: &BTreeMap<u64, Box<Host>>| hosts.get(&key).is_some_and(|h| h.ejection.is_none());
-            if !is_free(&self.hosts) {
+            if self.hosts.get(key).is_none_or(|host| host.ejection.is_some()) {
                 continue;
             }
             let mut has_room = self.ejected < cap;
@@ -228,7 +227,7 @@ impl Ejector {
                 has_room = self.return_one(now, decisions, |ejection| !ejection.reason.is_failure())
                     && self.ejected < cap;
             }
-            let Some(host) = self.hosts.get_mut(&key) else {
+            let Some(host) = self.hosts.get_mut(key) else {
                 continue;
             };
             let what = if has_room {
@@ -256,13 +255,13 @@ impl Ejector {
             .iter_mut()
             .filter(|(_, host)| host.ejection.is_none())
             .map(|(key, host)| Outcome {
-                key: *key,
+                key,
                 successes: std::mem::take(&mut host.successes),
                 failures: std::mem::take(&mut host.failures),
             })
             .collect();
         for outcome in &outcomes {
-            if let Some(host) = self.hosts.get_mut(&outcome.key)
+            if let Some(host) = self.hosts.get_mut(outcome.key)
                 && host.was_there_since(now, self.config.sweep)
             {
                 host.times = host.times.saturating_sub(1);
@@ -286,18 +285,18 @@ impl Ejector {
                     std::mem::take(&mut host.spent),
                     std::mem::take(&mut host.answered),
                 );
-                (*key, total, calls)
+                (key, total, calls)
             })
             .collect();
         let mut found = outlier::by_latency(&self.config.latency, &timed);
         for (key, ..) in &timed {
-            if let Some(host) = self.hosts.get_mut(key) {
+            if let Some(host) = self.hosts.get_mut(*key) {
                 let is_slow = found.iter().any(|(slow, _)| slow == key);
                 host.slow = if is_slow { host.slow.saturating_add(1) } else { 0 };
             }
         }
         let enough = self.config.latency.windows;
-        found.retain(|(key, _)| self.hosts.get(key).is_some_and(|host| host.slow >= enough));
+        found.retain(|(key, _)| self.hosts.get(*key).is_some_and(|host| host.slow >= enough));
         self.eject(found, now, decisions);
     }
 }

@@ -16,16 +16,14 @@
 mod whole;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
     future::poll_fn,
     sync::Arc,
     task::Poll,
 };
 
-use tokio::sync::watch;
-
-use super::{Change, Follow, FollowConfig, Freshness, Listed, View};
+use super::{Change, Follow, FollowConfig, Freshness, Listed, Viewer};
 use crate::{InstanceId, InstanceState, Resolver};
 
 /// One target, and how it is followed.
@@ -37,7 +35,7 @@ pub struct Source {
     /// Learns its instances.
     pub resolver: Arc<dyn Resolver>,
     /// How it is followed.
-    pub config: FollowConfig,
+    pub config: Arc<FollowConfig>,
 }
 
 impl Source {
@@ -46,13 +44,13 @@ impl Source {
         Self {
             target: target.into(),
             resolver,
-            config: FollowConfig::default(),
+            config: Arc::default(),
         }
     }
 
     /// Sets how it is followed.
-    pub fn with_config(mut self, config: FollowConfig) -> Self {
-        self.config = config;
+    pub fn with_config(mut self, config: impl Into<Arc<FollowConfig>>) -> Self {
+        self.config = config.into();
         self
     }
 }
@@ -72,29 +70,31 @@ impl fmt::Debug for Source {
 pub struct FollowAll {
     followed: Vec<Followed>,
     /// What was told of instances that more than one target could list; unused where there is one target.
-    told: HashMap<InstanceId, Listed>,
+    told: BTreeMap<InstanceId, Listed>,
 }
 
 #[derive(Debug)]
 struct Followed {
-    target: String,
     follow: Follow,
     freshness: Freshness,
-    listed: HashMap<InstanceId, Listed>,
+    listed: BTreeMap<InstanceId, Listed>,
 }
 
 impl FollowAll {
     /// Follows all of these. Of none, nothing is ever told.
     pub fn new(sources: &[Source]) -> Self {
         let followed = |source: &Source| Followed {
-            target: source.target.clone(),
-            follow: Follow::with_config(source.target.clone(), &*source.resolver, source.config.clone()),
+            follow: Follow::with_config(
+                source.target.clone(),
+                &*source.resolver,
+                Arc::clone(&source.config),
+            ),
             freshness: Freshness::Pending,
-            listed: HashMap::new(),
+            listed: BTreeMap::new(),
         };
         Self {
             followed: sources.iter().map(followed).collect(),
-            told: HashMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -137,10 +137,10 @@ impl FollowAll {
     }
 
     /// What is known of each target, now and from here on, in the order in which they were named.
-    pub fn views(&self) -> Vec<watch::Receiver<View>> {
+    pub fn viewers(&self) -> Vec<Viewer> {
         self.followed
             .iter()
-            .map(|followed| followed.follow.views())
+            .map(|followed| followed.follow.viewer())
             .collect()
     }
 
@@ -192,7 +192,7 @@ impl FollowAll {
         }
         let parts = self.followed.iter();
         let parts: Vec<_> = parts
-            .map(|followed| (&*followed.target, &followed.freshness))
+            .map(|followed| (followed.follow.target(), &followed.freshness))
             .collect();
         let freshness = whole::freshness(&parts);
         Change { put, gone, freshness }

@@ -5,7 +5,7 @@ mod flaps;
 mod shown;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -23,13 +23,13 @@ const FAR: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// The instances of a target.
 pub(super) struct Table {
-    config: FollowConfig,
+    config: Arc<FollowConfig>,
     known: HashMap<InstanceId, Known>,
     /// Suspects, by when they are dropped.
     suspects: BTreeSet<(Instant, InstanceId)>,
     losses: Losses,
     flaps: Flaps,
-    refused: HashMap<InstanceId, BadRecord>,
+    refused: BTreeMap<InstanceId, BadRecord>,
     /// They are others than when they were last [taken](Self::take_refused).
     refused_changed: bool,
     shown: Shown,
@@ -44,14 +44,14 @@ struct Known {
 }
 
 impl Table {
-    pub(super) fn new(config: FollowConfig) -> Self {
+    pub(super) fn new(config: Arc<FollowConfig>) -> Self {
         Self {
             config,
             known: HashMap::new(),
             suspects: BTreeSet::new(),
             losses: Losses::default(),
             flaps: Flaps::default(),
-            refused: HashMap::new(),
+            refused: BTreeMap::new(),
             refused_changed: false,
             shown: Shown::default(),
             unsaved: false,
@@ -145,9 +145,7 @@ impl Table {
         if !std::mem::take(&mut self.refused_changed) {
             return None;
         }
-        let mut refused: Vec<_> = self.refused.values().cloned().collect();
-        refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        Some(refused)
+        Some(self.refused.values().cloned().collect())
     }
 
     fn change(&mut self, put: Vec<Record>, gone: Vec<InstanceId>, now: Instant) {

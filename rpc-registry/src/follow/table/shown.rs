@@ -1,7 +1,7 @@
 //! What the client was told, and how that differs from what it should see.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Shown {
     told: HashMap<InstanceId, Listed>,
     /// Instances of which something may have changed since.
-    touched: HashSet<InstanceId>,
+    touched: BTreeSet<InstanceId>,
 }
 
 impl Shown {

@@ -8,7 +8,7 @@ use std::{
 
 use rpc_registry::{
     BadRecord, DiskCache, Fault, FollowAll, FollowConfig, Freshness, Instance, InstanceState, MemoryRegistry,
-    Record, Registry as _, Resolver, Source, Update, View,
+    Record, Registry as _, Resolver, Source, Update, View, Viewer,
 };
 use tokio::{sync::mpsc::UnboundedSender, time::timeout};
 
@@ -68,8 +68,7 @@ impl Client {
     }
 
     fn views(&self) -> Vec<View> {
-        let views = self.follow.views();
-        views.iter().map(|view| view.borrow().clone()).collect()
+        self.follow.viewers().iter().map(Viewer::view).collect()
     }
 
     fn fault(&self) -> String {
