@@ -5,12 +5,12 @@ use rpc::{
     Client, Instance, MemoryRegistry, Server, net::Address, registry::Registry as _,
     transport::LocalTransport,
 };
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, task::JoinSet};
 
 use crate::{
     picks,
     subjects::{
-        Caller, Frame, RpcGrpc, RpcLocal, Subject,
+        Caller, Frame, RpcFramed, RpcGrpc, RpcLocal, Subject,
         service::{EchoClient, EchoServer, Implementation},
     },
 };
@@ -43,6 +43,11 @@ pub(super) const ALL: &[Path] = &[
     }),
     ("100-picks-least-request-of-10000", |calls| {
         picks("least_request", 10_000, calls);
+    }),
+    ("framed-call-0-B", |calls| run::<RpcFramed>(calls, 0)),
+    ("framed-call-1024-B", |calls| run::<RpcFramed>(calls, 1024)),
+    ("framed-64-calls-at-once-0-B", |calls| {
+        at_once::<RpcFramed>(calls, 64);
     }),
     ("grpc-call-0-B", |calls| run::<RpcGrpc>(calls, 0)),
     ("grpc-call-1024-B", |calls| run::<RpcGrpc>(calls, 1024)),
@@ -78,6 +83,23 @@ fn run<S: Subject>(calls: u32, payload: usize) {
         for _ in 0..calls {
             caller.unary(body.clone()).await;
         }
+    });
+}
+
+/// So many callers, each of which calls again as soon as it is answered.
+fn at_once<S: Subject>(calls: u32, callers: usize) {
+    block_on(async {
+        let subject = S::connect(S::serve().await).await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..callers {
+            let mut caller = subject.caller();
+            tasks.spawn(async move {
+                for _ in 0..calls {
+                    caller.unary(Bytes::new()).await;
+                }
+            });
+        }
+        tasks.join_all().await;
     });
 }
 
