@@ -112,9 +112,9 @@ fn alignment_is_kept() {
         })
     };
     let futures: Vec<_> = (0..8).map(|_| made()).collect();
-    assert!(futures.iter().all(|future| start(future) % 64 == 0));
+    assert!(futures.iter().all(|future| start(future).is_multiple_of(64)));
     drop(futures);
-    assert_eq!(start(&made()) % 64, 0);
+    assert!(start(&made()).is_multiple_of(64));
 }
 
 #[test]

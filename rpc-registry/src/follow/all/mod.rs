@@ -30,7 +30,7 @@ use crate::{InstanceId, InstanceState, Resolver};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Source {
-    /// What the cache on disk, the log and [`View::target`] call it.
+    /// What the cache on disk, the log and [`View::target`](crate::View::target) call it.
     pub target: String,
     /// Learns its instances.
     pub resolver: Arc<dyn Resolver>,
