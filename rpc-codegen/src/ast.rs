@@ -102,6 +102,16 @@ impl Shape {
             Self::Bidi => "bidi",
         }
     }
+
+    /// The function beneath it, whose handler takes no `Request`.
+    pub(crate) fn ways(self) -> &'static str {
+        match self {
+            Self::Unary => "one_to_one",
+            Self::ClientStreaming => "many_to_one",
+            Self::ServerStreaming => "one_to_many",
+            Self::Bidi => "many_to_many",
+        }
+    }
 }
 
 /// What a method takes.

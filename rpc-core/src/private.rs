@@ -30,7 +30,7 @@ pub use self::{
     parameter::{Field, text_field},
     signature::{Signature, signature},
 };
-pub use crate::server::handler::{plain_bidi, plain_client_streaming, plain_server_streaming, plain_unary};
+pub use crate::server::handler::{many_to_many, many_to_one, one_to_many, one_to_one};
 use crate::{Call, CallFuture, Status, status::reason};
 
 /// What a server answers to a method index that its descriptor does not have.

@@ -56,6 +56,11 @@ impl Outcome {
         }
     }
 
+    /// How many passed so far.
+    pub(crate) fn passed(&self) -> usize {
+        self.passed
+    }
+
     /// The part itself could not go on.
     pub(crate) fn broke(&mut self, error: &Error) {
         println!("  {}: {error}", self.label(error));

@@ -26,6 +26,11 @@ pub(crate) const PARTS: &[&Part] = &[
         run: cargo_test::doc,
     },
     &Part {
+        name: "memory",
+        about: "the tests of unsafe code, under valgrind's memory checker",
+        run: cargo_test::memory,
+    },
+    &Part {
         name: "examples",
         about: "every example, run to its end",
         run: examples::run,

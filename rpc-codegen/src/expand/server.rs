@@ -87,7 +87,6 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let (trait_ident, krate) = (&service.ident, &service.args.krate);
     let Method { cfg, ident, .. } = method;
     let signature = signature(method);
-    let function = method.shape().function();
     let answer = format_ident!(
         "{}",
         if method.output.wrapped {
@@ -97,21 +96,29 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
         }
     );
     let handler = quote!(<__T as #trait_ident>::#ident);
-    let closure = match &method.input {
-        Input::None => quote!(|_| #signature.#answer(#handler(&self.service))),
-        Input::One { .. } => quote!(|request| #signature.#answer(#handler(&self.service, request))),
+    // A handler that takes its message plainly is handed nothing of what came along.
+    let (plain, full) = (
+        format_ident!("{}", method.shape().ways()),
+        format_ident!("{}", method.shape().function()),
+    );
+    let (plain, full) = (quote!(#krate::__private::#plain), quote!(#krate::server::#full));
+    let (call, closure) = match &method.input {
+        Input::None => (plain, quote!(|_, _| #signature.#answer(#handler(&self.service)))),
+        Input::One { wrapped: true, .. } => (
+            full,
+            quote!(|request| #signature.#answer(#handler(&self.service, request))),
+        ),
+        Input::One { .. } => (
+            plain,
+            quote!(|message, _| #signature.#answer(#handler(&self.service, message))),
+        ),
         Input::Several(_) => {
             let fields = passed(method);
-            quote!(|request| #signature.#answer(#handler(&self.service, #(request.#fields),*)))
+            (
+                plain,
+                quote!(|message, _| #signature.#answer(#handler(&self.service, #(message.#fields),*))),
+            )
         }
-    };
-    // A handler that takes its message plainly wants nothing of what came along.
-    let call = if matches!(method.input, Input::One { wrapped: true, .. }) {
-        let function = format_ident!("{function}");
-        quote!(#krate::server::#function)
-    } else {
-        let function = format_ident!("plain_{function}");
-        quote!(#krate::__private::#function)
     };
     quote! {
         #(#cfg)*

@@ -4,9 +4,9 @@
 //! that, so that what is behind it can change.
 //!
 //! # Memory
-//! Such futures are of a few sizes, live as long as a call, and are a kilobyte and more: too large for what general
-//! allocators are quick at. Each thread keeps the memory of those that ended for those that come ([`memory`]), so that a
-//! call in a steady stream of calls allocates nothing for them.
+//! Such futures are of a few sizes, from some hundred bytes to more than a kilobyte, and live as long as a call. Each thread
+//! keeps the memory of those that ended for those that come ([`memory`]), so that a call in a steady stream of calls allocates
+//! nothing for them.
 //!
 //! Keeping small futures in the returned value was tried and rejected: whoever passes such a value on copies all of its
 //! room, twice an edge, which costs more than the allocation.

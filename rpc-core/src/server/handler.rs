@@ -26,22 +26,8 @@ where
     one_to_one(types, call, |message, call| handler(arrived(call, message)))
 }
 
-/// The same for a handler that wants the message and nothing of what came along.
-pub fn plain_unary<'a, Req, Res, F, Fut>(
-    types: &'static MethodTypes<Req, Res>,
-    call: &'a mut Call<'_>,
-    handler: F,
-) -> CallFuture<'a>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    F: FnOnce(Req) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
-{
-    one_to_one(types, call, |message, _| handler(message))
-}
-
-fn one_to_one<'a, Req, Res, F, Fut>(
+/// What [`unary`] does, for a handler that takes of the call what it wants besides the message.
+pub fn one_to_one<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
@@ -79,22 +65,8 @@ where
     many_to_one(types, call, |stream, call| handler(arrived(call, stream)))
 }
 
-/// The same for a handler that wants the stream and nothing of what came along.
-pub fn plain_client_streaming<'a, Req, Res, F, Fut>(
-    types: &'static MethodTypes<Req, Res>,
-    call: &'a mut Call<'_>,
-    handler: F,
-) -> CallFuture<'a>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    F: FnOnce(Streaming<Req>) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
-{
-    many_to_one(types, call, |stream, _| handler(stream))
-}
-
-fn many_to_one<'a, Req, Res, F, Fut>(
+/// The same for [`client_streaming`].
+pub fn many_to_one<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
@@ -129,22 +101,8 @@ where
     one_to_many(types, call, |message, call| handler(arrived(call, message)))
 }
 
-/// The same for a handler that wants the message and nothing of what came along.
-pub fn plain_server_streaming<'a, Req, Res, F, Fut>(
-    types: &'static MethodTypes<Req, Res>,
-    call: &'a mut Call<'_>,
-    handler: F,
-) -> CallFuture<'a>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    F: FnOnce(Req) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
-{
-    one_to_many(types, call, |message, _| handler(message))
-}
-
-fn one_to_many<'a, Req, Res, F, Fut>(
+/// The same for [`server_streaming`].
+pub fn one_to_many<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,
@@ -181,22 +139,8 @@ where
     many_to_many(types, call, |stream, call| handler(arrived(call, stream)))
 }
 
-/// The same for a handler that wants the stream and nothing of what came along.
-pub fn plain_bidi<'a, Req, Res, F, Fut>(
-    types: &'static MethodTypes<Req, Res>,
-    call: &'a mut Call<'_>,
-    handler: F,
-) -> CallFuture<'a>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    F: FnOnce(Streaming<Req>) -> Fut + Send + 'a,
-    Fut: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'a,
-{
-    many_to_many(types, call, |stream, _| handler(stream))
-}
-
-fn many_to_many<'a, Req, Res, F, Fut>(
+/// The same for [`bidi`].
+pub fn many_to_many<'a, Req, Res, F, Fut>(
     types: &'static MethodTypes<Req, Res>,
     call: &'a mut Call<'_>,
     handler: F,

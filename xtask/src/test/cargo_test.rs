@@ -2,11 +2,21 @@
 
 use std::{ffi::OsStr, time::Duration};
 
-use crate::{cargo::cargo, error::Result, libtest::Tally, process, report::Outcome, workspace::Workspace};
+use crate::{
+    cargo::cargo,
+    error::{Error, Result},
+    libtest::Tally,
+    process,
+    report::Outcome,
+    tools,
+    workspace::Workspace,
+};
 
 const BUILD: Duration = Duration::from_mins(45);
 /// A test that hangs takes the whole run with it, so this is far above what all of them need together.
 const RUN: Duration = Duration::from_mins(25);
+/// How the tests of unsafe code begin.
+const UNSAFE: &str = "future::tests::";
 
 pub(super) fn unit(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     // Built first, so that the time limit of the run measures tests and not the compiler.
@@ -26,6 +36,29 @@ pub(super) fn doc(workspace: &Workspace, outcome: &mut Outcome) -> Result {
         &[],
         BUILD,
     )
+}
+
+/// The unit tests of what is unsafe, each in a process that valgrind watches.
+pub(super) fn memory(workspace: &Workspace, outcome: &mut Outcome) -> Result {
+    // Leaks are not looked for: the test harness itself keeps what it made until the process ends.
+    let runner = format!(
+        "target.'cfg(unix)'.runner = ['{}', '--quiet', '--error-exitcode=9']",
+        tools::valgrind()?.display()
+    );
+    let args = [
+        "--config",
+        &runner,
+        "--workspace",
+        "--all-features",
+        "--lib",
+        UNSAFE,
+    ];
+    let before = outcome.passed();
+    test(workspace, outcome, &args, &[], RUN)?;
+    if outcome.passed() == before {
+        return Err(Error::Missing(format!("no test is called `{UNSAFE}`")));
+    }
+    Ok(())
 }
 
 /// A test binary that takes no part in a plain `cargo test`, because it needs to be told by the environment where a program

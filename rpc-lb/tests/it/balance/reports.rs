@@ -10,7 +10,7 @@ use rpc_lb::{
 };
 
 use super::List;
-use crate::fleet::call;
+use crate::fleet::{call, instance};
 
 /// Utilization of the CPU, calls and errors in a second, calls in flight.
 fn report(cpu: f32, rps: f32, eps: f32, in_flight: f32) -> Reported {
@@ -73,19 +73,41 @@ fn orca_gives_more_to_who_does_more_with_less() {
     assert_close(&list.shares(99_999), &[1.0 / 3.0; 3]);
 }
 
+/// One of two is three times as busy as the other, and both say so.
+fn both(list: &List) {
+    list.say(0, report(0.9, 100.0, 0.0, 1.0));
+    list.say(1, report(0.3, 100.0, 0.0, 1.0));
+    list.refresh();
+}
+
 #[test]
 fn orca_waits_until_reports_have_come_for_a_while() {
     let mut list = List::of(&orca("{}"), 2);
-    let both = |list: &List| {
-        list.say(0, report(0.9, 100.0, 0.0, 1.0));
-        list.say(1, report(0.3, 100.0, 0.0, 1.0));
-        list.refresh();
-    };
     both(&list);
     assert_close(&list.shares(100_000), &[0.5, 0.5]);
     list.now += Duration::from_secs(11);
     both(&list);
     assert_close(&list.shares(100_000), &[0.25, 0.75]);
+}
+
+#[test]
+fn orca_waits_anew_for_who_was_away() {
+    let balancer = orca("{}");
+    let mut list = List::of(&balancer, 2);
+    both(&list);
+    list.now += Duration::from_secs(11);
+    both(&list);
+    assert_close(&list.shares(100_000), &[0.25, 0.75]);
+
+    let mut without_them = List::with(&balancer, [instance(7)]);
+    without_them.now = list.now + Duration::from_mins(4);
+    without_them.say(0, report(0.5, 100.0, 0.0, 1.0));
+    without_them.refresh();
+
+    let mut back = List::of(&balancer, 2);
+    back.now = without_them.now;
+    both(&back);
+    assert_close(&back.shares(100_000), &[0.5, 0.5]);
 }
 
 #[test]
