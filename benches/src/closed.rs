@@ -9,13 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use hdrhistogram::Histogram;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     allocations,
     cell::{Cell, Scenario},
-    sample::{Sample, new_histogram, quantile_us},
+    sample::{Recorder, Sample, new_histogram, quantile_us},
     subjects::Caller,
     usage::Usage,
 };
@@ -52,7 +51,9 @@ pub(crate) fn measure<C: Caller>(
         while let Some(done) = tasks.join_next().await {
             let done = done.expect("no call fails");
             calls += done.calls;
-            latencies.add(done.latencies).expect("the same bounds");
+            latencies
+                .add(done.latencies.into_histogram())
+                .expect("the same bounds");
         }
     });
     let per_call = 1.0 / calls.max(1) as f64;
@@ -69,7 +70,7 @@ pub(crate) fn measure<C: Caller>(
 
 struct Done {
     calls: u64,
-    latencies: Histogram<u64>,
+    latencies: Recorder,
 }
 
 async fn drive<C: Caller>(
@@ -79,7 +80,7 @@ async fn drive<C: Caller>(
     scenario: Scenario,
     at_once: u32,
 ) -> Done {
-    let (mut calls, mut latencies) = (0, new_histogram());
+    let (mut calls, mut latencies) = (0, Recorder::new());
     let mut start = Instant::now();
     loop {
         let mut done = 0;
@@ -100,7 +101,7 @@ async fn drive<C: Caller>(
             WARM => {}
             COUNT => {
                 calls += done;
-                latencies.saturating_record((end - start).as_nanos() as u64 / u64::from(at_once));
+                latencies.record((end - start) / at_once);
             }
             _ => return Done { calls, latencies },
         }

@@ -1,5 +1,7 @@
 //! What a window showed, and what is made of several.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 
 /// What one window of one subject showed. A "call" of a streaming scenario is one message.
@@ -83,6 +85,48 @@ pub(crate) fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(100, 60_000_000_000, 2).expect("the bounds are in order")
 }
 
+/// How many latencies are gathered before they are counted.
+const GATHERED: usize = 256;
+
+/// The latencies that one task measures.
+///
+/// Each task has a histogram of its own, and those of many tasks do not fit into the caches: a call would pay for the
+/// memory that it is counted in, and drive out what it works with. So they are gathered, and counted many at a time.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    gathered: Vec<u64>,
+    counted: Histogram<u64>,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self {
+            gathered: Vec::with_capacity(GATHERED),
+            counted: new_histogram(),
+        }
+    }
+
+    pub(crate) fn record(&mut self, latency: Duration) {
+        self.gathered.push(latency.as_nanos() as u64);
+        if self.gathered.len() == GATHERED {
+            self.count();
+        }
+    }
+
+    /// All that was recorded.
+    pub(crate) fn into_histogram(mut self) -> Histogram<u64> {
+        self.count();
+        self.counted
+    }
+
+    #[cold]
+    fn count(&mut self) {
+        for latency in self.gathered.drain(..) {
+            self.counted.saturating_record(latency);
+        }
+    }
+}
+
 /// A percentile of a histogram of nanoseconds, in microseconds.
 pub(crate) fn quantile_us(latencies: &Histogram<u64>, quantile: f64) -> f64 {
     latencies.value_at_quantile(quantile) as f64 / 1e3
@@ -112,6 +156,18 @@ mod tests {
         assert_eq!(figures(&[(3.0, 0.0), (1.0, 0.0), (2.0, 0.0)]), (2.0, 1.0));
         assert_eq!(figures(&[(4.0, 0.0), (2.0, 0.0)]), (3.0, 2.0 / 3.0));
         assert!(figures(&[]).0.is_nan());
+    }
+
+    #[test]
+    fn no_latency_is_forgotten() {
+        let mut recorder = Recorder::new();
+        for us in 1..=1000 {
+            recorder.record(Duration::from_micros(us));
+        }
+        let latencies = recorder.into_histogram();
+        assert_eq!(latencies.len(), 1000);
+        let median = quantile_us(&latencies, 0.5);
+        assert!((median - 500.0).abs() <= 5.0, "{median}");
     }
 
     #[test]
