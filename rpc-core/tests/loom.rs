@@ -1,17 +1,18 @@
-//! All interleavings of what calls and the task of a queue of deadlines do. The source is the crate's own: only its atomics,
-//! its locks, the clock and the runtime are not. A call that nobody wakes blocks for good, which loom reports as a deadlock.
+//! All interleavings of what calls and the task of a queue of deadlines do, and of a task that is woken while it is at work. The
+//! source is the crate's own: only its atomics, its locks, the clock and the runtime are not. Who is not woken blocks for good,
+//! which loom reports as a deadlock.
 
 mod sync {
     use std::task::Waker;
 
     pub(crate) use loom::sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     };
 
     /// As strong as what it stands for: who wakes after a waker was registered wakes that one, and who registers a waker
     /// after a wake sees what was written before it.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
 
     impl AtomicWaker {
@@ -33,6 +34,9 @@ mod sync {
     }
 }
 
+#[allow(unreachable_pub, reason = "the module is written for another crate")]
+#[path = "../src/transport/connection/attention.rs"]
+mod attention;
 #[path = "../src/context/queue/driver.rs"]
 mod driver;
 #[path = "../src/context/queue/shared.rs"]
@@ -54,6 +58,7 @@ use loom::{
     thread::{self, JoinHandle},
 };
 
+use attention::Attention;
 use driver::{Driver, Timer};
 use shared::Shared;
 use slots::{Moment, Shard};
@@ -279,5 +284,33 @@ fn who_waits_outlives_the_runtime_of_the_task() {
         end.join().unwrap();
         first.leave(&queue.shared);
         queue.end();
+    });
+}
+
+/// Two others have something for the task, which each of them tells it once.
+#[test]
+fn a_task_at_work_misses_nothing() {
+    model(|| {
+        let attention = Attention::new();
+        let ready = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let others = ready.clone().map(|ready| {
+            let waker = attention.waker().clone();
+            thread::spawn(move || {
+                ready.store(true, SeqCst);
+                waker.wake();
+            })
+        });
+        block_on(poll_fn(|cx| {
+            attention.begin(cx);
+            attention.look();
+            if ready.iter().all(|ready| ready.load(SeqCst)) {
+                return Poll::Ready(());
+            }
+            attention.end(cx);
+            Poll::Pending
+        }));
+        for other in others {
+            other.join().unwrap();
+        }
     });
 }

@@ -159,15 +159,15 @@ impl Lifetime {
         }
     }
 
-    /// Says whether calls are under way.
-    pub fn set_busy(&mut self, busy: bool, now: impl FnOnce() -> Instant) {
+    /// Says whether calls are under way, and whether some `came` since this was last said: they may be over already.
+    pub fn set_busy(&mut self, busy: bool, came: bool, now: impl FnOnce() -> Instant) {
         if self.idle.is_none() {
             return;
         }
-        match (busy, self.idle_since) {
-            (true, Some(_)) => self.idle_since = None,
-            (false, None) => self.idle_since = Some(now()),
-            _ => {}
+        if busy {
+            self.idle_since = None;
+        } else if came || self.idle_since.is_none() {
+            self.idle_since = Some(now());
         }
     }
 
@@ -288,11 +288,18 @@ mod tests {
             ..unbounded()
         };
         let mut life = Lifetime::new(bounds.clone(), start);
-        life.set_busy(true, || start);
+        life.set_busy(true, true, || start);
         assert_eq!(life.next(), None);
-        life.set_busy(false, || start + 5 * SECOND);
+        life.set_busy(false, false, || start + 5 * SECOND);
         assert_eq!(life.due(start + 14 * SECOND, 0), Due::Nothing);
-        assert_eq!(life.due(start + 15 * SECOND, 0), Due::Drain);
+        life.set_busy(false, true, || start + 14 * SECOND);
+        assert_eq!(
+            life.due(start + 15 * SECOND, 0),
+            Due::Nothing,
+            "one came and went"
+        );
+        life.set_busy(false, false, || start + 20 * SECOND);
+        assert_eq!(life.due(start + 24 * SECOND, 0), Due::Drain);
     }
 
     #[test]

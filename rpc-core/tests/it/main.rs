@@ -1,5 +1,6 @@
 //! The behaviour of a call, over the in-process transport and hand-written descriptors.
 
+mod attention;
 mod baggage;
 mod cancellation;
 mod codec;

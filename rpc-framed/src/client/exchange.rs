@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use rpc_core::{
     Body, Call, Metadata, Reply, Status,
-    context::Expiry,
+    context::{Expiry, woken_by},
     message::SendCompressed,
     status::{Side, reason},
     transport::supervise::{Again, Failed},
@@ -46,10 +46,12 @@ pub(crate) async fn attempt(
             return Err(failed);
         }
     };
+    let deadline = call.context.deadline();
     let mut is_sent_just_now = pump.is_none();
     let answer = poll_fn(|cx| {
         // Whom to wake was said when it was sent, and that was in this same poll.
         if std::mem::take(&mut is_sent_just_now) {
+            deadline.into_iter().for_each(woken_by);
             return Poll::Pending;
         }
         if let Some(pump) = &mut pump
@@ -167,6 +169,7 @@ fn send<'c>(
         codec: &call.codec,
         metadata: &call.metadata,
         context: &context,
+        deadline: call.context.deadline(),
         left_ms,
     };
     let sent = connection.send(slot, &head, opening, cx.waker());

@@ -2,7 +2,8 @@
 //!
 //! A call takes a slot and gives it back; the connection's task looks slots up by the numbers that the peer sends. Taking,
 //! giving back and looking up take no lock: the free slots are a stack in one atomic word, tagged against the exchange of a
-//! number that was taken and given back in between, and slots never move once they are made.
+//! number that was taken and given back in between, and slots never move once they are made. The same word counts the slots
+//! that are taken, so that either costs one exchange.
 //!
 //! What is in a slot has a lock of its own, which its call and the task share.
 
@@ -20,13 +21,40 @@ const NONE: u32 = 0;
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: [OnceLock<Box<[Slot<T>]>>; CHUNKS],
-    /// The uppermost free slot, and above it a tag that changes each time.
-    free: AtomicU64,
+    state: AtomicU64,
     /// How many slots were ever taken.
     made: AtomicU32,
-    /// How many are taken.
-    taken: AtomicU32,
     limit: u32,
+}
+
+/// What the state is made of.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// The uppermost free slot.
+    top: u32,
+    /// How many are taken.
+    taken: u32,
+    /// Changes each time.
+    tag: u32,
+}
+
+/// Enough for the number of any slot, and for how many there are.
+const COUNT_BITS: u32 = 17;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+const _: () = assert!((chunk_start(CHUNKS) as u64) < COUNT_MASK);
+
+impl State {
+    fn of(word: u64) -> Self {
+        Self {
+            top: (word & COUNT_MASK) as u32,
+            taken: (word >> COUNT_BITS & COUNT_MASK) as u32,
+            tag: (word >> (2 * COUNT_BITS)) as u32,
+        }
+    }
+
+    fn word(self) -> u64 {
+        u64::from(self.tag) << (2 * COUNT_BITS) | u64::from(self.taken) << COUNT_BITS | u64::from(self.top)
+    }
 }
 
 #[derive(Debug)]
@@ -40,33 +68,29 @@ impl<T: Default> Slab<T> {
     pub(crate) fn new(limit: u32) -> Self {
         Self {
             chunks: [const { OnceLock::new() }; CHUNKS],
-            free: AtomicU64::new(0),
+            state: AtomicU64::new(0),
             made: AtomicU32::new(0),
-            taken: AtomicU32::new(0),
             limit: limit.min(chunk_start(CHUNKS)),
         }
     }
 
     /// Takes a slot; `None` if all are taken.
     pub(crate) fn take(&self) -> Option<u32> {
-        let taken = self.pop().or_else(|| self.make())?;
-        self.taken.fetch_add(1, SeqCst);
-        Some(taken)
+        self.pop().or_else(|| self.make())
     }
 
-    /// Gives a slot back. Only who took it may do so, and once.
-    pub(crate) fn give_back(&self, number: u32) {
+    /// Gives a slot back. Only who took it may do so, and once. Answers how many are taken still.
+    pub(crate) fn give_back(&self, number: u32) -> u32 {
         let slot = self.slot(number).expect("it was taken, so it was made");
-        self.taken.fetch_sub(1, SeqCst);
-        let mut free = self.free.load(SeqCst);
-        loop {
-            slot.below.store(free as u32, SeqCst);
-            let next = tagged(free, number + 1);
-            match self.free.compare_exchange(free, next, SeqCst, SeqCst) {
-                Ok(_) => return,
-                Err(now) => free = now,
-            }
-        }
+        let before = self.change(|state| {
+            slot.below.store(state.top, SeqCst);
+            Some(State {
+                top: number + 1,
+                taken: state.taken - 1,
+                ..state
+            })
+        });
+        before.map_or(0, |before| before.taken - 1)
     }
 
     /// What is in a slot, taken or not; `None` if there never was one of that number.
@@ -76,7 +100,7 @@ impl<T: Default> Slab<T> {
 
     /// How many are taken.
     pub(crate) fn taken(&self) -> u32 {
-        self.taken.load(SeqCst)
+        State::of(self.state.load(SeqCst)).taken
     }
 
     /// How many there can be.
@@ -91,16 +115,29 @@ impl<T: Default> Slab<T> {
     }
 
     fn pop(&self) -> Option<u32> {
-        let mut free = self.free.load(SeqCst);
+        let before = self.change(|state| {
+            let number = state.top.checked_sub(1)?;
+            Some(State {
+                top: self.slot(number)?.below.load(SeqCst),
+                taken: state.taken + 1,
+                ..state
+            })
+        });
+        before.map(|before| before.top - 1)
+    }
+
+    /// Replaces the state, and answers what it was; does nothing where there is nothing to replace it by.
+    #[inline]
+    fn change(&self, next: impl Fn(State) -> Option<State>) -> Option<State> {
+        let mut word = self.state.load(SeqCst);
         loop {
-            let number = (free as u32).checked_sub(1)?;
-            let below = self.slot(number)?.below.load(SeqCst);
-            match self
-                .free
-                .compare_exchange(free, tagged(free, below), SeqCst, SeqCst)
-            {
-                Ok(_) => return Some(number),
-                Err(now) => free = now,
+            let before = State::of(word);
+            let mut next = next(before)?;
+            // What is beyond the tag's bits falls off.
+            next.tag = before.tag.wrapping_add(1);
+            match self.state.compare_exchange(word, next.word(), SeqCst, SeqCst) {
+                Ok(_) => return Some(before),
+                Err(now) => word = now,
             }
         }
     }
@@ -122,7 +159,13 @@ impl<T: Default> Slab<T> {
                     .collect()
             });
             match self.made.compare_exchange(made, made + 1, SeqCst, SeqCst) {
-                Ok(_) => return Some(made),
+                Ok(_) => {
+                    self.change(|state| {
+                        let taken = state.taken + 1;
+                        Some(State { taken, ..state })
+                    });
+                    return Some(made);
+                }
                 Err(now) => made = now,
             }
         }
@@ -132,11 +175,6 @@ impl<T: Default> Slab<T> {
         let (chunk, at) = place(number);
         self.chunks.get(chunk)?.get()?.get(at)
     }
-}
-
-/// The top of the stack with the next tag.
-fn tagged(before: u64, top: u32) -> u64 {
-    ((before >> 32).wrapping_add(1) << 32) | u64::from(top)
 }
 
 /// In which chunk a slot is, and where in it.

@@ -4,8 +4,8 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use rpc_core::{
-    Body, Context, Deadline, MethodDescriptor, OwnedCall, Status,
-    context::Expiry,
+    Body, Context, Deadline, Metadata, MethodDescriptor, OwnedCall, Status,
+    context::{Caller, Expiry},
     message::{Encoded, ReceivedCompressed},
     server::Resolved,
 };
@@ -88,10 +88,43 @@ impl Numbers {
     }
 }
 
+/// What a call is made of.
+pub(super) struct Request {
+    resolved: Resolved,
+    codec: Cow<'static, str>,
+    deadline: Option<Deadline>,
+    metadata: Metadata,
+    body: Body<'static>,
+    received: Option<ReceivedCompressed>,
+}
+
+impl Request {
+    /// When its caller stops waiting.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// The call.
+    #[inline]
+    pub(super) fn into_call(self, caller: &Arc<Caller>) -> OwnedCall {
+        let mut context = Context::new()
+            .with_deadline(self.deadline)
+            .with_caller(Arc::clone(caller));
+        if !self.metadata.is_empty() {
+            context = context.extract(&self.metadata);
+        }
+        let mut call = self.resolved.call(self.codec, context, self.body);
+        call.metadata = self.metadata;
+        if let Some(received) = self.received {
+            call.extensions.insert(received);
+        }
+        call
+    }
+}
+
 /// A request that may be given to its handler.
 pub(super) struct Accepted {
-    pub(super) call: OwnedCall,
-    pub(super) deadline: Option<Deadline>,
+    pub(super) request: Request,
     pub(super) is_stream: bool,
     /// Where the rest of its messages goes.
     pub(super) arrival: Option<Arc<Arrival>>,
@@ -116,11 +149,8 @@ pub(super) fn accept(
     let deadline = request
         .left_ms
         .map(|left| Deadline::at(now + Duration::from_millis(u64::from(left))));
-    let mut context = Context::new()
-        .with_deadline(deadline)
-        .with_caller(Arc::clone(&conn.caller));
     let read = if request.metadata.is_empty() {
-        Ok(rpc_core::Metadata::new())
+        Ok(Metadata::new())
     } else {
         metadata::check(request.metadata.len(), conn.config.max_metadata_bytes)
             .and_then(|()| metadata::read(request.metadata))
@@ -131,9 +161,6 @@ pub(super) fn accept(
         Ok(metadata) => metadata,
         Err(status) => return Ok(Err(status.not_processed())),
     };
-    if !metadata.is_empty() {
-        context = context.extract(&metadata);
-    }
     if deadline.is_some_and(|deadline| deadline.instant() <= now) {
         return Ok(Err(Expiry::status().not_processed()));
     }
@@ -144,14 +171,16 @@ pub(super) fn accept(
         Err(status) => return Ok(Err(status)),
     };
     let (body, received, arrival) = messages;
-    let mut call = resolved.call(codec, context, body);
-    call.metadata = metadata;
-    if let Some(received) = received {
-        call.extensions.insert(received);
-    }
-    Ok(Ok(Accepted {
-        call,
+    let request = Request {
+        resolved,
+        codec,
         deadline,
+        metadata,
+        body,
+        received,
+    };
+    Ok(Ok(Accepted {
+        request,
         is_stream,
         arrival,
     }))

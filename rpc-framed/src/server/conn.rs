@@ -28,7 +28,7 @@ pub(super) struct Conn {
     pub(super) alarm: Alarm,
     calls: AtomicUsize,
     streams_end: AtomicBool,
-    /// The task wants to know when fewer calls than this are under way.
+    /// The task wants to know when fewer calls than this wait.
     awaits: AtomicUsize,
 }
 
@@ -48,12 +48,12 @@ impl Conn {
         }
     }
 
-    /// How many calls are under way, those that were cancelled and are being dropped included.
+    /// How many calls wait, those that were cancelled and are being dropped included.
     pub(super) fn calls(&self) -> usize {
         self.calls.load(SeqCst)
     }
 
-    /// From now on the alarm rings when fewer calls than this are under way.
+    /// From now on the alarm rings when fewer calls than this wait.
     pub(super) fn await_fewer_than(&self, calls: usize) {
         self.awaits.fetch_max(calls, SeqCst);
     }
@@ -85,12 +85,12 @@ fn draining() -> Status {
         .with_domain(reason::DOMAIN)
 }
 
-/// A call under way.
+/// A call that waits, and counts until this is dropped. One that is done on the spot is over before anybody could count it.
 #[derive(Debug)]
 pub(super) struct Ticket(Arc<Conn>);
 
 impl Ticket {
-    /// Of a call that begins.
+    /// Of a call that has to wait.
     pub(super) fn new(conn: &Arc<Conn>) -> Self {
         conn.calls.fetch_add(1, SeqCst);
         Self(Arc::clone(conn))

@@ -8,11 +8,11 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use rpc_core::{
-    Body, Metadata, OwnedCall, Reply, Status,
+    Body, Metadata, Reply, Status,
     message::{Incoming, Outgoing, SendCompressed, Value},
 };
 
-use super::conn::{Conn, Ticket};
+use super::{accept::Request, conn::Conn};
 use crate::{
     Compression,
     io::{Outbox, Queue, SEPARATE_BYTES},
@@ -20,8 +20,9 @@ use crate::{
     wire::{CallId, HEAD_BYTES, Head, compress, flag, kind, metadata},
 };
 
-/// Answers one call.
-pub(super) async fn exchange(conn: Ticket, id: CallId, mut call: OwnedCall) {
+/// Answers one call. It is made where it stays: what comes in is smaller, and is moved several times until then.
+pub(super) async fn exchange(conn: Arc<Conn>, id: CallId, request: Request) {
+    let mut call = request.into_call(&conn.caller);
     let result = conn.dispatch.answer(&mut call).await;
     let sent = match result {
         Ok(reply) => send(reply, id, &conn).await,

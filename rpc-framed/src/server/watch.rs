@@ -11,7 +11,7 @@ use std::{
 use atomic_waker::AtomicWaker;
 use rpc_core::{Deadline, Status, status::reason, transport::connection};
 
-use super::conn::Conn;
+use super::conn::Ticket;
 use crate::wire::CallId;
 
 /// What the connection tells a call that waits.
@@ -49,8 +49,8 @@ impl Watch {
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) watch: Arc<Watch>,
-    pub(super) conn: Arc<Conn>,
     pub(super) call: CallId,
+    pub(super) ticket: Ticket,
 }
 
 /// Why the connection ends a call.
@@ -69,19 +69,19 @@ impl connection::Watch for Watched {
         if watch.cancelled.load(SeqCst) {
             return Some(End::Cancelled);
         }
-        self.conn
+        self.ticket
             .must_end(watch.deadline, watch.is_stream)
             .map(End::Failed)
     }
 
     fn ended(self, end: End) {
         if let End::Failed(status) = end {
-            self.conn.fail(self.call, &status);
+            self.ticket.fail(self.call, &status);
         }
     }
 
     fn panicked(self) {
-        self.conn.fail(self.call, &panicked());
+        self.ticket.fail(self.call, &panicked());
     }
 }
 

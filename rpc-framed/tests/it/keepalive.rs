@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    peer::{GOAWAY, PING, PONG, frame, preface},
+    peer::{DEFINE, END, GOAWAY, MESSAGE, PING, PONG, REPLY, REQUEST, define, frame, preface},
     service::TestService,
 };
 
@@ -104,4 +104,23 @@ async fn a_client_without_calls_is_told_to_go_and_then_how_far_it_got() {
     assert_eq!(next(&mut peer).await, Some(GOAWAY));
     assert_eq!(next(&mut peer).await, None);
     assert_elapsed(start, 30 * SECOND, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_calls_are_done_at_once_is_not_idle() {
+    let (mut peer, _drain) = connected(|config| {
+        config.keepalive_interval = None;
+        config.max_connection_idle = Some(30 * SECOND);
+    })
+    .await;
+    for generation in 1..=5 {
+        tokio::time::sleep(20 * SECOND).await;
+        let payload = define("/test.Test/Unary", b"x");
+        let request = frame(REQUEST, DEFINE | MESSAGE | END, 0, generation, 0, &payload);
+        peer.write_all(&request).await.expect("it reads");
+        assert_eq!(next(&mut peer).await, Some(REPLY), "call {generation}");
+    }
+    let last = Instant::now();
+    assert_eq!(next(&mut peer).await, Some(DRAIN));
+    assert_elapsed(last, 30 * SECOND, 1);
 }

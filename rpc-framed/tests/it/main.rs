@@ -2,6 +2,7 @@
 //! hand.
 
 mod abuse;
+mod alone;
 mod calls;
 mod deadlines;
 mod drain;

@@ -1,15 +1,18 @@
 //! A server, and a channel to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rpc_core::{
-    Call, Channel, Reply, Request, Response, Result, Stage, Status, client,
-    net::Address,
-    transport::{Accepted, Drain, DrainHandle, Link, ServerTransport, Transport},
+    BoxFuture, Call, Channel, Reply, Request, Response, Result, Stage, Status, client,
+    net::{Address, Dialed},
+    transport::{Accepted, Drain, DrainHandle, Link, ServerTransport, Transport, supervise::Connect},
 };
 use rpc_framed::{ClientConfig, FramedServer, FramedTransport, ServerConfig};
-use tokio::net::TcpListener;
+use tokio::{io::DuplexStream, net::TcpListener};
 
 use super::service::{TYPES, TestService};
 
@@ -55,6 +58,24 @@ pub(crate) fn link(address: &Address, change: impl FnOnce(&mut ClientConfig)) ->
     change(&mut config);
     let transport = FramedTransport::new(config).expect("the settings are legal");
     transport.link(address)
+}
+
+/// Connects to a pipe, once.
+struct Pipe(Mutex<Option<DuplexStream>>);
+
+impl Connect for Pipe {
+    fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
+        let io = self.0.lock().unwrap().take().expect("it connects once");
+        Box::pin(async { Ok(Dialed::new(Box::new(io))) })
+    }
+}
+
+/// A link over a pipe that holds so many bytes, and the pipe's other end.
+pub(crate) fn piped_link(bytes: usize) -> (Arc<dyn Link>, DuplexStream) {
+    let (ours, theirs) = tokio::io::duplex(bytes);
+    let pipe = Arc::new(Pipe(Mutex::new(Some(ours))));
+    let transport = FramedTransport::with_connector(ClientConfig::default(), pipe).expect("legal settings");
+    (transport.link(&"127.0.0.1:1".parse().unwrap()), theirs)
 }
 
 /// Serves on a port of its own.

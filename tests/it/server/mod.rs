@@ -12,3 +12,4 @@ mod register;
 mod signals;
 mod stop;
 mod support;
+mod wakes;

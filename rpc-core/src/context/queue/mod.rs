@@ -19,6 +19,9 @@
 //! The slots are spread over a few locks, as many as there are CPUs up to eight, and a thread keeps to one of them: they are
 //! as good as never waited for.
 //!
+//! # Who needs no slot
+//! A call that is woken at its deadline by somebody else: see [`woken_by`].
+//!
 //! # Where the task runs
 //! On the runtime of the call that waited first. When that runtime ends, all calls that still wait are woken, and the first of
 //! them starts the task anew on its own. A runtime that is kept but never polled keeps the timer from firing, as it does
@@ -36,6 +39,7 @@ mod slots;
 mod tests;
 mod wait;
 mod within;
+mod woken;
 
 use std::{
     cell::Cell,
@@ -50,7 +54,6 @@ use std::{
 use tokio::runtime::Handle;
 
 pub(super) use self::wait::Wait;
-pub use self::within::Within;
 use self::{
     clock::{Alarm, Clock},
     driver::Driver,
@@ -59,6 +62,7 @@ use self::{
     sync::Arc,
     wait::Due,
 };
+pub use self::{within::Within, woken::woken_by};
 use super::Deadline;
 
 /// What is loom's where all interleavings are tried.

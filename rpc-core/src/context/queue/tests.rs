@@ -182,3 +182,79 @@ async fn none_is_forgotten_among_many_that_come_and_go() {
     assert!(all.is_ok(), "each is told");
     assert_eq!(taken(&queue), 0);
 }
+
+/// Waits for ever, and says each time that its task will be woken by then. Nobody wakes it.
+async fn says(deadline: Deadline) -> Result<()> {
+    poll_fn(|_| {
+        woken_by(deadline);
+        Poll::Pending
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_woken_in_time_by_somebody_else_takes_no_place() {
+    let queue = DeadlineQueue::new();
+    for woken in [10 * MS, 3 * MS] {
+        let deadline = after(10 * MS);
+        let waits = queue.within(deadline, says(after(woken)));
+        assert!(
+            timeout(1000 * MS, waits).await.is_err(),
+            "it was said that somebody wakes it"
+        );
+    }
+    assert_eq!(taken(&queue), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_woken_too_late_is_woken_by_the_queue() {
+    let (queue, start) = (DeadlineQueue::new(), Instant::now());
+    let late = queue.within(after(10 * MS), says(after(11 * MS))).await;
+    assert_eq!(late.expect_err("it never ends").code(), Code::DeadlineExceeded);
+    assert_eq!(start.elapsed(), 10 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_holds_for_one_poll() {
+    let (queue, start) = (DeadlineQueue::new(), Instant::now());
+    let deadline = after(10 * MS);
+    let mut woken = pin!(sleep(10 * MS));
+    // As a connection does: woken at the deadline, it goes on waiting and says nothing any more.
+    let waits = poll_fn(|cx| {
+        if woken.as_mut().poll(cx).is_pending() {
+            woken_by(deadline);
+        }
+        Poll::<Result<()>>::Pending
+    });
+    let late = timeout(1000 * MS, queue.within(deadline, waits)).await;
+    assert_eq!(
+        late.expect("it ends").expect_err("late").code(),
+        Code::DeadlineExceeded
+    );
+    // The queue's task is told of a deadline that is there already; the timer rounds up.
+    assert!(start.elapsed() <= 11 * MS, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_inside_of_another_bound_is_not_heard_outside() {
+    let (outer, inner) = (DeadlineQueue::new(), DeadlineQueue::new());
+    let start = Instant::now();
+    let nested = async {
+        // Bounded itself, and woken in time by somebody else.
+        let _ = inner.within(after(5 * MS), says(after(5 * MS))).await;
+        Ok(())
+    };
+    let late: Result<()> = outer.within(after(10 * MS), nested).await;
+    assert_eq!(late.expect_err("it never ends").code(), Code::DeadlineExceeded);
+    assert_eq!(start.elapsed(), 10 * MS);
+
+    // And what was said outside before is not forgotten.
+    let deadline = after(10 * MS);
+    let both = poll_fn(|cx| {
+        woken_by(deadline);
+        let nested = pin!(inner.within(after(5 * MS), pending::<Result<()>>()));
+        assert!(nested.poll(cx).is_pending());
+        Poll::<Result<()>>::Pending
+    });
+    assert!(timeout(1000 * MS, outer.within(deadline, both)).await.is_err());
+}

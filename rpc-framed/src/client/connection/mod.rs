@@ -14,7 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use rpc_core::{
-    Metadata, Method, Status,
+    Deadline, Metadata, Method, Status,
+    context::woken_by,
     message::Value,
     net::Address,
     transport::{
@@ -23,7 +24,7 @@ use rpc_core::{
         supervise::{Life, Phase, Supervised},
     },
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
@@ -61,6 +62,8 @@ pub(super) struct Waiting {
     /// The how manyeth request of the connection it is.
     sequence: u64,
     waker: Option<Waker>,
+    /// When the task wakes it without an answer; `None` once it did.
+    deadline: Option<Deadline>,
     answer: Option<Answer>,
     /// Where further messages go.
     arrival: Option<Arc<Arrival>>,
@@ -109,6 +112,7 @@ pub(crate) struct RequestHead<'a> {
     /// The user's, and what the context adds.
     pub(crate) metadata: &'a Metadata,
     pub(crate) context: &'a Metadata,
+    pub(crate) deadline: Option<Deadline>,
     pub(crate) left_ms: Option<u32>,
 }
 
@@ -170,16 +174,16 @@ impl Connection {
 
     /// Gives a slot back that nothing was sent from.
     pub(crate) fn give_back(&self, slot: u32) {
-        self.slab.give_back(slot);
+        let taken = self.slab.give_back(slot);
         if self.queued.load(SeqCst) > 0 {
             self.freed.notify_one();
         }
-        if self.slab.taken() == 0 && !self.takes_calls() {
+        if taken == 0 && !self.takes_calls() {
             self.alarm.ring();
         }
     }
 
-    /// Sends a request from a slot. `waker` is woken when something comes for it.
+    /// Sends a request from a slot. `waker` is woken when something comes for it, and at its deadline.
     pub(crate) fn send(
         &self,
         slot: u32,
@@ -193,35 +197,46 @@ impl Connection {
         }
         // Settled while the queue is held: what the server says of its number can only come afterwards.
         let sequence = queue.requests + 1;
-        let id = self.occupy(slot, sequence, waker);
+        let id = self.occupy(slot, sequence, head.deadline, waker);
         if let Err(why) = self.append(&mut queue, id, head, opening) {
             drop(queue);
             self.waiting(slot).busy = false;
             return Err(why);
         }
         queue.requests = sequence;
-        let told = if self.slab.taken() == 1 && queue.is_lone() {
-            // Nobody else: there is nothing to gather, and whom to wake would only do what can be done here.
-            match self.io.try_lock() {
-                Ok(mut io) => queue.try_write(&mut io).then(|| queue.summon()).flatten(),
-                Err(_) => queue.tell(),
-            }
+        let is_first = head
+            .deadline
+            .is_some_and(|at| queue.looks_at.is_none_or(|looks_at| at < looks_at));
+        if is_first {
+            queue.looks_at = head.deadline;
+        }
+        // With others there is something to gather.
+        let alone = if self.slab.taken() == 1 {
+            queue.take_alone()
         } else {
-            queue.tell()
+            None
         };
+        let told = if alone.is_none() { queue.tell() } else { None };
         drop(queue);
+        if is_first {
+            self.alarm.ring();
+        }
         if let Some(task) = told {
             task.wake();
+        }
+        if let Some(alone) = alone {
+            alone.write(&self.hub.outbox, &self.io);
         }
         Ok(id)
     }
 
-    fn occupy(&self, slot: u32, sequence: u64, waker: &Waker) -> CallId {
+    fn occupy(&self, slot: u32, sequence: u64, deadline: Option<Deadline>, waker: &Waker) -> CallId {
         let mut waiting = self.waiting(slot);
         waiting.generation = waiting.generation.wrapping_add(1);
         waiting.busy = true;
         waiting.settled = false;
         waiting.sequence = sequence;
+        waiting.deadline = deadline;
         waiting.answer = None;
         if !waiting.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             waiting.waker = Some(waker.clone());
@@ -245,6 +260,7 @@ impl Connection {
             metadata,
             context,
             left_ms,
+            ..
         } = *request;
         let mut head = Head::new(kind::REQUEST, id);
         let (number, known) = queue.methods.number(method, codec, self.hub.peer.max_methods);
@@ -316,7 +332,32 @@ impl Connection {
         {
             waiting.waker = Some(cx.waker().clone());
         }
+        if let Some(deadline) = waiting.deadline {
+            woken_by(deadline);
+        }
         Poll::Pending
+    }
+
+    /// Wakes the calls whose deadline has passed, and says when to look again.
+    fn wake_late(&self, now: Instant) {
+        let mut next = None;
+        let mut late = Vec::new();
+        for (slot, _) in self.slab.all() {
+            let mut waiting = self.waiting(slot);
+            let Some(deadline) = waiting.deadline.filter(|_| waiting.busy) else {
+                continue;
+            };
+            if deadline.instant() <= now {
+                waiting.deadline = None;
+                late.extend(waiting.waker.take());
+            } else {
+                next = Deadline::earlier(next, Some(deadline));
+            }
+        }
+        let mut queue = self.hub.outbox.lock();
+        queue.looks_at = Deadline::earlier(queue.looks_at, next);
+        drop(queue);
+        late.into_iter().for_each(Waker::wake);
     }
 
     /// Ends a call: if the server has not ended it, it is told that nobody waits any more.

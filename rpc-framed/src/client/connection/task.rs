@@ -5,16 +5,20 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, PoisonError, atomic::Ordering::SeqCst},
+    sync::{Arc, PoisonError, TryLockError, atomic::Ordering::SeqCst},
     task::{Context as Poller, Poll, Waker},
 };
 
 use bytes::Bytes;
 use rpc_core::{
-    Status,
+    Deadline, Status,
     status::{Side, reason},
-    transport::supervise::{Activity, Due, Phase, Supervised as _, Timers},
+    transport::{
+        connection::Timer,
+        supervise::{Activity, Due, Phase, Supervised as _, Timers},
+    },
 };
+use tokio::time::Instant;
 
 use super::{Answer, Connection, Waiting};
 use crate::{
@@ -35,6 +39,8 @@ pub(crate) struct Task {
     inbox: Inbox,
     writer: Writer,
     timers: Timers,
+    /// For the deadlines of calls.
+    timer: Timer,
     /// It has gone to the back of the queue, so that others could append.
     turned: bool,
     /// Answers to pings that are yet to be written.
@@ -55,6 +61,7 @@ impl Task {
             inbox,
             writer: Writer::default(),
             timers: Timers::new(&config.link, 0).polled_rarely(),
+            timer: Timer::default(),
             turned: false,
             pongs: 0,
             answered: false,
@@ -63,6 +70,8 @@ impl Task {
 
     fn poll_task(&mut self, cx: &mut Poller<'_>) -> Poll<Over> {
         self.connection.alarm.register(cx.waker());
+        // The calls that are woken here need not wake us.
+        self.connection.hub.outbox.attend();
         if self.connection.alarm.take() && self.poll_alarm().is_ready() {
             return Poll::Ready(Over);
         }
@@ -80,7 +89,7 @@ impl Task {
         }
         self.turned = false;
         let hub = Arc::clone(&self.connection.hub);
-        match self.writer.poll_flush(&hub.outbox, &self.connection.io, cx) {
+        match self.writer.poll_flush(&hub.outbox, &self.connection.io, true, cx) {
             Poll::Ready(Ok(())) => self.pongs = 0,
             Poll::Ready(Err(error)) => return Poll::Ready(self.lost(format!("writing failed: {error}"))),
             Poll::Pending => {}
@@ -111,11 +120,7 @@ impl Task {
                     return Ok(true);
                 }
             }
-            let filled = {
-                let mut io = self.connection.io.lock().unwrap_or_else(PoisonError::into_inner);
-                self.inbox.poll_fill(&mut io, cx)
-            };
-            match filled {
+            match self.poll_fill(cx) {
                 Poll::Ready(Ok(true)) => {}
                 Poll::Ready(Ok(false)) => return Err(self.lost("the peer closed it".to_owned())),
                 Poll::Ready(Err(error)) => return Err(self.lost(format!("reading failed: {error}"))),
@@ -123,6 +128,23 @@ impl Task {
             }
         }
         Ok(true)
+    }
+
+    /// Reads once; false at the end of the stream. Pending as well while a call writes, which wakes us when it is done.
+    fn poll_fill(&mut self, cx: &mut Poller<'_>) -> Poll<std::io::Result<bool>> {
+        let connection = &*self.connection;
+        let mut io = match connection.io.try_lock() {
+            Ok(io) => io,
+            Err(TryLockError::Poisoned(io)) => io.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                if connection.hub.outbox.lock().awaits_alone(cx.waker()) {
+                    return Poll::Pending;
+                }
+                // It has written, and is as good as gone.
+                connection.io.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        self.inbox.poll_fill(&mut io, cx)
     }
 
     /// Takes the next frame.
@@ -325,6 +347,7 @@ impl Task {
         let connection = Arc::clone(&self.connection);
         let waker = connection.alarm.waker().clone();
         let mut cx = Poller::from_waker(&waker);
+        self.wake_late();
         loop {
             let requests = connection.hub.outbox.lock().requests;
             let activity = Activity {
@@ -356,6 +379,21 @@ impl Task {
         }
     }
 
+    /// Wakes the calls whose deadline has passed.
+    fn wake_late(&mut self) {
+        let connection = &*self.connection;
+        self.timer.poll(&connection.alarm);
+        let looks_at = || connection.hub.outbox.lock().looks_at.map(Deadline::instant);
+        let Some(first) = looks_at() else { return };
+        let now = Instant::now();
+        if first <= now {
+            // Before they are looked at: a call that comes meanwhile has itself looked at.
+            connection.hub.outbox.lock().looks_at = None;
+            connection.wake_late(now);
+        }
+        self.timer.arm([looks_at()], &connection.alarm);
+    }
+
     /// The server breaks the protocol: it is told so, as far as that is possible at once.
     fn break_off(&mut self, Broken(what): Broken) -> Over {
         tracing::warn!(peer = ?self.connection.peer, what, "the server breaks the protocol");
@@ -364,6 +402,7 @@ impl Task {
         let _ = self.writer.poll_flush(
             &hub.outbox,
             &self.connection.io,
+            true,
             &mut Poller::from_waker(Waker::noop()),
         );
         self.lost(format!("the peer broke the protocol: {what}"))

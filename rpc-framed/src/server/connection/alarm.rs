@@ -100,7 +100,7 @@ where
             .hub
             .outbox
             .with(|queue| queue.goaway(accepted, why, text));
-        let _ = self.writer.poll_flush(&self.conn.hub.outbox, &self.io, cx);
+        let _ = self.writer.poll_flush(&self.conn.hub.outbox, &self.io, true, cx);
         Poll::Ready(())
     }
 }

@@ -168,9 +168,10 @@ where
         }
     }
 
-    /// Writes what waits; true if all of it is out.
-    fn flush(&mut self, cx: &mut Poller<'_>) -> Result<bool, ()> {
-        match self.writer.poll_flush(&self.conn.hub.outbox, &self.io, cx) {
+    /// Writes what waits; true if all of it is out. Whoever has more wakes the task if it `rests` then.
+    fn flush(&mut self, rests: bool, cx: &mut Poller<'_>) -> Result<bool, ()> {
+        let outbox = &self.conn.hub.outbox;
+        match self.writer.poll_flush(outbox, &self.io, rests, cx) {
             Poll::Ready(Ok(())) => {
                 self.stalled = None;
                 Ok(true)
@@ -185,17 +186,20 @@ where
 
     fn poll_connection(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
         self.conn.alarm.register(cx.waker());
+        // What is answered on the spot would wake the task that is answering.
+        let waits = self.conn.hub.outbox.attend();
         if self.conn.alarm.take() && self.poll_alarm(cx).is_ready() {
             return Poll::Ready(());
         }
         // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
-        if !self.turned && self.conn.calls() > 1 && !self.conn.hub.outbox.lock().is_empty() {
+        if !self.turned && waits && self.conn.calls() > 1 {
             self.turned = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.turned = false;
         self.handed = 0;
+        let accepted = self.accepted;
         let mut frames = 0;
         let mut flushed;
         loop {
@@ -208,7 +212,8 @@ where
             if matches!(batch, Batch::Closed) {
                 return Poll::Ready(());
             }
-            flushed = match self.flush(cx) {
+            let goes_on = matches!(batch, Batch::More);
+            flushed = match self.flush(!goes_on, cx) {
                 Ok(flushed) => flushed,
                 Err(()) => return Poll::Ready(()),
             };
@@ -233,7 +238,8 @@ where
         if self.is_final && !busy && flushed {
             return Poll::Ready(());
         }
-        self.lifetime.set_busy(busy, Instant::now);
+        self.lifetime
+            .set_busy(busy, self.accepted > accepted, Instant::now);
         self.lifetime.heard(self.inbox.reads, Instant::now);
         let stall = self
             .stalled

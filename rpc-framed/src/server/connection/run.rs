@@ -7,14 +7,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rpc_core::{OwnedCall, transport::connection::First};
+use rpc_core::transport::connection::First;
 use tokio::time::Instant;
 
 use super::Connection;
 use crate::{
     server::{
-        accept::{Accepted, accept},
-        conn::Ticket,
+        accept::{Accepted, Request, accept},
+        conn::{Conn, Ticket},
         exchange::exchange,
         watch::{Watch, Watched, panicked},
     },
@@ -33,13 +33,13 @@ const TIMED_OF: u32 = 8;
 
 /// What a call is run with.
 pub(super) struct Work {
-    ticket: Ticket,
+    conn: Arc<Conn>,
     id: CallId,
-    call: OwnedCall,
+    request: Request,
 }
 
 pub(super) fn work(work: Work) -> impl Future<Output = ()> + Send + 'static {
-    exchange(work.ticket, work.id, work.call)
+    exchange(work.conn, work.id, work.request)
 }
 
 impl<F, M> Connection<F, M>
@@ -77,19 +77,18 @@ where
 
     fn run(&mut self, accepted: Accepted, head: Head) -> Duration {
         let Accepted {
-            call,
-            deadline,
+            request,
             is_stream,
             arrival,
         } = accepted;
-        let id = head.call;
+        let (id, deadline) = (head.call, request.deadline());
         if let Some(arrival) = arrival {
             self.calls.expect(id, arrival);
         }
         let work = Work {
-            ticket: Ticket::new(&self.conn),
+            conn: Arc::clone(&self.conn),
             id,
-            call,
+            request,
         };
         let make = || (self.make)(work);
         let executor = self.conn.config.executor.clone();
@@ -122,8 +121,8 @@ where
                 self.calls.watch(id, Arc::clone(&watch));
                 let waits = waits.watched(Watched {
                     watch,
-                    conn: Arc::clone(&self.conn),
                     call: id,
+                    ticket: Ticket::new(&self.conn),
                 });
                 match executor {
                     Some(executor) => executor.execute(waits),

@@ -91,9 +91,9 @@ where
     }
 
     /// Takes note of an answer to a ping, so that another can be sent.
-    pub(super) fn poll_pong(&mut self, cx: &mut Poller<'_>) {
+    pub(super) fn poll_pong(&mut self) {
         if let Some(pings) = &mut self.pings {
-            let _ = pings.poll_pong(cx);
+            let _ = pings.poll_pong(&mut Poller::from_waker(self.attention.waker()));
         }
     }
 }

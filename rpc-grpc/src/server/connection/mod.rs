@@ -20,7 +20,7 @@ use std::{
 use h2::PingPong;
 use rpc_core::transport::{
     Drain, DrainPhase, Io,
-    connection::{Runner, Stop, Timer},
+    connection::{Attention, Runner, Stop, Timer},
 };
 use tokio::time::Instant;
 
@@ -91,6 +91,8 @@ struct Connection<F, M> {
     /// How many of them were handed to the runtime.
     handed: usize,
     turn: Turn,
+    /// What h2 wakes: each answer would have it wake the task that is about to write it.
+    attention: Attention,
     slow: SlowMethods,
     timer: Timer,
     lifetime: Lifetime,
@@ -139,6 +141,7 @@ where
             accepted: 0,
             handed: 0,
             turn: Turn::default(),
+            attention: Attention::new(),
             slow: SlowMethods::default(),
             timer: Timer::default(),
             lifetime: Lifetime::new(&**config, Instant::now()),
@@ -152,10 +155,14 @@ where
     }
 
     /// Reads requests and runs them.
-    fn poll_batch(&mut self, cx: &mut Poller<'_>) -> Batch {
+    fn poll_batch(&mut self) -> Batch {
         let started = Instant::now();
         for _ in 0..BATCH_CALLS {
-            match self.h2.poll_accept(cx) {
+            self.attention.look();
+            match self
+                .h2
+                .poll_accept(&mut Poller::from_waker(self.attention.waker()))
+            {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.accepted += 1;
                     let now = Instant::now();
@@ -191,13 +198,14 @@ where
         }
         // Calls that wait end one by one, and each wakes us: let those that are about to end do so first.
         ready!(this.turn.poll(cx, this.conn.calls() > 1));
+        this.attention.begin(cx);
         let mut calls = 0;
         // Calls that are done on the spot show only in what the last turn brought.
         let others = this.accepted > 1 || this.conn.calls() > 1;
         this.flusher.begin_turn(others);
         (this.accepted, this.handed) = (0, 0);
         loop {
-            let batch = this.poll_batch(cx);
+            let batch = this.poll_batch();
             if let Poll::Ready(Err(_)) = this.flusher.poll_flush(cx) {
                 return Poll::Ready(());
             }
@@ -225,11 +233,12 @@ where
             this.close(cx);
             return Poll::Ready(());
         }
-        this.lifetime.set_busy(busy, Instant::now);
+        this.lifetime.set_busy(busy, this.accepted > 0, Instant::now);
         this.lifetime.heard(this.flusher.reads(), Instant::now);
-        this.poll_pong(cx);
+        this.poll_pong();
         this.timer
             .arm([this.lifetime.next(), this.running.earliest()], &this.conn.alarm);
+        this.attention.end(cx);
         Poll::Pending
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rpc_core::Response;
+use tokio::time::Instant;
 
 use super::{
     peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, within},
@@ -87,6 +88,24 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
         .expect("it does not panic")
         .expect("a clean end");
     within(peer.served).await.expect("it does not panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_calls_are_done_at_once_is_not_idle() {
+    let peer = Peer::with(TestService::new(), |config| {
+        config.max_connection_idle = Some(10 * SECOND);
+    })
+    .await;
+    for _ in 0..5 {
+        tokio::time::sleep(6 * SECOND).await;
+        assert_eq!(peer.call("/test.Test/Unary", "short").await.code(), 0);
+    }
+    let last = Instant::now();
+    within(peer.closed)
+        .await
+        .expect("it does not panic")
+        .expect("a clean end");
+    assert!(last.elapsed() >= 10 * SECOND, "{:?}", last.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,22 +3,26 @@
 //! Who appends wakes the task, unless it was woken already or is at work: it looks once more before it rests. Bodies that
 //! are large go in as they are, between two pieces of the buffer, and are written with them in one go.
 //!
+//! # A call that has a connection to itself
+//! It writes its request itself, see `alone`: to wake the task would only have done elsewhere what can be done at once.
+//!
 //! # Bound
 //! Whoever has time to wait asks [`Outbox::poll_room`] first: a peer that does not read stops those who write to it, not
 //! the process.
 
+mod alone;
+mod writer;
+
 use std::{
     collections::VecDeque,
-    io::{self, IoSlice},
-    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context as Poller, Poll, Waker, ready},
+    task::{Context as Poller, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use rpc_core::{Metadata, Status, message::Value, transport::Io};
-use tokio::io::AsyncWrite;
+use bytes::{Bytes, BytesMut};
+use rpc_core::{Deadline, Metadata, Status, message::Value};
 
+pub(crate) use self::writer::Writer;
 use super::methods::Methods;
 use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 
@@ -27,9 +31,6 @@ pub(crate) const SEPARATE_BYTES: usize = 16 << 10;
 
 /// A buffer that is larger than this is not kept.
 const KEPT_BYTES: usize = 256 << 10;
-
-/// How many pieces go into one write.
-const PIECES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Outbox(Mutex<Queue>);
@@ -48,12 +49,18 @@ pub(crate) struct Queue {
     /// The task will look without being woken.
     told: bool,
     closed: bool,
+    /// A call writes, and not the task.
+    alone: bool,
+    /// The task waits for it to be done.
+    awaits_alone: bool,
     task: Option<Waker>,
     waiting: Vec<Waker>,
     scratch: BytesMut,
     /// A client's: the numbers of methods, and how many requests were sent.
     pub(crate) methods: Methods,
     pub(crate) requests: u64,
+    /// A client's: when the task looks at the deadlines of its calls, which is never later than the first of them.
+    pub(crate) looks_at: Option<Deadline>,
     /// A client's: no more requests, others have to carry them.
     pub(crate) refuses: bool,
     /// Of these, how many were handed to the task, or to the socket.
@@ -70,11 +77,14 @@ impl Outbox {
             limit,
             told: true,
             closed: false,
+            alone: false,
+            awaits_alone: false,
             task: None,
             waiting: Vec::new(),
             scratch: BytesMut::new(),
             methods: Methods::default(),
             requests: 0,
+            looks_at: None,
             refuses: false,
             taken_requests: 0,
         }))
@@ -95,6 +105,14 @@ impl Outbox {
             task.wake();
         }
         appended
+    }
+
+    /// The task is at work, and will [rest](Writer::poll_flush) before it waits: until then nobody needs to wake it, not even
+    /// itself. True if something waits to be written.
+    pub(crate) fn attend(&self) -> bool {
+        let mut queue = self.lock();
+        queue.told = true;
+        !queue.is_empty()
     }
 
     /// Ready once there is room, or the connection is over.
@@ -158,11 +176,6 @@ impl Queue {
         self.buffer.is_empty() && self.pieces.is_empty()
     }
 
-    /// Nothing waits but what was appended just now, nothing is being written, and the task rests.
-    pub(crate) fn is_lone(&self) -> bool {
-        self.pieces.is_empty() && self.writing == 0 && !self.told
-    }
-
     fn waiting_bytes(&self) -> usize {
         self.buffer.len() + self.piece_bytes
     }
@@ -182,10 +195,12 @@ impl Queue {
         self.task.take()
     }
 
-    /// The task has to look although nothing was appended.
-    pub(crate) fn summon(&mut self) -> Option<Waker> {
-        self.told = true;
-        self.task.take()
+    /// The task rests until it is woken.
+    fn rest(&mut self, task: &Waker) {
+        self.told = false;
+        if !self.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            self.task = Some(task.clone());
+        }
     }
 
     /// The buffer, for who appends a frame piece by piece.
@@ -217,6 +232,9 @@ impl Queue {
     }
 
     fn append(&mut self, body: Bytes) {
+        if body.is_empty() {
+            return;
+        }
         if body.len() < SEPARATE_BYTES {
             self.buffer.extend_from_slice(&body);
             return;
@@ -278,142 +296,5 @@ impl Queue {
         self.buffer.extend_from_slice(&reason.to_le_bytes());
         self.buffer.extend_from_slice(text.as_bytes());
         self.finish(start, Head::new(kind::GOAWAY, CallId::default()), Bytes::new());
-    }
-
-    /// Tries to write what waits at once, from a task that is not the connection's. Nothing is being written then. True if
-    /// the task has to take over.
-    pub(crate) fn try_write(&mut self, io: &mut Box<dyn Io>) -> bool {
-        let mut cx = Poller::from_waker(Waker::noop());
-        self.taken_requests = self.requests;
-        match Pin::new(&mut *io).poll_write(&mut cx, &self.buffer) {
-            Poll::Ready(Ok(written)) if written == self.buffer.len() => self.buffer.clear(),
-            Poll::Ready(Ok(written)) => self.buffer.advance(written),
-            // The task meets the same error, and says what it means.
-            Poll::Ready(Err(_)) | Poll::Pending => {}
-        }
-        // TLS may hold on to what it took.
-        !self.buffer.is_empty() || Pin::new(io).poll_flush(&mut cx).is_pending()
-    }
-}
-
-/// What the task has taken and writes.
-#[derive(Debug, Default)]
-pub(crate) struct Writer {
-    pieces: VecDeque<Bytes>,
-    buffer: BytesMut,
-    bytes: usize,
-    /// How many bytes were written so far.
-    pub(crate) written: u64,
-}
-
-impl Writer {
-    /// Writes until nothing waits any more. Whoever appends from then on wakes the task.
-    pub(crate) fn poll_flush(
-        &mut self,
-        outbox: &Outbox,
-        io: &Mutex<Box<dyn Io>>,
-        cx: &mut Poller<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            if self.bytes == 0 && !self.take(outbox, cx) {
-                let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);
-                return Pin::new(&mut *io).poll_flush(cx);
-            }
-            let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);
-            while self.bytes > 0 {
-                let written = ready!(self.poll_write(&mut io, cx))?;
-                if written == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                self.advance(written);
-            }
-        }
-    }
-
-    /// True if something is yet to be written.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.bytes > 0
-    }
-
-    /// Gives the buffers back.
-    pub(crate) fn trim(&mut self, outbox: &Outbox) {
-        if self.bytes == 0 {
-            self.buffer = BytesMut::new();
-            self.pieces = VecDeque::new();
-        }
-        let mut queue = outbox.lock();
-        if queue.is_empty() {
-            queue.buffer = BytesMut::new();
-            queue.pieces = VecDeque::new();
-        }
-        queue.scratch = BytesMut::new();
-        queue.waiting = Vec::new();
-    }
-
-    /// Takes what waits; false if nothing does.
-    fn take(&mut self, outbox: &Outbox, cx: &mut Poller<'_>) -> bool {
-        let mut queue = outbox.lock();
-        queue.writing = 0;
-        if queue.is_empty() {
-            queue.told = false;
-            if !queue.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-                queue.task = Some(cx.waker().clone());
-            }
-        } else {
-            self.buffer.clear();
-            if self.buffer.capacity() > KEPT_BYTES {
-                self.buffer = BytesMut::new();
-            }
-            std::mem::swap(&mut self.buffer, &mut queue.buffer);
-            std::mem::swap(&mut self.pieces, &mut queue.pieces);
-            self.bytes = self.buffer.len() + queue.piece_bytes;
-            queue.piece_bytes = 0;
-            queue.writing = self.bytes;
-            queue.taken_requests = queue.requests;
-        }
-        let waiting = if queue.has_room() && !queue.waiting.is_empty() {
-            std::mem::take(&mut queue.waiting)
-        } else {
-            Vec::new()
-        };
-        drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
-        self.bytes > 0
-    }
-
-    fn poll_write(&self, io: &mut Box<dyn Io>, cx: &mut Poller<'_>) -> Poll<io::Result<usize>> {
-        if self.pieces.is_empty() {
-            return Pin::new(io).poll_write(cx, &self.buffer);
-        }
-        if !io.is_write_vectored() {
-            let first = self.pieces.front().map_or(&self.buffer[..], |piece| piece);
-            return Pin::new(io).poll_write(cx, first);
-        }
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let all = self
-            .pieces
-            .iter()
-            .map(|piece| &piece[..])
-            .chain([&self.buffer[..]]);
-        let mut used = 0;
-        for (slice, bytes) in slices.iter_mut().zip(all.filter(|bytes| !bytes.is_empty())) {
-            *slice = IoSlice::new(bytes);
-            used += 1;
-        }
-        Pin::new(io).poll_write_vectored(cx, &slices[..used])
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        self.bytes -= written;
-        self.written += written as u64;
-        while let Some(first) = self.pieces.front_mut() {
-            if written < first.len() {
-                first.advance(written);
-                return;
-            }
-            written -= first.len();
-            self.pieces.pop_front();
-        }
-        self.buffer.advance(written);
     }
 }

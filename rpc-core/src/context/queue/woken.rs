@@ -1,0 +1,52 @@
+//! Who wakes a call at its deadline, if it is not the queue.
+//!
+//! A connection knows its calls and whom to wake for each of them. Where it wakes them at their deadlines as well, a place
+//! in the queue is a second entry for the same thing, and costs what the first one does. So whoever waits says, while it is
+//! polled, by when its task is woken at the latest; what bounds it takes a place only if that is too late, or if nobody said
+//! anything.
+//!
+//! What is said holds until the task is polled again. Then it has to be said again: a call that was woken at its deadline and
+//! goes on waiting is nobody's but the queue's.
+
+use std::cell::Cell;
+
+use crate::Deadline;
+
+thread_local! {
+    /// By when the task is woken that is being polled, as far as was said within the innermost bound.
+    static WOKEN: Cell<Option<Deadline>> = const { Cell::new(None) };
+}
+
+/// Says that the task that is being polled will be woken at that deadline, or before.
+///
+/// A future that says so, and then does not wake its task, has a deadline that never ends it.
+pub fn woken_by(deadline: Deadline) {
+    // Without a place to say it, nobody hears of it, and the queue is used.
+    let _ = WOKEN.try_with(|woken| woken.set(Deadline::earlier(woken.get(), Some(deadline))));
+}
+
+/// What is said while somebody is polled. What was said before belongs to who polls us.
+#[derive(Debug)]
+pub(super) struct Listening {
+    outside: Option<Deadline>,
+}
+
+impl Listening {
+    pub(super) fn new() -> Self {
+        Self {
+            outside: WOKEN.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+
+    /// True if the task will be woken by that deadline.
+    pub(super) fn heard(self, deadline: Deadline) -> bool {
+        let woken = WOKEN.try_with(Cell::get).unwrap_or_default();
+        woken.is_some_and(|woken| woken <= deadline)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = WOKEN.try_with(|woken| woken.set(self.outside));
+    }
+}
