@@ -8,6 +8,8 @@
 
 use std::{error::Error, fmt};
 
+use http::HeaderValue;
+
 /// Names and values that travel over every hop, in order.
 ///
 /// ```
@@ -230,6 +232,29 @@ impl fmt::Display for Member {
         }
         Ok(())
     }
+}
+
+/// A header with the members only for whose name and value `keep` says yes, each as it came; `None` if those are all. What
+/// [`Baggage::read`] would pass over is a member here too, because another reader may be more lenient.
+pub(super) fn retained(header: &HeaderValue, keep: impl Fn(&[u8], &[u8]) -> bool) -> Option<HeaderValue> {
+    let is_kept = |member: &&[u8]| {
+        let pair = member.split(|&b| b == b';').next().unwrap_or_default();
+        let (name, value) = match pair.iter().position(|&b| b == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &pair[pair.len()..]),
+        };
+        keep(name.trim_ascii(), value.trim_ascii())
+    };
+    let members = || header.as_bytes().split(|&b| b == b',');
+    if members().all(|member| is_kept(&member)) {
+        return None;
+    }
+    let kept: Vec<_> = members().filter(is_kept).collect();
+    // A part of a legal header is one.
+    let mut rest = HeaderValue::from_bytes(kept.join(&b',').trim_ascii())
+        .unwrap_or_else(|_| HeaderValue::from_static(""));
+    rest.set_sensitive(header.is_sensitive());
+    Some(rest)
 }
 
 /// A text that baggage cannot carry.

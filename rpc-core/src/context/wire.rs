@@ -14,7 +14,7 @@ use std::fmt::Display;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{Baggage, Context, Lane, TraceContext};
+use super::{Baggage, Context, Lane, TraceContext, baggage};
 use crate::{
     Metadata,
     metadata::{MetadataKey, MetadataValue},
@@ -78,6 +78,38 @@ impl Context {
         if !metadata.is_empty() {
             *self = std::mem::take(self).extract_some(metadata);
         }
+    }
+
+    /// Takes every lane out of the metadata but this context's own: values of [`LANE_KEY`] and members of that name in
+    /// `baggage`, whose other members stay as they came. Whoever copies the metadata of an inbound call by hand then says
+    /// the lane that the call travels in, or none. What is no lane's name goes too: others may take it for one.
+    ///
+    /// ```
+    /// use rpc_core::{Context, Metadata, context::{BAGGAGE_KEY, LANE_KEY}};
+    ///
+    /// let mut metadata = Metadata::new();
+    /// metadata.insert(LANE_KEY, "red")?;
+    /// metadata.insert(BAGGAGE_KEY, "user=jane,x-md-global-color=red")?;
+    /// let context = Context::new().extract(&metadata).with_lane(None);
+    /// context.remove_other_lanes(&mut metadata);
+    /// assert_eq!(metadata.get(LANE_KEY), None);
+    /// assert_eq!(metadata.get(BAGGAGE_KEY), Some("user=jane"));
+    /// # Ok::<(), rpc_core::metadata::InvalidMetadata>(())
+    /// ```
+    pub fn remove_other_lanes(&self, metadata: &mut Metadata) {
+        let lane = self.lane().map(|lane| lane.as_str().as_bytes());
+        let is_own = |said: &[u8]| Some(said) == lane;
+        metadata.retain_mut(|key, value| match (key.as_str(), value.as_header()) {
+            (LANE_KEY, header) => header.is_some_and(|header| is_own(header.as_bytes())),
+            (BAGGAGE_KEY, Some(header)) => {
+                let keep = |name: &[u8], said: &[u8]| name != LANE_KEY.as_bytes() || is_own(said);
+                if let Some(rest) = baggage::retained(header, keep) {
+                    *value = MetadataValue::from_header(rest);
+                }
+                !value.is_empty()
+            }
+            _ => true,
+        });
     }
 
     fn extract_some(mut self, metadata: &Metadata) -> Self {

@@ -117,6 +117,16 @@ impl Metadata {
         before != self.entries.len()
     }
 
+    /// Takes away the entries for which `keep` says no; the others stay in order.
+    pub fn retain(&mut self, mut keep: impl FnMut(&MetadataKey, &MetadataValue) -> bool) {
+        self.retain_mut(|key, value| keep(key, value));
+    }
+
+    /// The same where what stays may get another value: text for text, bytes for bytes.
+    pub(crate) fn retain_mut(&mut self, mut keep: impl FnMut(&MetadataKey, &mut MetadataValue) -> bool) {
+        self.entries.retain_mut(|(key, value)| keep(key, value));
+    }
+
     /// Adds an entry that was checked already. Transports use it for what came off the wire.
     pub fn push(&mut self, key: MetadataKey, value: MetadataValue) {
         self.entries.push((key, value));

@@ -63,6 +63,52 @@ fn baggage_alone_keeps_the_lane() {
 }
 
 #[test]
+fn other_lanes_can_be_taken_out_of_metadata() {
+    let left = |lane: &str, entries: &[(&str, &str)]| {
+        let mut metadata = of(entries);
+        let lane = Lane::new(lane).ok();
+        Context::new().with_lane(lane).remove_other_lanes(&mut metadata);
+        metadata
+    };
+    let both = [
+        (LANE_KEY, "red"),
+        (BAGGAGE_KEY, "a=1 , x-md-global-color=red;p, b=%20"),
+    ];
+    assert_eq!(left("red", &both), of(&both), "its own stays");
+    assert_eq!(left("", &both), of(&[(BAGGAGE_KEY, "a=1 , b=%20")]));
+    assert_eq!(left("blue", &both), of(&[(BAGGAGE_KEY, "a=1 , b=%20")]));
+    // What is no name of a lane to us may be one to others.
+    for odd in [
+        "x-md-global-color",
+        "x-md-global-color=",
+        "x-md-global-color = a/b;=red",
+    ] {
+        assert_eq!(
+            left("red", &[(BAGGAGE_KEY, odd), (LANE_KEY, "a b")]),
+            of(&[]),
+            "{odd}"
+        );
+    }
+    // Nothing else is looked at.
+    let others = [
+        (
+            BAGGAGE_KEY,
+            "color=red,,x-md-global-colors=red,a;x-md-global-color=red",
+        ),
+        ("x-lane", "red"),
+        (BAGGAGE_KEY, ""),
+    ];
+    assert_eq!(left("", &others), of(&others[..2]));
+    // Nor is its own lost among what is beyond the limits of baggage.
+    let mut long = vec!["a=1"; Baggage::MAX_MEMBERS];
+    long.push("x-md-global-color=red");
+    assert_eq!(
+        left("", &[(BAGGAGE_KEY, &long.join(","))]).get(BAGGAGE_KEY),
+        Some(long[..Baggage::MAX_MEMBERS].join(",").as_str())
+    );
+}
+
+#[test]
 fn an_empty_one_carries_nothing() {
     let context = Context::new().with_deadline(Deadline::after(Duration::from_secs(1)));
     assert!(context.injected(&Metadata::new()).is_empty());

@@ -11,7 +11,7 @@ use rpc_core::{
 
 use super::LaneRules;
 
-/// Which lanes a server takes from its callers.
+/// Which lanes a server takes from its callers. What is not taken is gone from the call's metadata as well.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AcceptedLanes {
@@ -20,7 +20,7 @@ pub enum AcceptedLanes {
     All,
     /// None: whoever calls travels in the base lane, until a rule says otherwise.
     None,
-    /// These; a request in another one travels in the base lane.
+    /// These; a request in another one travels in the base lane, until a rule says otherwise.
     Only(HashSet<Lane>),
 }
 
@@ -103,6 +103,16 @@ impl LaneHook {
         }
     }
 
+    /// A handler may pass the metadata on as it came: it must not say a lane that the call does not travel in.
+    fn clear(&self, call: &mut Call<'_>) {
+        call.context.remove_other_lanes(&mut call.metadata);
+        if let Some(own) = &self.key {
+            let lane = call.context.lane().map(Lane::as_str);
+            call.metadata
+                .retain(|key, value| key != own || (lane.is_some() && value.as_str() == lane));
+        }
+    }
+
     fn write(&self, call: &mut Call<'_>) {
         if let (Some(key), Some(lane)) = (&self.key, call.context.lane())
             && !call.metadata.contains_key(key.as_str())
@@ -124,6 +134,8 @@ impl Hook for LaneHook {
         self.rules.apply(call);
         if self.writes {
             self.write(call);
+        } else {
+            self.clear(call);
         }
         Ok(())
     }

@@ -8,6 +8,8 @@
 //!
 //! # Trust
 //! A caller may write any lane into its request. A server at the edge takes those only that it [accepts](AcceptedLanes).
+//! What else the request says of lanes is taken out of its metadata, so that a handler which copies that into its own calls
+//! does not let a lane through.
 //!
 //! # Position
 //! First of all hooks: whatever else looks at a call sees it in its lane.

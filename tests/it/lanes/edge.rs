@@ -19,8 +19,11 @@ async fn fleet(memory: &MemoryRegistry, lanes: LaneHook) -> (HopClient, Vec<Runn
     (HopClient::new(client(memory, "edge", Wire::Grpc)), running)
 }
 
+/// Entries of metadata.
+type Entries<'a> = &'a [(&'a str, &'a str)];
+
 /// Which instance of `b` a request with such metadata goes to.
-async fn goes_to(edge: &HopClient, metadata: &[(&str, &str)]) -> String {
+async fn goes_to(edge: &HopClient, metadata: Entries<'_>) -> String {
     let mut request = note();
     for (key, value) in metadata {
         request.metadata_mut().append(key, value).unwrap();
@@ -86,6 +89,87 @@ async fn the_edge_takes_the_lanes_that_it_accepts() {
     until_way(&edge, Some("green"), &["edge@base", "b@green"]).await;
     assert_eq!(goes_to(&edge, &[(LANE_KEY, "red")]).await, "b@base");
     stop(running).await;
+}
+
+/// `edge`, which takes green only, in front of `b` in front of `c`, which there is in three lanes. All copy metadata.
+async fn a_lane_that_is_not_accepted_is_gone_from_the_metadata(wire: Wire) {
+    let memory = MemoryRegistry::new();
+    let keyed = || LaneHook::inbound().with_key("x-lane").unwrap();
+    let at_the_edge = keyed()
+        .with_accepted(AcceptedLanes::only([lane("green")]))
+        .with_rules(rules());
+    let mut running = vec![
+        start_with(&memory, "edge", None, Some("b"), wire, at_the_edge).await,
+        start_with(&memory, "b", None, Some("c"), wire, keyed()).await,
+    ];
+    for of in [None, Some("green"), Some("red")] {
+        running.push(start(&memory, "c", of, None, wire).await);
+    }
+    let edge = HopClient::new(client(&memory, "edge", wire));
+    let b = HopClient::new(client(&memory, "b", wire));
+    for of in ["green", "red"] {
+        let c = format!("c@{of}");
+        until_way(&b, Some(of), &["b@base", &c]).await;
+    }
+    until_way(&edge, Some("green"), &["edge@base", "b@base", "c@green"]).await;
+
+    let both = format!("user=jane%20doe;ttl=5, {LANE_KEY}=red;a=1 ,odd,tenant=acme");
+    let only = format!("{LANE_KEY}=red");
+    let green = format!("{LANE_KEY}=green,user=jane");
+    let others = "baggage: user=jane%20doe;ttl=5,odd,tenant=acme";
+    let cases: [(Entries<'_>, &str, &[&str]); 9] = [
+        (&[(LANE_KEY, "red")], "base", &[]),
+        (&[(BAGGAGE_KEY, &only)], "base", &[]),
+        (&[(BAGGAGE_KEY, &both), ("x-lane", "red")], "base", &[others]),
+        // The second is what the next one would take if only the first were gone.
+        (&[(LANE_KEY, "red"), (LANE_KEY, "green")], "base", &[]),
+        (
+            &[(LANE_KEY, "red"), (BAGGAGE_KEY, &green)],
+            "base",
+            &["baggage: user=jane"],
+        ),
+        // One that is taken stays; what contradicts it does not.
+        (
+            &[(LANE_KEY, "green"), (BAGGAGE_KEY, &both), ("x-lane", "red")],
+            "green",
+            &["x-md-global-color: green", others],
+        ),
+        (
+            &[("x-lane", "green"), ("x-lane", "red")],
+            "green",
+            &["x-lane: green"],
+        ),
+        // Rules have the last word.
+        (&[(LANE_KEY, "red"), ("x-user", "alice")], "green", &[]),
+        (&[(LANE_KEY, "green"), ("x-role", "tester")], "base", &[]),
+    ];
+    for (entries, goes_to, left) in cases {
+        let mut request = note();
+        let keys = [LANE_KEY, BAGGAGE_KEY, "x-lane"].map(str::to_owned);
+        let mut asks = Request::new(keys.to_vec());
+        for (key, value) in entries {
+            request.metadata_mut().append(key, value).unwrap();
+            asks.metadata_mut().append(key, value).unwrap();
+        }
+        assert_eq!(edge.metadata(asks).await.unwrap(), left, "{entries:?}");
+        let way = edge.visit_and_copy(request).await.unwrap();
+        assert_eq!(
+            way,
+            ["edge@base", "b@base", &format!("c@{goes_to}")],
+            "{entries:?}"
+        );
+    }
+    stop(running).await;
+}
+
+#[tokio::test]
+async fn a_lane_that_is_not_accepted_is_gone_from_the_metadata_over_grpc() {
+    a_lane_that_is_not_accepted_is_gone_from_the_metadata(Wire::Grpc).await;
+}
+
+#[tokio::test]
+async fn a_lane_that_is_not_accepted_is_gone_from_the_metadata_over_framed() {
+    a_lane_that_is_not_accepted_is_gone_from_the_metadata(Wire::Framed).await;
 }
 
 #[tokio::test]

@@ -13,6 +13,14 @@ pub(crate) trait Hop {
     /// The instances that the request went through, each as `service@lane`.
     #[rpc(idempotent)]
     async fn visit(&self, note: Request<String>) -> Result<Vec<String>>;
+
+    /// The same, where each of them copies the metadata that it gets into the call that it makes.
+    #[rpc(idempotent)]
+    async fn visit_and_copy(&self, note: Request<String>) -> Result<Vec<String>>;
+
+    /// What the handler sees in its metadata, as `key: value`, of the keys in the note.
+    #[rpc(idempotent)]
+    async fn metadata(&self, keys: Request<Vec<String>>) -> Result<Vec<String>>;
 }
 
 struct Stop {
@@ -28,6 +36,26 @@ impl Hop for Stop {
             way.extend(next.visit(note()).await?);
         }
         Ok(way)
+    }
+
+    async fn visit_and_copy(&self, arrived: Request<String>) -> Result<Vec<String>> {
+        let mut way = vec![self.name.clone()];
+        if let Some(next) = &self.next {
+            let mut request = note();
+            *request.metadata_mut() = arrived.metadata().clone();
+            way.extend(next.visit_and_copy(request).await?);
+        }
+        Ok(way)
+    }
+
+    async fn metadata(&self, keys: Request<Vec<String>>) -> Result<Vec<String>> {
+        let is_asked = |key: &str| keys.message().iter().any(|asked| asked == key);
+        Ok(keys
+            .metadata()
+            .iter()
+            .filter(|(key, _)| is_asked(key.as_str()))
+            .map(|(key, value)| format!("{}: {}", key.as_str(), value.as_str().unwrap_or("?")))
+            .collect())
     }
 }
 
