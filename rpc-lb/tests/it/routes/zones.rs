@@ -149,6 +149,138 @@ async fn a_zone_that_goes_is_taken_over() {
     close_to(&after, "c", 0.5);
 }
 
+/// Zones whose endpoints say themselves whether they serve.
+#[cfg(feature = "prost")]
+mod sick {
+    use std::sync::Arc;
+
+    use rpc_lb::HealthConfig;
+    use rpc_registry::Registration;
+
+    use super::*;
+    use crate::fleet::{FakeTransport, in_turn, settle};
+
+    const SERVING: u8 = 1;
+    const NOT_SERVING: u8 = 2;
+
+    /// Four endpoints in `a`, where the calls come from, and four in `b`.
+    struct Zones {
+        fleet: Fleet,
+        instances: Vec<Instance>,
+        _registrations: Vec<Box<dyn Registration>>,
+    }
+
+    impl Zones {
+        async fn new(zone: ZoneConfig, health: HealthConfig) -> Self {
+            let mut config = in_turn();
+            config.health = health.with_watch("test.Service");
+            config.routers = vec![Arc::new(ZoneRouter::with_config(zone).unwrap())];
+            let fleet = Fleet::routed(FakeTransport::default(), config);
+            let instances = in_zones(&[("a", 4), ("b", 4)]);
+            let mut registrations = Vec::new();
+            for instance in &instances {
+                registrations.push(fleet.announce(instance).await);
+            }
+            fleet.until_ready(8).await;
+            let zones = Self {
+                fleet,
+                instances,
+                _registrations: registrations,
+            };
+            zones.serve(4, 4).await;
+            zones
+        }
+
+        /// So many of each zone serve from now on.
+        async fn serve(&self, a: usize, b: usize) {
+            for n in 0..8 {
+                let serves = if n < 4 { n < a } else { n - 4 < b };
+                let says = if serves { SERVING } else { NOT_SERVING };
+                self.fleet.transport.of(&address(n)).say(says);
+            }
+            self.fleet
+                .until(|snapshot| snapshot.counts().sick == 8 - a - b)
+                .await;
+            settle().await;
+        }
+
+        async fn share_of_a(&self) -> f64 {
+            let shares = shares(&self.fleet, &self.instances, 20_000).await;
+            shares.get("a").copied().unwrap_or_default()
+        }
+    }
+
+    fn few_are_enough() -> ZoneConfig {
+        ZoneConfig::new("a").with_min_endpoints(0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_leave_a_zone_as_its_endpoints_do_and_return_with_them() {
+        fastrand::seed(7);
+        let zones = Zones::new(few_are_enough(), HealthConfig::off()).await;
+        // Half of the callers are in `a`: what stays is the zone's share in the well endpoints, twice.
+        for (a, b, stays) in [
+            (4, 4, 1.0),
+            (3, 4, 6.0 / 7.0),
+            (1, 4, 0.4),
+            (0, 4, 0.0),
+            (4, 4, 1.0),
+        ] {
+            zones.serve(a, b).await;
+            let share = zones.share_of_a().await;
+            assert!((share - stays).abs() < 0.015, "{a} and {b} serve: {share}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn zones_do_not_count_while_less_than_half_is_well() {
+        fastrand::seed(8);
+        let zones = Zones::new(few_are_enough(), HealthConfig::off()).await;
+        // Half is enough: what is left of `a` has room.
+        zones.serve(2, 2).await;
+        assert!((zones.share_of_a().await - 1.0).abs() < 1e-9);
+        // With one less in `b` it would have all the more. Now all that are well get calls alike.
+        for (a, b, share) in [(2, 1, 2.0 / 3.0), (1, 2, 1.0 / 3.0)] {
+            zones.serve(a, b).await;
+            let found = zones.share_of_a().await;
+            assert!((found - share).abs() < 0.015, "{a} and {b} serve: {found}");
+            let tally = zones.fleet.tally(300).await;
+            assert_eq!(tally.len(), a + b, "the sick ones get none: {tally:?}");
+            let subset = zones.fleet.endpoints.snapshot().subset_for(&call());
+            assert!(
+                subset.steps().iter().all(|step| step.before == step.after),
+                "{:?}",
+                subset.steps()
+            );
+        }
+        zones.serve(4, 4).await;
+        assert!((zones.share_of_a().await - 1.0).abs() < 1e-9);
+    }
+
+    /// The panic of zones and that of endpoints begin together by default.
+    #[tokio::test(start_paused = true)]
+    async fn in_a_panic_the_sick_ones_of_all_zones_get_calls() {
+        fastrand::seed(9);
+        let zones = Zones::new(few_are_enough(), HealthConfig::off().with_panic(0.5)).await;
+        zones.serve(1, 2).await;
+        let tally = zones.fleet.tally(800).await;
+        assert_eq!(tally.len(), 8, "{tally:?}");
+        assert!(tally.values().all(|count| *count == 100), "{tally:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn zones_do_not_count_while_few_are_well() {
+        fastrand::seed(10);
+        let zones = Zones::new(ZoneConfig::new("a"), HealthConfig::off()).await;
+        // Six are enough by default, five are not.
+        for (a, b, share) in [(2, 4, 2.0 / 3.0), (1, 4, 0.2)] {
+            zones.serve(a, b).await;
+            let found = zones.share_of_a().await;
+            assert!((found - share).abs() < 0.015, "{a} and {b} serve: {found}");
+        }
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let error = |json: &str| {
