@@ -1,15 +1,26 @@
 //! Endpoints that fare badly, over real sockets.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rpc::{
-    lb::health::{EjectReason, Sickness},
+    lb::{
+        HealthConfig, RoundRobin, Snapshot,
+        health::{EjectReason, Sickness},
+    },
     prelude::*,
+    server::ServingStatus,
     status::Verdict,
 };
 use tokio::time::{sleep, timeout};
 
-use super::support::{Echo, EchoClient, LONG, Running};
+use super::support::{Echo, EchoClient, EchoServer, LONG, Named, Running};
 
 /// In these tests an error of the application's says that the endpoint is broken.
 fn strict(result: Result<(), &Status>) -> Verdict {
@@ -97,4 +108,137 @@ async fn a_stream_is_in_flight_until_it_is_dropped() {
     drop(numbers);
     assert_eq!(in_flight(), 0);
     running.stop().await.unwrap();
+}
+
+const ECHO: &str = "client.test.v1.Echo";
+
+/// A client that asks these servers for their health, and calls them in turn.
+async fn watching(running: &[Running], framed: bool) -> Client {
+    let addresses: Vec<_> = running.iter().map(|running| &*running.address).collect();
+    let client = Client::builder()
+        .target(format!("static://{}", addresses.join(",")))
+        .balancer(RoundRobin::new())
+        .prefer_framed(framed)
+        .health(HealthConfig::new().with_watch(ECHO))
+        .build()
+        .unwrap();
+    client.ready().await.unwrap();
+    // One that has not answered yet gets half of its share.
+    until(&client, |snapshot| snapshot.ready().len() == running.len()).await;
+    let all_serve = async {
+        while client.endpoints().view().iter().any(|view| view.weight < 99.0) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, all_serve).await.expect("some never answer");
+    client
+}
+
+async fn until(client: &Client, f: impl Fn(&Snapshot) -> bool) {
+    let reached = async {
+        while !f(&client.endpoints().snapshot()) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, reached).await.expect("the client never got there");
+}
+
+/// Endpoints say by turns that they do not serve, and that they do again, while calls are made.
+async fn calls_go_where_it_is_served(framed: bool) {
+    let running = [Running::start("a").await, Running::start("b").await];
+    let client = watching(&running, framed).await;
+    let echo = EchoClient::new(&client);
+    let protocol = if framed { "framed" } else { "grpc" };
+    for _ in 0..4 {
+        assert_eq!(echo.protocol().await.unwrap(), protocol);
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let names = Arc::new(Mutex::new(BTreeSet::new()));
+    let caller = |_| {
+        let (echo, stop, names) = (echo.clone(), Arc::clone(&stop), Arc::clone(&names));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let name = echo.name().await?;
+                names.lock().unwrap().insert(name);
+            }
+            Ok::<_, Status>(())
+        })
+    };
+    let callers: Vec<_> = (0..4).map(caller).collect();
+    for (away, other) in [(0, "b"), (1, "a"), (0, "b")] {
+        running[away].health.set(ECHO, ServingStatus::NotServing);
+        until(&client, |snapshot| snapshot.counts().sick == 1).await;
+        let view = client.endpoints().view();
+        let sick: Vec<_> = view.iter().filter(|view| view.sickness.is_some()).collect();
+        assert_eq!(sick.len(), 1);
+        assert_eq!(sick[0].address.to_string(), running[away].address);
+        assert_eq!(sick[0].sickness, Some(Sickness::NotServing));
+        for _ in 0..20 {
+            assert_eq!(echo.name().await.unwrap(), other);
+        }
+        running[away].health.set(ECHO, ServingStatus::Serving);
+        until(&client, |snapshot| snapshot.counts().sick == 0).await;
+        names.lock().unwrap().clear();
+        let both = async {
+            while names.lock().unwrap().len() < 2 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONG, both).await.expect("one is never called again");
+    }
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let ended = timeout(LONG, caller).await.unwrap().unwrap();
+        ended.expect("no call fails");
+    }
+    for running in running {
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_where_it_is_served_over_grpc() {
+    calls_go_where_it_is_served(false).await;
+}
+
+#[cfg(feature = "framed")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_where_it_is_served_over_framed() {
+    calls_go_where_it_is_served(true).await;
+}
+
+/// Its answer to a watch is UNIMPLEMENTED: it gets its whole share all the same.
+async fn a_server_without_health_serves(framed: bool) {
+    let silent = Server::builder().add_service(EchoServer::new(Named("silent".to_owned())));
+    let running = [
+        Running::start("a").await,
+        Running::serve(silent.without_health()).await,
+    ];
+    let client = watching(&running, framed).await;
+    assert_eq!(client.endpoints().snapshot().counts().sick, 0);
+    let echo = EchoClient::new(&client);
+    let mut names = BTreeSet::new();
+    for _ in 0..10 {
+        names.insert(echo.name().await.unwrap());
+    }
+    assert_eq!(names.len(), 2, "{names:?}");
+    // It is the only one once the other does not serve.
+    running[0].health.set(ECHO, ServingStatus::NotServing);
+    until(&client, |snapshot| snapshot.counts().sick == 1).await;
+    assert_eq!(echo.name().await.unwrap(), "silent");
+    for running in running {
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_health_serves_over_grpc() {
+    a_server_without_health_serves(false).await;
+}
+
+#[cfg(feature = "framed")]
+#[tokio::test]
+async fn a_server_without_health_serves_over_framed() {
+    a_server_without_health_serves(true).await;
 }

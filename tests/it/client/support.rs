@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use rpc::{BoxError, ServerHandle, prelude::*, server::ServeError};
+use rpc::{
+    BoxError, ServerHandle,
+    prelude::*,
+    server::{HealthReporter, ServeError},
+};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
@@ -14,6 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 #[rpc::service(package = "client.test.v1", blocking)]
 pub(crate) trait Echo {
     async fn name(&self) -> Result<String>;
+    async fn protocol(&self) -> Result<String>;
     async fn wait(&self, ms: u64) -> Result<String>;
     #[rpc(timeout = "50ms")]
     async fn wait_bounded(&self, ms: u64) -> Result<String>;
@@ -31,6 +36,12 @@ pub(crate) struct Named(pub(crate) String);
 impl Echo for Named {
     async fn name(&self) -> Result<String> {
         Ok(self.0.clone())
+    }
+
+    async fn protocol(&self) -> Result<String> {
+        let context = Context::current();
+        let caller = context.caller().ok_or_else(|| Status::internal("nobody calls"))?;
+        Ok(caller.protocol().to_owned())
     }
 
     async fn wait(&self, ms: u64) -> Result<String> {
@@ -92,6 +103,7 @@ impl Echo for Named {
 pub(crate) struct Running {
     pub(crate) address: String,
     pub(crate) handle: ServerHandle,
+    pub(crate) health: HealthReporter,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
@@ -110,7 +122,7 @@ impl Running {
         .await
     }
 
-    async fn serve(builder: rpc::ServerBuilder) -> Self {
+    pub(crate) async fn serve(builder: rpc::ServerBuilder) -> Self {
         let bound = builder
             .without_signals()
             .build()
@@ -118,10 +130,10 @@ impl Running {
             .bind("127.0.0.1:0")
             .await
             .unwrap();
-        let (address, handle) = (bound.local_addresses()[0].to_string(), bound.handle());
         Self {
-            address,
-            handle,
+            address: bound.local_addresses()[0].to_string(),
+            handle: bound.handle(),
+            health: bound.health(),
             task: tokio::spawn(bound.serve()),
         }
     }
