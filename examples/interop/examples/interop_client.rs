@@ -37,7 +37,7 @@ async fn run() -> Result<bool, Failure> {
         &["--list-cases"],
     )?;
     if flags.has("--list-cases") {
-        for (name, _) in cases::ALL {
+        for (name, _) in cases::ALL.iter().chain(cases::SPECIAL) {
             println!("{name}");
         }
         return Ok(true);
@@ -52,8 +52,8 @@ async fn run() -> Result<bool, Failure> {
     if wanted.is_empty() {
         return Err("no case was asked for".into());
     }
-    let client = connect(&flags)?;
-    let peer = Peer::new(&client);
+    let server = flags.get("--server").ok_or("`--server` is missing")?;
+    let peer = Peer::new(&connect(&flags, server)?, server);
     let mut all_passed = true;
     for (name, case) in wanted {
         let outcome = match tokio::time::timeout(PATIENCE, case(peer.clone())).await {
@@ -71,8 +71,7 @@ async fn run() -> Result<bool, Failure> {
     Ok(all_passed)
 }
 
-fn connect(flags: &Flags) -> Result<Client, Failure> {
-    let server = flags.get("--server").ok_or("`--server` is missing")?;
+fn connect(flags: &Flags, server: &str) -> Result<Client, Failure> {
     let mut client = Client::builder().target(format!("static://{server}"));
     if let Some(roots) = flags.get("--tls-ca") {
         let mut tls = ClientTls::builder().trust_file(roots);

@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod compression;
+mod health;
 mod load;
 mod metadata;
 mod status;
@@ -33,11 +34,13 @@ pub struct Peer {
     pub unimplemented: UnimplementedServiceClient,
     /// For methods without a stub.
     pub channel: Channel,
+    /// Where the server listens, for clients that a case makes itself.
+    pub server: String,
 }
 
 impl Peer {
-    /// Through a client.
-    pub fn new(client: &Client) -> Self {
+    /// Through a client of that server.
+    pub fn new(client: &Client, server: &str) -> Self {
         let test = TestServiceClient::new(client);
         let compressing = test.with_options(CallOptions::new().with_compression("gzip"));
         Self {
@@ -45,6 +48,7 @@ impl Peer {
             compressing,
             unimplemented: UnimplementedServiceClient::new(client),
             channel: client.into(),
+            server: server.to_owned(),
         }
     }
 }
@@ -53,13 +57,15 @@ impl Peer {
 pub type Run = fn(Peer) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 macro_rules! cases {
-    ($($module:ident::$name:ident,)*) => {
-        /// Every case, by name, in the order in which `all` runs them.
-        pub const ALL: &[(&str, Run)] = &[$((stringify!($name), |peer| Box::pin($module::$name(peer)))),*];
+    ($(#[$about:meta])* $list:ident: $($module:ident::$name:ident,)*) => {
+        $(#[$about])*
+        pub const $list: &[(&str, Run)] = &[$((stringify!($name), |peer| Box::pin($module::$name(peer)))),*];
     };
 }
 
 cases! {
+    /// Every case of the test service, by name, in the order in which `all` runs them.
+    ALL:
     unary::empty_unary,
     unary::large_unary,
     compression::client_compressed_unary,
@@ -82,9 +88,17 @@ cases! {
     load::orca_oob,
 }
 
+cases! {
+    /// Cases for servers that have more than the test service, or less; over plain text.
+    SPECIAL:
+    health::health_watch,
+    health::health_unimplemented,
+}
+
 /// The case of that name.
 pub fn find(name: &str) -> Option<(&'static str, Run)> {
-    ALL.iter().find(|(known, _)| *known == name).copied()
+    let mut all = ALL.iter().chain(SPECIAL);
+    all.find(|(known, _)| *known == name).copied()
 }
 
 /// Fails a case unless both are the same.

@@ -42,13 +42,24 @@ const SOAK: &[&str] = &["rpc_soak", "channel_soak"];
 /// Load reports: in trailers, and over a stream of their own.
 const LOAD: &[&str] = &["orca_per_rpc", "orca_oob"];
 
+/// Calls go where the server says that it serves, and where it says nothing of it.
+const HEALTH: &[&str] = &["health_watch"];
+const NO_HEALTH: &[&str] = &["health_unimplemented"];
+
 pub(in crate::test) fn plain(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     build(workspace)?;
     let go = Peers::build(workspace)?;
 
     let pair = "our client, Go server";
-    let both = [CASES, LOAD].concat();
-    cases(outcome, pair, go.server(), &both, |server, case| {
+    let all = [CASES, LOAD, HEALTH].concat();
+    cases(outcome, pair, go.server(), &all, |server, case| {
+        our_client(workspace, server, case)
+    });
+
+    let pair = "our client, Go server without health";
+    let mut silent = go.server();
+    silent.arg("--without-health");
+    cases(outcome, pair, silent, NO_HEALTH, |server, case| {
         our_client(workspace, server, case)
     });
 
