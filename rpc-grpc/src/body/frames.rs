@@ -11,7 +11,7 @@ use rpc_core::{
 
 use super::send::UNASKED_BYTES;
 use crate::wire::{
-    frame::{Data, Encoder, PREFIX_BYTES, encode_next, encode_value, frame_encoded},
+    frame::{Data, Encoder, GUESS_BYTES, PREFIX_BYTES, encode_next, encode_value, frame_encoded},
     headers::append_metadata,
     status,
 };
@@ -19,6 +19,11 @@ use crate::wire::{
 /// Small messages that are there together are put into one buffer up to this size, so that each of a flood of them does
 /// not cost a frame. It is what most peers take as one DATA frame.
 const BATCH_BYTES: usize = 16 << 10;
+
+/// A buffer of this size that is too small for a batch becomes large enough for all of it at once: one that grows may be copied.
+/// Smaller ones double, since that copies little, and what a stream keeps while it is idle is then in proportion to what it
+/// sent.
+const DOUBLED_BYTES: usize = BATCH_BYTES / 8;
 
 /// A piece of what is sent.
 #[derive(Debug)]
@@ -68,6 +73,8 @@ pub(crate) struct Frames {
     ending: Ending,
     trailers: Metadata,
     buffer: BytesMut,
+    /// How much the last batch took: the next one is likely to be of that size.
+    last_batch: usize,
     /// A part that was looked at.
     peeked: Option<Part>,
 }
@@ -113,6 +120,7 @@ impl Frames {
             ending,
             trailers,
             buffer: BytesMut::new(),
+            last_batch: 0,
             peeked: None,
         })
     }
@@ -162,7 +170,9 @@ impl Frames {
 
     /// Puts messages into the buffer while it has room and they are there. `Pending` if none is, and the buffer is empty.
     fn poll_fill(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
+        let mut messages = 0;
         while self.buffer.len() < BATCH_BYTES {
+            self.make_room(messages);
             let polled = match &mut self.source {
                 Source::Outgoing(stream) => encode_next(
                     &mut **stream,
@@ -174,7 +184,10 @@ impl Frames {
                 _ => return Poll::Ready(()),
             };
             let outcome = match polled {
-                Poll::Ready(Some(Ok(()))) => continue,
+                Poll::Ready(Some(Ok(()))) => {
+                    messages += 1;
+                    continue;
+                }
                 Poll::Ready(Some(Err(status))) => Err(status),
                 Poll::Ready(None) => Ok(()),
                 Poll::Pending if self.buffer.is_empty() => return Poll::Pending,
@@ -185,6 +198,26 @@ impl Frames {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Makes room for the rest of a batch that holds so many messages, if another one like them has none.
+    ///
+    /// Before there is a message there is no room either: a stream that waits should not hold what a batch takes.
+    fn make_room(&mut self, messages: usize) {
+        let (len, capacity) = (self.buffer.len(), self.buffer.capacity());
+        let expected = if messages > 1 && capacity >= DOUBLED_BYTES {
+            BATCH_BYTES
+        } else {
+            self.last_batch.min(BATCH_BYTES)
+        };
+        if messages == 0 || expected <= len {
+            return;
+        }
+        // Messages differ in size, and the last one of a batch ends beyond it.
+        let another = (2 * len / messages).clamp(GUESS_BYTES, BATCH_BYTES / 4);
+        if capacity - len < another {
+            self.buffer.reserve(expected + another - len);
+        }
     }
 
     fn poll_relay(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Data>> {
@@ -221,6 +254,7 @@ impl Parts for Frames {
         }
         ready!(self.poll_fill(cx));
         if !self.buffer.is_empty() {
+            self.last_batch = self.buffer.len();
             let data = Data::from(self.buffer.split().freeze());
             if self.ending == Ending::Stream && matches!(self.source, Source::Done(Ok(()))) {
                 self.source = Source::Taken;

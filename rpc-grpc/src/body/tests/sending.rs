@@ -125,6 +125,97 @@ async fn small_messages_share_frames() {
     assert_eq!((frames, bytes), (1, 15_000));
 }
 
+/// Messages of one size, ready in groups with a `Pending` after each; looks at the buffer that they are put into.
+struct Watched {
+    size: usize,
+    group: usize,
+    ready: usize,
+    /// The room of the buffer as this left it.
+    room: usize,
+    /// What was in the buffer each time that it had got another room.
+    moved: Arc<AtomicUsize>,
+    /// The most room there was when there was no message.
+    idle: Arc<AtomicUsize>,
+}
+
+impl Outgoing for Watched {
+    fn poll_encode(&mut self, _: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>> {
+        if out.capacity() != self.room {
+            self.moved.fetch_add(out.len(), Ordering::Relaxed);
+            self.room = out.capacity();
+        }
+        if self.ready == 0 {
+            self.ready = self.group;
+            self.idle.fetch_max(out.capacity() - out.len(), Ordering::Relaxed);
+            return Poll::Pending;
+        }
+        self.ready -= 1;
+        let before = out.len();
+        out.extend_from_slice(&vec![7; self.size]);
+        if out.capacity() != self.room {
+            self.moved.fetch_add(before, Ordering::Relaxed);
+            self.room = out.capacity();
+        }
+        Poll::Ready(Some(Ok(())))
+    }
+
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}
+
+/// So many batches of such groups, all of which somebody keeps: their sizes, how much was moved for each, and the most room
+/// that there was beyond a batch.
+async fn batches(count: usize, size: usize, group: usize) -> (Vec<usize>, Vec<usize>, usize) {
+    let (moved, idle) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut frames = reply(Body::Outgoing(Box::new(Watched {
+        size,
+        group,
+        ready: group,
+        room: 0,
+        moved: Arc::clone(&moved),
+        idle: Arc::clone(&idle),
+    })));
+    let (mut kept, mut per_batch) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        match poll_fn(|cx| frames.poll_part(cx)).await {
+            Ok(Part::Data(data)) => kept.push(data),
+            other => panic!("{other:?} instead of a batch"),
+        }
+        per_batch.push(moved.swap(0, Ordering::Relaxed));
+    }
+    let sizes = kept.iter().map(Data::len).collect();
+    (sizes, per_batch, idle.load(Ordering::Relaxed))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_moved_little_while_it_grows() {
+    for size in [10, 100, 1_000, 1_024, 3_000] {
+        let (sizes, per_batch, _) = batches(8, size, usize::MAX).await;
+        assert!(
+            sizes.iter().all(|len| *len >= 16 << 10),
+            "{sizes:?} of {size} each"
+        );
+        // The first one doubles for a while; the others know, and move what went into the room that the last one left over.
+        assert!(per_batch[0] <= (8 << 10) + size, "{per_batch:?} of {size} each");
+        let more = per_batch[1..].iter().all(|moved| *moved <= 2 * (size + 300));
+        assert!(more, "{per_batch:?} of {size} each");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_few_messages_keeps_no_room_for_many() {
+    for (size, group) in [(10, 1), (10, 3), (100, 10), (1_000, 1), (10_000, 1)] {
+        let (sizes, _, idle) = batches(8, size, group).await;
+        assert_eq!(sizes, vec![group * (size + 5); 8]);
+        assert!(idle <= 600 + 2 * sizes[0], "{idle} of {group} of {size} each");
+    }
+    for (size, group) in [(10, 300), (1_000, 3), (1_000, 15), (5_000, 3)] {
+        let (_, _, idle) = batches(8, size, group).await;
+        assert!(idle <= 20 << 10, "{idle} of {group} of {size} each");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_does_not_wait_for_the_next() {
     let wire = wire(1 << 16).await;

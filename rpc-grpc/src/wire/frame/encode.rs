@@ -16,7 +16,7 @@ use super::{Data, PREFIX_BYTES};
 use crate::wire::compress::Compression;
 
 /// Room for a message of unknown size, so that a small one does not grow the buffer five times.
-const GUESS_BYTES: usize = 256;
+pub(crate) const GUESS_BYTES: usize = 256;
 
 /// How messages of one direction of a call are written.
 #[derive(Debug, Clone, Copy)]

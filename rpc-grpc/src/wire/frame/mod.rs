@@ -11,7 +11,7 @@ mod tests;
 pub(crate) use self::{
     data::Data,
     decode::Decoder,
-    encode::{Encoder, encode_next, encode_value, frame_encoded},
+    encode::{Encoder, GUESS_BYTES, encode_next, encode_value, frame_encoded},
 };
 
 /// A flag and a length.
