@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use rpc_core::transport::{Accepted, Drain, DrainHandle, ServerTransport};
+use bytes::Bytes;
+use rpc_core::{
+    Response, Streaming,
+    transport::{Accepted, Drain, DrainHandle, ServerTransport},
+};
 use rpc_framed::{FramedServer, ServerConfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -10,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    peer::{DEFINE, END, GOAWAY, MESSAGE, PING, PONG, REPLY, REQUEST, define, frame, preface},
+    peer::{CHUNK, DEFINE, END, GOAWAY, MESSAGE, PING, PONG, REPLY, REQUEST, define, frame, preface},
     service::TestService,
 };
 
@@ -19,10 +23,20 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection whose client has said its preface and nothing more.
 async fn connected(change: impl FnOnce(&mut ServerConfig)) -> (DuplexStream, DrainHandle) {
+    connected_to(TestService::new(), 1 << 16, &[], change).await
+}
+
+/// The same to a service, over a pipe that holds so many bytes, by a client that has settings.
+async fn connected_to(
+    service: TestService,
+    pipe: usize,
+    settings: &[u8],
+    change: impl FnOnce(&mut ServerConfig),
+) -> (DuplexStream, DrainHandle) {
     let mut config = ServerConfig::default();
     change(&mut config);
     config.check().expect("the settings are legal");
-    let (mut peer, io) = tokio::io::duplex(1 << 16);
+    let (mut peer, io) = tokio::io::duplex(pipe);
     let (handle, drain) = Drain::new();
     let connection = Accepted {
         io: Box::new(io),
@@ -30,8 +44,9 @@ async fn connected(change: impl FnOnce(&mut ServerConfig)) -> (DuplexStream, Dra
         peer: None,
         secure: false,
     };
-    tokio::spawn(FramedServer::new(config).serve(connection, TestService::new().dispatch(), drain));
-    peer.write_all(&preface(1, 1, &[])).await.expect("it reads");
+    tokio::spawn(FramedServer::new(config).serve(connection, service.dispatch(), drain));
+    let greeting = preface(1, 1, settings);
+    peer.write_all(&greeting).await.expect("it reads");
     let mut head = [0; 16];
     peer.read_exact(&mut head).await.expect("a preface");
     let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
@@ -42,11 +57,16 @@ async fn connected(change: impl FnOnce(&mut ServerConfig)) -> (DuplexStream, Dra
 
 /// The kind of the next frame; `None` at the end.
 async fn next(peer: &mut DuplexStream) -> Option<u8> {
+    next_frame(peer).await.map(|(kind, _)| kind)
+}
+
+/// Kind and flags of the next frame.
+async fn next_frame(peer: &mut DuplexStream) -> Option<(u8, u8)> {
     let mut head = [0; 16];
     peer.read_exact(&mut head).await.ok()?;
     let mut payload = vec![0; u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize];
     peer.read_exact(&mut payload).await.ok()?;
-    Some(head[4])
+    Some((head[4], head[5]))
 }
 
 /// The runtime's timers round up to a millisecond each.
@@ -123,4 +143,34 @@ async fn a_client_whose_calls_are_done_at_once_is_not_idle() {
     let last = Instant::now();
     assert_eq!(next(&mut peer).await, Some(DRAIN));
     assert_elapsed(last, 30 * SECOND, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_after_its_client_did_not_read_for_a_while() {
+    const MESSAGES: usize = 100;
+    let service = TestService::new().download(async |_| {
+        let messages = vec![Bytes::from(vec![7; 1000]); MESSAGES];
+        Ok(Response::new(Streaming::from_iter(messages)))
+    });
+    // A million bytes of credit: what stops the stream is that nothing more fits between server and client.
+    let credit = [2, 0, 4, 0, 0x40, 0x42, 0x0f, 0];
+    let (mut peer, _drain) = connected_to(service, 1 << 10, &credit, |config| {
+        config.max_unwritten_bytes = 4 << 10;
+    })
+    .await;
+    let payload = define("/test.Test/Download", b"x");
+    let request = frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload);
+    peer.write_all(&request).await.expect("it reads");
+    // Long enough for the server to give back what a quiet connection does not need.
+    tokio::time::sleep(5 * SECOND).await;
+    let (mut messages, mut ended) = (0, false);
+    while !ended {
+        let read = tokio::time::timeout(30 * SECOND, next_frame(&mut peer)).await;
+        let (kind, flags) = read.expect("it goes on").expect("the connection lives");
+        if kind == REPLY || kind == CHUNK {
+            messages += usize::from(flags & MESSAGE != 0 || kind == CHUNK);
+        }
+        ended = flags & END != 0;
+    }
+    assert_eq!(messages, MESSAGES);
 }

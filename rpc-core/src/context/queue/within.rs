@@ -7,7 +7,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{DeadlineQueue, wait::Wait, woken::Listening};
+use super::{DeadlineQueue, wait::Wait, woken::listen};
 use crate::{Deadline, Status, context::expiry::Expiry};
 
 pin_project! {
@@ -53,11 +53,11 @@ impl<T, F: Future<Output = Result<T, Status>>> Future for Within<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let listening = Listening::new();
-        if let Poll::Ready(result) = this.future.poll(cx) {
+        let (polled, woken) = listen(|| this.future.poll(cx));
+        if let Poll::Ready(result) = polled {
             return Poll::Ready(result);
         }
-        if listening.heard(*this.deadline) {
+        if woken.is_some_and(|woken| woken <= *this.deadline) {
             return Poll::Pending;
         }
         if this.queue.poll(this.wait, *this.deadline, cx).is_pending() {

@@ -25,28 +25,21 @@ pub fn woken_by(deadline: Deadline) {
     let _ = WOKEN.try_with(|woken| woken.set(Deadline::earlier(woken.get(), Some(deadline))));
 }
 
-/// What is said while somebody is polled. What was said before belongs to who polls us.
-#[derive(Debug)]
-pub(super) struct Listening {
-    outside: Option<Deadline>,
+/// Polls somebody, and answers by when the task will be woken, if that was said meanwhile. What was said before belongs to who
+/// polls us.
+pub(super) fn listen<T>(poll: impl FnOnce() -> T) -> (T, Option<Deadline>) {
+    let outside = Outside(WOKEN.try_with(Cell::take).unwrap_or_default());
+    let polled = poll();
+    let woken = WOKEN.try_with(Cell::get).unwrap_or_default();
+    drop(outside);
+    (polled, woken)
 }
 
-impl Listening {
-    pub(super) fn new() -> Self {
-        Self {
-            outside: WOKEN.try_with(Cell::take).unwrap_or_default(),
-        }
-    }
+/// What was said before, put back even if the poll panics.
+struct Outside(Option<Deadline>);
 
-    /// True if the task will be woken by that deadline.
-    pub(super) fn heard(self, deadline: Deadline) -> bool {
-        let woken = WOKEN.try_with(Cell::get).unwrap_or_default();
-        woken.is_some_and(|woken| woken <= deadline)
-    }
-}
-
-impl Drop for Listening {
+impl Drop for Outside {
     fn drop(&mut self) {
-        let _ = WOKEN.try_with(|woken| woken.set(self.outside));
+        let _ = WOKEN.try_with(|woken| woken.set(self.0));
     }
 }

@@ -16,6 +16,15 @@ use tokio::io::AsyncWrite;
 
 use super::{Outbox, Queue};
 
+/// Whether a call writes, and not the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WritesAlone {
+    No,
+    Yes,
+    /// Yes, and the task waits for it to be done.
+    Awaited,
+}
+
 /// A request that its call writes. It has to be [written](Self::write): until then nobody else writes anything.
 #[derive(Debug)]
 #[must_use = "nobody writes anything until it is written"]
@@ -28,7 +37,8 @@ pub(crate) struct Alone {
 impl Queue {
     /// Takes what waits out, if it is only what was appended just now and the task rests.
     pub(crate) fn take_alone(&mut self) -> Option<Alone> {
-        let is_alone = self.pieces.is_empty() && self.writing == 0 && !self.told && !self.alone;
+        let is_alone =
+            self.pieces.is_empty() && self.writing == 0 && !self.told && self.alone == WritesAlone::No;
         if !is_alone || self.closed || self.buffer.is_empty() {
             return None;
         }
@@ -36,7 +46,7 @@ impl Queue {
             bytes: std::mem::take(&mut self.buffer),
             taken_requests: self.taken_requests,
         };
-        self.alone = true;
+        self.alone = WritesAlone::Yes;
         self.writing = alone.bytes.len();
         // Before it is: if the connection breaks off meanwhile, nobody knows how much of it arrived.
         self.taken_requests = self.requests;
@@ -45,11 +55,12 @@ impl Queue {
 
     /// Waits for who writes alone, if somebody does: the task is woken when that is done.
     pub(crate) fn awaits_alone(&mut self, task: &Waker) -> bool {
-        if self.alone {
-            self.rest(task);
-            self.awaits_alone = true;
+        if self.alone == WritesAlone::No {
+            return false;
         }
-        self.alone
+        self.rest(task);
+        self.alone = WritesAlone::Awaited;
+        true
     }
 }
 
@@ -63,12 +74,12 @@ impl Alone {
             Err(TryLockError::WouldBlock) => (false, false),
         };
         let mut queue = outbox.lock();
-        queue.alone = false;
+        let awaited = queue.alone == WritesAlone::Awaited;
+        queue.alone = WritesAlone::No;
         queue.writing = 0;
         if !tried {
             queue.taken_requests = self.taken_requests;
         }
-        let awaited = std::mem::take(&mut queue.awaits_alone);
         queue.put_back(self.bytes);
         let task = if awaited || !flushed || !queue.is_empty() {
             queue.told = true;

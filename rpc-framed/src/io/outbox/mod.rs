@@ -22,6 +22,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use rpc_core::{Deadline, Metadata, Status, message::Value};
 
+use self::alone::WritesAlone;
 pub(crate) use self::writer::Writer;
 use super::methods::Methods;
 use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
@@ -49,10 +50,7 @@ pub(crate) struct Queue {
     /// The task will look without being woken.
     told: bool,
     closed: bool,
-    /// A call writes, and not the task.
-    alone: bool,
-    /// The task waits for it to be done.
-    awaits_alone: bool,
+    alone: WritesAlone,
     task: Option<Waker>,
     waiting: Vec<Waker>,
     scratch: BytesMut,
@@ -77,8 +75,7 @@ impl Outbox {
             limit,
             told: true,
             closed: false,
-            alone: false,
-            awaits_alone: false,
+            alone: WritesAlone::No,
             task: None,
             waiting: Vec::new(),
             scratch: BytesMut::new(),

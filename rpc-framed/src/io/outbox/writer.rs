@@ -75,15 +75,16 @@ impl Writer {
             queue.pieces = VecDeque::new();
         }
         queue.scratch = BytesMut::new();
-        queue.waiting = Vec::new();
+        if queue.waiting.is_empty() {
+            queue.waiting = Vec::new();
+        }
     }
 
     /// Takes what waits; false if nothing does, or somebody else is writing what comes before it.
     fn take(&mut self, outbox: &Outbox, rests: bool, cx: &mut Poller<'_>) -> bool {
         let mut queue = outbox.lock();
-        if queue.alone {
-            queue.rest(cx.waker());
-            queue.awaits_alone |= !queue.is_empty();
+        // Looked at again when that is done.
+        if queue.awaits_alone(cx.waker()) {
             return false;
         }
         queue.writing = 0;
