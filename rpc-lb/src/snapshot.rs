@@ -36,6 +36,8 @@ pub struct Snapshot {
     /// Why the last attempt to connect to one of the endpoints failed.
     pub(crate) last_error: Option<Status>,
     pub(crate) closed: bool,
+    /// Differs between any two that were published.
+    pub(crate) revision: u64,
 }
 
 /// One endpoint at one moment.

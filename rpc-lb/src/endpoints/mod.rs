@@ -23,7 +23,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -58,6 +58,8 @@ struct Shared {
     viewers: Mutex<Vec<Viewer>>,
     transport: Arc<dyn Transport>,
     snapshot: ArcSwap<Snapshot>,
+    /// Of the snapshot that was published last.
+    revision: AtomicU64,
     balancer: Arc<dyn Balancer>,
     routers: Arc<[Arc<dyn Router>]>,
     health: HealthConfig,
@@ -149,6 +151,7 @@ impl Endpoints {
             viewers: Mutex::default(),
             transport,
             snapshot: ArcSwap::default(),
+            revision: AtomicU64::new(0),
             balancer: config.balancer,
             routers: config.routers.into(),
             health: config.health,
@@ -268,7 +271,9 @@ impl Shared {
         self.orders.give(Order::Tend);
     }
 
-    fn publish(&self, snapshot: Snapshot) {
+    fn publish(&self, mut snapshot: Snapshot) {
+        // The first one, which nobody published, is 0.
+        snapshot.revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
         self.snapshot.store(Arc::new(snapshot));
         self.changed.notify_waiters();
     }

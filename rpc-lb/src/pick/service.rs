@@ -29,10 +29,10 @@ impl<S> Pick<S> {
 impl<S: EndpointStage> Stage for Pick<S> {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let wait = call.options.wait_for_ready.unwrap_or(self.wait_for_ready);
-        let picked = match self.endpoints.pick(call) {
+        let (picked, revision) = match self.endpoints.pick(call) {
             Some(picked) => picked,
             // Boxed: the way that nearly all calls take does not carry its state along.
-            None => Box::pin(self.endpoints.acquire(call, wait, &mut Vec::new())).await?,
+            None => Box::pin(self.endpoints.acquire(call, wait, &mut Tried::default())).await?,
         };
         self.endpoints.beat();
         let refused = match self.inner.call(&picked, call).await {
@@ -40,7 +40,11 @@ impl<S: EndpointStage> Stage for Pick<S> {
             result => return result,
         };
         tracing::debug!(endpoint = ?picked.endpoint, status = %refused, "refused; trying elsewhere");
-        Box::pin(self.elsewhere(call, picked.endpoint, refused, wait)).await
+        let tried = Tried {
+            endpoints: vec![picked.endpoint],
+            revision,
+        };
+        Box::pin(self.elsewhere(call, tried, refused, wait)).await
     }
 }
 
@@ -49,26 +53,34 @@ impl<S: EndpointStage> Pick<S> {
     async fn elsewhere(
         &self,
         call: &mut Call<'_>,
-        endpoint: Arc<Endpoint>,
+        mut tried: Tried,
         mut refused: Status,
         wait: bool,
     ) -> Result<Reply, Status> {
-        let mut tried = vec![endpoint];
         loop {
+            // What an instance does not know it will not know later either: another may, but there is nothing to wait for.
+            let wait_here = wait && failure::never_left(&refused, call);
             // Whatever the reason is that there is no other: what the endpoint said says more.
-            let Ok(other) = self.endpoints.acquire(call, wait, &mut tried).await else {
+            let Ok((other, _)) = self.endpoints.acquire(call, wait_here, &mut tried).await else {
                 return Err(refused);
             };
             match self.inner.call(&other, call).await {
                 // Who waits for ready goes on, but comes back to an endpoint only after something has changed.
                 Err(status) if wait && failure::never_left(&status, call) => {
                     refused = status;
-                    tried.push(other.endpoint);
+                    tried.endpoints.push(other.endpoint);
                 }
                 result => return result,
             }
         }
     }
+}
+
+/// The endpoints that refused a call, and in which snapshot it looked for them.
+#[derive(Default)]
+struct Tried {
+    endpoints: Vec<Arc<Endpoint>>,
+    revision: u64,
 }
 
 impl Endpoints {
@@ -77,7 +89,7 @@ impl Endpoints {
     /// # Errors
     /// UNAVAILABLE: `NO_ENDPOINT` when none can be reached, unless `wait_for_ready`; `CHANNEL_CLOSED`.
     pub async fn ready(&self, wait_for_ready: bool) -> Result<(), Status> {
-        self.until(wait_for_ready, &mut Vec::new(), |snapshot, _| {
+        self.until(wait_for_ready, &mut Tried::default(), |snapshot, _| {
             let ready = snapshot.members.iter().any(|member| member.is_ready);
             let pending = snapshot.members.iter().any(|member| !member.is_ready);
             if ready {
@@ -89,10 +101,13 @@ impl Endpoints {
         .await
     }
 
-    /// Picks an endpoint, if one can be called now.
+    /// Picks an endpoint, if one can be called now, and says in which snapshot.
     #[inline]
-    fn pick(&self, call: &Call<'_>) -> Option<Picked> {
-        self.read(|snapshot| snapshot.with_subset(call, |subset| pick(subset, call, &[])))
+    fn pick(&self, call: &Call<'_>) -> Option<(Picked, u64)> {
+        self.read(|snapshot| {
+            let picked = snapshot.with_subset(call, |subset| pick(subset, call, &[]));
+            picked.map(|picked| (picked, snapshot.revision))
+        })
     }
 
     async fn acquire(
@@ -100,11 +115,12 @@ impl Endpoints {
         // Not changed; a future that holds a shared reference to a call cannot go to another thread.
         call: &mut Call<'_>,
         wait: bool,
-        tried: &mut Vec<Arc<Endpoint>>,
-    ) -> Result<Picked, Status> {
+        tried: &mut Tried,
+    ) -> Result<(Picked, u64), Status> {
         self.until(wait, tried, move |snapshot, tried| {
             let pick = |subset: &Arc<Subset>| {
                 pick(subset, call, tried)
+                    .map(|picked| (picked, snapshot.revision))
                     .ok_or_else(|| (snapshot.is_hopeful(subset), subset.emptied_by().cloned()))
             };
             if tried.is_empty() {
@@ -120,7 +136,7 @@ impl Endpoints {
     async fn until<R>(
         &self,
         wait: bool,
-        tried: &mut Vec<Arc<Endpoint>>,
+        tried: &mut Tried,
         mut find: impl FnMut(&Snapshot, &[Arc<Endpoint>]) -> Result<R, (bool, Option<Step>)>,
     ) -> Result<R, Status> {
         loop {
@@ -128,7 +144,12 @@ impl Endpoints {
             // From here on no snapshot is missed.
             changed.as_mut().enable();
             let found = self.read(|snapshot| {
-                find(snapshot, tried).map_err(|(is_hopeful, emptied_by)| {
+                if wait && tried.revision != snapshot.revision {
+                    // Those that refused may have another connection by now.
+                    tried.endpoints.clear();
+                    tried.revision = snapshot.revision;
+                }
+                find(snapshot, &tried.endpoints).map_err(|(is_hopeful, emptied_by)| {
                     if snapshot.closed {
                         Some(failure::closed(self.target()))
                     } else if wait || is_hopeful {
@@ -144,10 +165,6 @@ impl Endpoints {
                 Err(None) => self.want()?,
             }
             changed.await;
-            if wait {
-                // Those that refused may have another connection by now.
-                tried.clear();
-            }
         }
     }
 }

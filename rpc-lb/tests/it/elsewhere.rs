@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rpc_core::{Body, Code, Stage as _, Status, status::reason, transport::LinkState};
 use tokio::time::timeout;
 
-use crate::fleet::{FakeTransport, Fleet, address, call, instance, refusal};
+use crate::fleet::{FakeTransport, Fleet, address, call, instance, refusal, settle};
 
 async fn two() -> Fleet {
     let (fleet, registrations) = Fleet::new().with(2).await;
@@ -13,6 +13,14 @@ async fn two() -> Fleet {
     Box::leak(Box::new(registrations));
     fleet.until_ready(2).await;
     fleet
+}
+
+/// What a server says that does not have the service.
+fn unknown() -> Status {
+    Status::unimplemented("not offered here")
+        .with_reason(reason::SERVICE_UNKNOWN)
+        .with_domain(reason::DOMAIN)
+        .not_processed()
 }
 
 fn calls(fleet: &Fleet) -> [usize; 2] {
@@ -82,10 +90,7 @@ async fn what_was_begun_or_is_overload_stays() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_service_is_tried_elsewhere() {
     let fleet = two().await;
-    fleet.transport.of(&address(0)).behave(|_| {
-        let status = Status::unimplemented("not offered here").with_reason(reason::SERVICE_UNKNOWN);
-        Err(status.with_domain(reason::DOMAIN).not_processed())
-    });
+    fleet.transport.of(&address(0)).behave(|_| Err(unknown()));
     fleet.tally(10).await;
     assert_eq!(calls(&fleet)[1], 10);
 }
@@ -169,4 +174,57 @@ async fn who_waits_for_ready_tries_each_once_per_change() {
         .unwrap()
         .unwrap();
     assert!(calls(&fleet).iter().sum::<usize>() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_ready_does_not_wait_for_a_service_that_nobody_has() {
+    let fleet = two().await;
+    for n in 0..2 {
+        fleet.transport.of(&address(n)).behave(|_| Err(unknown()));
+    }
+    let status = timeout(Duration::from_secs(1), fleet.call_waiting(true))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert_eq!(calls(&fleet), [1, 1]);
+    // Nor does he where there is only one.
+    let (fleet, _registrations) = Fleet::new().with(1).await;
+    fleet.until_ready(1).await;
+    let link = fleet.transport.of(&address(0));
+    link.behave(|_| Err(unknown()));
+    let status = timeout(Duration::from_secs(1), fleet.call_waiting(true))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!((status.code(), link.calls()), (Code::Unimplemented, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_during_an_attempt_is_not_waited_for_again() {
+    let (fleet, _registrations) = Fleet::new().with(1).await;
+    fleet.until_ready(1).await;
+    let link = fleet.transport.of(&address(0));
+    link.refuse();
+    link.delay(Duration::from_secs(5));
+    let fleet = Arc::new(fleet);
+    let waiting = tokio::spawn({
+        let fleet = Arc::clone(&fleet);
+        async move { fleet.call_waiting(true).await.map(drop) }
+    });
+    settle().await;
+    assert_eq!(link.calls(), 1);
+    // Before the refusal is there, the connection is lost and made anew.
+    link.set(LinkState::Connecting);
+    fleet.until_ready(0).await;
+    link.behave(|_| Ok(()));
+    link.set(LinkState::Ready);
+    fleet.until_ready(1).await;
+    assert!(!waiting.is_finished());
+    timeout(Duration::from_mins(1), waiting)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(link.calls(), 2);
 }
