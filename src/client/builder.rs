@@ -234,9 +234,11 @@ impl ClientBuilder {
                     .with_source(status)
             })?;
         }
-        let wait_for_ready = self.options.wait_for_ready.unwrap_or(false);
+        // Told to the pick alone: in the channel's options, each call would have to copy them to hide it from the link.
+        let mut options = self.options;
+        let wait_for_ready = options.wait_for_ready.take().unwrap_or(false);
         let channel = stack::assemble(Parts {
-            options: self.options,
+            options,
             lanes,
             hooks: self.hooks,
             layers: self.layers,

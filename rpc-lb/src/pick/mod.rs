@@ -12,7 +12,8 @@
 //! | none, or all failing, or all draining | fails: UNAVAILABLE, `NO_ENDPOINT`, not processed | waits |
 //! | channel closed | fails: UNAVAILABLE, `CHANNEL_CLOSED`, not processed | the same |
 //!
-//! Waiting is bounded by the call's deadline, which a layer above keeps.
+//! Waiting is bounded by the call's deadline, which a layer above keeps. It is done here and not in a link: below, no call asks
+//! to wait for ready, so that one which finds its endpoint gone comes back for another.
 //!
 //! # Going elsewhere
 //! An endpoint that refuses a call without having begun on it (its instance stops, or does not know the service: the

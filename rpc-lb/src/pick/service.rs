@@ -35,7 +35,11 @@ impl<S: EndpointStage> Stage for Pick<S> {
             None => Box::pin(self.endpoints.acquire(call, wait, &mut Tried::default())).await?,
         };
         self.endpoints.beat();
-        let refused = match self.inner.call(&picked, call).await {
+        let result = {
+            let lent = Impatient::new(call);
+            self.inner.call(&picked, lent.call).await
+        };
+        let refused = match result {
             Err(status) if failure::may_go_elsewhere(&status, call) => status,
             result => return result,
         };
@@ -64,7 +68,11 @@ impl<S: EndpointStage> Pick<S> {
             let Ok((other, _)) = self.endpoints.acquire(call, wait_here, &mut tried).await else {
                 return Err(refused);
             };
-            match self.inner.call(&other, call).await {
+            let result = {
+                let lent = Impatient::new(call);
+                self.inner.call(&other, lent.call).await
+            };
+            match result {
                 // Who waits for ready goes on, but comes back to an endpoint only after something has changed.
                 Err(status) if wait && failure::never_left(&status, call) => {
                     refused = status;
@@ -72,6 +80,32 @@ impl<S: EndpointStage> Pick<S> {
                 }
                 result => return result,
             }
+        }
+    }
+}
+
+/// A call on its way to one endpoint. It is the pick that waits for ready, for any of them; a link that did would keep the call
+/// at an instance that is gone while others are there. What was asked for stands in the call again once this is dropped.
+struct Impatient<'c, 'a> {
+    call: &'c mut Call<'a>,
+    asked: bool,
+}
+
+impl<'c, 'a> Impatient<'c, 'a> {
+    fn new(call: &'c mut Call<'a>) -> Self {
+        let asked = call.options.wait_for_ready == Some(true);
+        if asked {
+            // Copies options that are lent: no other call pays for that.
+            call.options.wait_for_ready = Some(false);
+        }
+        Self { call, asked }
+    }
+}
+
+impl Drop for Impatient<'_, '_> {
+    fn drop(&mut self) {
+        if self.asked {
+            self.call.options.wait_for_ready = Some(true);
         }
     }
 }

@@ -228,3 +228,33 @@ async fn what_changes_during_an_attempt_is_not_waited_for_again() {
         .unwrap();
     assert_eq!(link.calls(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_ready_does_not_wait_at_one_that_died() {
+    let fleet = two().await;
+    // The snapshot does not say so yet.
+    fleet
+        .transport
+        .of(&address(0))
+        .set(LinkState::Failing(Status::unavailable("refused")));
+    let reply = timeout(Duration::from_secs(1), fleet.call_waiting(true))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(reply.peer.unwrap().to_string(), address(1));
+    assert_eq!(calls(&fleet), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_goes_on_waiting_for_ready_when_it_is_made_again() {
+    let (fleet, _registrations) = Fleet::new().with(1).await;
+    fleet.until_ready(1).await;
+    fleet.transport.of(&address(0)).delay(Duration::from_secs(5));
+    let mut call = call();
+    call.options.wait_for_ready = Some(true);
+    let given_up = timeout(Duration::from_secs(1), fleet.pick.call(&mut call)).await;
+    assert!(given_up.is_err());
+    assert_eq!(call.options.wait_for_ready, Some(true));
+    fleet.pick.call(&mut call).await.unwrap();
+    assert_eq!(call.options.wait_for_ready, Some(true));
+}

@@ -110,6 +110,13 @@ impl Link for FakeLink {
             return CallFuture::ready(Ok(Reply::new(Body::Incoming(Box::new(told)))));
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if let LinkState::Failing(status) = &*self.state.borrow() {
+            // As our links do: who waits for ready waits there, as long as it takes.
+            return match call.options.wait_for_ready {
+                Some(true) => CallFuture::new(std::future::pending()),
+                _ => CallFuture::ready(Err(status.clone().not_processed())),
+            };
+        }
         let result = (self.behaviour.lock().unwrap())(call);
         let answer = self.answer.lock().unwrap();
         let mut reply = answer
