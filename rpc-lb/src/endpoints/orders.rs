@@ -8,7 +8,7 @@ use tokio::sync::{Notify, futures::Notified};
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 pub(super) enum Order {
-    /// Calls are being made: look after the endpoints.
+    /// Calls are being made: look after the endpoints, and connect what is idle.
     Tend = 1,
     /// A call waits: connect what is idle.
     Connect = 2,

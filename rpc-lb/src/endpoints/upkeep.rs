@@ -77,7 +77,8 @@ impl Upkeep {
                         self.beats += 1;
                         self.feel();
                     }
-                    if orders.has(Order::Connect) {
+                    // Also at the first call in a while, which may find an endpoint: those that rested are wanted again.
+                    if orders.has(Order::Tend) || orders.has(Order::Connect) {
                         self.links.connect();
                     }
                     // No news yet: a snapshot would wake those who wait, and they would ask again.

@@ -131,6 +131,28 @@ async fn idle_endpoints_are_connected_when_somebody_calls() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_rested_while_nobody_called_is_connected_though_another_is_ready() {
+    let (fleet, _registrations) = Fleet::new().with(2).await;
+    fleet.until_ready(2).await;
+    let link = fleet.transport.of(&address(1));
+    for connects in 2..4 {
+        // Long after the last call, one of them ends for want of use.
+        tokio::time::sleep(Duration::from_mins(30)).await;
+        link.set(LinkState::Idle);
+        fleet.until_ready(1).await;
+        settle().await;
+        assert_eq!(
+            link.connects.load(Ordering::Relaxed),
+            connects - 1,
+            "it may rest until somebody calls"
+        );
+        timeout(SOON, fleet.call()).await.unwrap().unwrap();
+        fleet.until_ready(2).await;
+        assert_eq!(link.connects.load(Ordering::Relaxed), connects);
+    }
+}
+
 /// Fails so many times before it tells of one instance.
 struct Flaky(usize);
 
