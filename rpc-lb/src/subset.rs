@@ -52,8 +52,7 @@ impl Subset {
         if suspects.len() >= usable.len() {
             usable.extend(suspects);
         }
-        let nearest = usable.iter().map(|member| member.distance).min();
-        usable.retain(|member| Some(member.distance) == nearest);
+        keep_the_nearest(&mut usable);
         let panic = leave_out_the_sick(&mut usable, plan.panic);
 
         let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
@@ -137,6 +136,17 @@ impl Subset {
             picker.refresh(&self.endpoints, now);
         }
     }
+}
+
+/// Takes out those that are farther than the nearest one that is well: to be near is no use when sick. Where none is well, all
+/// count.
+fn keep_the_nearest(members: &mut Vec<&Member>) {
+    let nearest_of = |is_counted: fn(&Member) -> bool| {
+        let counted = members.iter().filter(|member| is_counted(member));
+        counted.map(|member| member.distance).min()
+    };
+    let nearest = nearest_of(|member| member.sickness.is_none()).or_else(|| nearest_of(|_| true));
+    members.retain(|member| Some(member.distance) == nearest);
 }
 
 /// Takes the sick ones out, unless they are too many: then the few healthy ones would break down under the load of all. True

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rpc_core::{Stage as _, Status, context::Deadline};
 use rpc_lb::{
-    EndpointState, HealthConfig,
+    EndpointState, HealthConfig, Near,
     health::{EjectConfig, EjectReason, Sickness},
 };
 
-use crate::fleet::{Fleet, address, call, settle};
+use super::broken;
+use crate::fleet::{FakeTransport, Fleet, address, call, in_turn, settle};
 
 const STEP: Duration = Duration::from_millis(10);
 
@@ -174,4 +175,30 @@ async fn off_means_that_only_the_connection_counts() {
     assert_eq!(sick(&fleet), 0);
     assert_eq!(calls_at(&fleet, 0), 100);
     assert!(matches!(fleet.view(0).state, EndpointState::Ready));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_near_one_that_is_sick_leaves_the_calls_to_the_others() {
+    let mut config = in_turn();
+    config.near = Near::new().in_process(|id| id.as_str() == "i-0");
+    let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(5).await;
+    fleet.until_ready(5).await;
+    let near = fleet.transport.of("local:i-0");
+    assert_eq!(fleet.tally(10).await.len(), 1, "the near one gets all");
+    near.behave(|_| Err(broken()));
+    for _ in 0..5 {
+        let _ = fleet.call().await.unwrap_err();
+    }
+    fleet.until(|snapshot| snapshot.counts().sick == 1).await;
+    let before = near.calls();
+    assert_eq!(fleet.tally(20).await.len(), 4);
+    assert_eq!(near.calls(), before);
+    near.behave(|_| Ok(()));
+    fleet.calls(500, STEP * 10).await;
+    assert_eq!(sick(&fleet), 0);
+    assert_eq!(
+        fleet.tally(10).await.len(),
+        1,
+        "once it is well, it gets them again"
+    );
 }
