@@ -70,6 +70,9 @@ struct Shared {
     /// Calls are being made: the upkeep has heard of it since it last looked.
     pulse: AtomicBool,
     orders: Orders,
+    /// There is a task. Not asked of its handle: tokio says that a task has ended only after it was dropped, when the calls that
+    /// are to start the next one have been told already.
+    running: AtomicBool,
     /// A snapshot was published, or everything is closed.
     changed: Notify,
     phase: AtomicU8,
@@ -160,6 +163,7 @@ impl Endpoints {
             pulse: AtomicBool::new(false),
             near: config.near,
             orders: Orders::new(),
+            running: AtomicBool::new(false),
             changed: Notify::new(),
             phase: AtomicU8::new(Phase::Open as u8),
         };
@@ -176,7 +180,7 @@ impl Endpoints {
     pub fn start(&self) -> Result<(), Status> {
         // Taken only while there is no endpoint to go to. Nothing panics while it is held.
         let mut task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if task.as_ref().is_some_and(|task| !task.is_finished()) || self.0.shared.phase() > Phase::Open {
+        if self.0.shared.runs() || self.0.shared.phase() > Phase::Open {
             return Ok(());
         }
         let runtime = Handle::try_current().map_err(|error| {
@@ -196,9 +200,13 @@ impl Endpoints {
     pub async fn close(&self) {
         let shared = &self.0.shared;
         {
-            let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
-            let runs = task.as_ref().is_some_and(|task| !task.is_finished());
-            shared.advance(if runs { Phase::Closing } else { Phase::Closed });
+            // Nobody starts the task meanwhile.
+            let _task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.advance(Phase::Closing);
+            // One that ends from here on sees the phase.
+            if !shared.runs() {
+                shared.advance(Phase::Closed);
+            }
         }
         shared.orders.give(Order::Close);
         loop {
@@ -271,15 +279,44 @@ impl Shared {
         self.orders.give(Order::Tend);
     }
 
-    fn publish(&self, mut snapshot: Snapshot) {
-        // The first one, which nobody published, is 0.
-        snapshot.revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
-        self.snapshot.store(Arc::new(snapshot));
+    fn publish(&self, snapshot: Snapshot) {
+        self.store(snapshot);
         self.changed.notify_waiters();
     }
 
+    fn store(&self, mut snapshot: Snapshot) {
+        // The first one, which nobody published, is 0.
+        snapshot.revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    fn runs(&self) -> bool {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// The task begins: dropping it must [end](Self::end) this.
+    fn begin(&self) {
+        self.running.store(true, Ordering::SeqCst);
+    }
+
+    /// The task has ended: what it knew is of no use, and calls start the next one.
+    fn end(&self) {
+        self.set_viewers(Vec::new());
+        if self.phase() == Phase::Open {
+            // Before there can be another task, whose snapshots it must not replace.
+            self.store(Snapshot::default());
+        }
+        self.running.store(false, Ordering::SeqCst);
+        // Only now: who is told starts the next one at once. The phase again, for it may have been closed meanwhile.
+        if self.phase() > Phase::Open {
+            self.advance(Phase::Closed);
+        } else {
+            self.changed.notify_waiters();
+        }
+    }
+
     fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
+        match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Open,
             1 => Phase::Closing,
             _ => Phase::Closed,
@@ -288,7 +325,7 @@ impl Shared {
 
     /// Moves on to a phase, unless it is there or further already. Calls find nothing once everything is closed.
     fn advance(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         if phase == Phase::Closed {
             self.publish(Snapshot {
                 closed: true,

@@ -41,6 +41,7 @@ impl Upkeep {
             .subsetting
             .map(|subsetting| Box::new(Part::new(subsetting)));
         shared.pulse.store(false, Ordering::Relaxed);
+        shared.begin();
         Self {
             health,
             part,
@@ -211,11 +212,6 @@ fn until(time: Option<Instant>) -> OptionFuture<Pin<Box<Sleep>>> {
 impl Drop for Upkeep {
     /// The runtime may end under the task. What it kept is then of no use, and the next call starts anew.
     fn drop(&mut self) {
-        self.shared.set_viewers(Vec::new());
-        if self.shared.phase() > Phase::Open {
-            self.shared.advance(Phase::Closed);
-        } else {
-            self.shared.publish(Snapshot::default());
-        }
+        self.shared.end();
     }
 }

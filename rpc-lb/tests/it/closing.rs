@@ -1,14 +1,23 @@
 //! The end of a channel.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as Poller, Poll, Wake, Waker},
     time::Duration,
 };
 
-use rpc_core::{Code, status::reason, transport::LinkState};
-use tokio::time::timeout;
+use rpc_core::{Code, Status, status::reason, transport::LinkState};
+use rpc_lb::Snapshot;
+use tokio::{
+    runtime::{Handle, Runtime},
+    time::timeout,
+};
 
-use crate::fleet::{FakeTransport, Fleet, address, settle};
+use crate::fleet::{FakeTransport, Fleet, address, instance, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_channel_takes_no_call() {
@@ -134,4 +143,114 @@ fn another_runtime_takes_over() {
         2,
         "the connections of a runtime end with it"
     );
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+
+/// Something that waits, and is polled at once by whoever wakes it, in a runtime of its own: as by another thread that is fast.
+struct AtOnce {
+    /// None once it is done.
+    waiting: Mutex<Option<Waiting>>,
+    runtime: Handle,
+    wakes: AtomicUsize,
+}
+
+impl AtOnce {
+    fn new(
+        runtime: &Runtime,
+        waiting: impl Future<Output = Result<(), Status>> + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::new(Some(Box::pin(waiting))),
+            runtime: runtime.handle().clone(),
+            wakes: AtomicUsize::new(0),
+        })
+    }
+
+    fn poll(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        let mut waiting = self.waiting.lock().unwrap();
+        if let Some(future) = &mut *waiting
+            && let Poll::Ready(result) = future.as_mut().poll(&mut Poller::from_waker(&waker))
+        {
+            result.unwrap();
+            *waiting = None;
+        }
+    }
+}
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        let _in_it = self.runtime.enter();
+        self.poll();
+    }
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap()
+}
+
+/// Ends a runtime in which endpoints without an instance are kept, while something waits.
+fn end_under(runtime: Runtime, fleet: &Fleet, waiting: &Arc<AtOnce>) {
+    runtime.block_on(async {
+        fleet.until(Snapshot::is_listed).await;
+        waiting.poll();
+        settle().await;
+    });
+    assert_eq!(waiting.wakes.load(Ordering::Relaxed), 0);
+    drop(runtime);
+    assert_eq!(waiting.wakes.load(Ordering::Relaxed), 1, "it was told");
+}
+
+#[test]
+fn a_call_that_waits_takes_over_at_once_when_a_runtime_ends() {
+    let (first, second) = (runtime(), runtime());
+    let fleet = Arc::new(Fleet::new());
+    let waiting = AtOnce::new(&second, {
+        let fleet = Arc::clone(&fleet);
+        async move { fleet.call_waiting(true).await.map(drop) }
+    });
+    end_under(first, &fleet, &waiting);
+    let call = waiting.waiting.lock().unwrap().take().unwrap();
+    second.block_on(async {
+        let announced = async {
+            settle().await;
+            let _registration = fleet.announce(&instance(0)).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answer = timeout(Duration::from_secs(30), call) => answer.unwrap().unwrap(),
+            () = announced => {}
+        }
+    });
+}
+
+#[test]
+fn closing_at_the_moment_when_a_runtime_ends_waits_for_nobody() {
+    let (first, second) = (runtime(), runtime());
+    let fleet = Arc::new(Fleet::new());
+    let waiting = AtOnce::new(&second, {
+        let fleet = Arc::clone(&fleet);
+        async move {
+            let mut polls = 0;
+            let mut call = Box::pin(fleet.call_waiting(true));
+            std::future::poll_fn(|cx| {
+                polls += 1;
+                match polls {
+                    1 => call.as_mut().poll(cx).map(drop),
+                    _ => Poll::Ready(()),
+                }
+            })
+            .await;
+            drop(call);
+            fleet.endpoints.close().await;
+            Ok(())
+        }
+    });
+    end_under(first, &fleet, &waiting);
+    assert!(waiting.waiting.lock().unwrap().is_none(), "it is closed");
+    let status = second.block_on(fleet.call()).unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CHANNEL_CLOSED));
 }
