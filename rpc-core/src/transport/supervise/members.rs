@@ -152,6 +152,15 @@ impl<C: Supervised> Members<C> {
         any && all
     }
 
+    /// True if there is a call, or one that is to be replaced was called on. A link that nobody calls does not count as used
+    /// because its connections grow old: each successor would have another.
+    pub(super) fn are_in_use(&self) -> bool {
+        self.usable().any(|connection| {
+            let retires = connection.life().phase() == Phase::Retiring;
+            connection.load() > 0 || (retires && connection.was_of_use())
+        })
+    }
+
     /// True if there is no room, and somebody waits for some.
     pub(super) fn are_crowded(&self) -> bool {
         let (mut some_wait, mut any) = (false, false);

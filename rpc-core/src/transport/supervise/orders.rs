@@ -131,6 +131,12 @@ impl Inner {
         self.wanted = self.wanted.map(|_| Instant::now());
     }
 
+    /// There are calls on the connections: who finds one asks for none, and yet wants more when there is no room, and
+    /// another when one is to be replaced.
+    pub(super) fn in_use(&mut self) {
+        self.wanted = Some(Instant::now());
+    }
+
     /// There were no calls for long, or there is none to make another connection for.
     pub(super) fn no_longer_wanted(&mut self) {
         self.wanted = None;

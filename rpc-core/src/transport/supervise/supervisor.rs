@@ -121,6 +121,9 @@ impl<P: Protocol> Supervisor<P> {
             self.members.drain_all();
             shared.orders.lock().no_longer_wanted();
         }
+        if self.members.are_in_use() {
+            shared.orders.lock().in_use();
+        }
         let other = self.note_other();
         let wanted = shared.orders.lock().is_wanted(&shared);
         self.scale();

@@ -55,6 +55,28 @@ async fn who_waited_for_room_gets_it_on_the_new_connection() {
     }
 }
 
+/// Each call has found a connection, and none has asked for one, for longer than a link may be idle.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_was_in_use_for_long_scales_as_well() {
+    let network = Network::new(10);
+    let link = network.link(|config| {
+        config.connections = 1..=4;
+        config.idle_timeout = Some(Duration::from_mins(30));
+    });
+    let start = tokio::time::Instant::now();
+    while start.elapsed() < Duration::from_hours(2) {
+        call(&link).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(7)).await;
+    }
+    network.calls_take(Duration::from_hours(1));
+    let streams: Vec<_> = (0..40).map(|_| spawn_call(&link)).collect();
+    settle().await;
+    assert_eq!((network.open().len(), network.dials().len()), (4, 4));
+    for stream in streams {
+        within("a stream", stream).await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_go_to_the_connection_with_the_fewest() {
     let network = Network::new(100);

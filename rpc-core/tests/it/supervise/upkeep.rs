@@ -129,11 +129,39 @@ async fn an_old_connection_is_replaced_before_it_goes_and_no_call_waits() {
             before = dials.len();
         }
     }
+    // To the end, although no call has asked for a connection since the first: each found one.
+    assert!(ages.len() >= 7200 / 111 - 1, "{}", ages.len());
     assert!(ages.iter().all(|age| (90.0..=111.0).contains(age)), "{ages:?}");
     let spread =
         ages.iter().copied().fold(f64::MIN, f64::max) - ages.iter().copied().fold(f64::MAX, f64::min);
     assert!(spread > 5.0, "not all at the same age: {ages:?}");
     assert_eq!(network.open().len(), 1);
+}
+
+/// Calls that take no time, so that there is none under way when the connection is found to be old.
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_replaced_between_calls_for_as_long_as_there_are_some() {
+    fastrand::seed(7);
+    let network = Network::new(100);
+    let link = network.link(|config| config.max_connection_age = Some(Duration::from_mins(10)));
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_hours(3) {
+        call(&link).await.unwrap();
+        assert!(link.state().borrow().is_ready());
+        tokio::time::sleep(Duration::from_secs(7)).await;
+    }
+    let made = network.dials().len();
+    assert!((16..=20).contains(&made), "{made}");
+    // The last that was called on has a successor, and its successors have some for as long as the link may be idle. The last
+    // of those then finds out for itself that there are no calls.
+    let quiet = Instant::now();
+    reaches(&link, "idle", is_idle).await;
+    assert!(
+        quiet.elapsed() <= Duration::from_mins(11 + 30 + 45),
+        "{:?}",
+        quiet.elapsed()
+    );
+    assert_eq!(network.open().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
