@@ -161,7 +161,9 @@ impl<P: Protocol> Supervisor<P> {
         self.failures = self.failures.saturating_add(losses.unproved);
         let mut orders = shared.orders.lock();
         let none_left = self.members.usable().next().is_none();
-        if none_left && !losses.any_busy && !shared.config().reconnect_idle {
+        // One that has not proved itself was no idle one: whoever it was made for may not have got to it yet.
+        let idle = losses.unproved == 0 && !losses.any_busy;
+        if none_left && idle && !shared.config().reconnect_idle {
             orders.no_longer_wanted();
         } else if losses.any_used {
             orders.still_wanted();

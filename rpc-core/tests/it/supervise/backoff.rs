@@ -89,6 +89,30 @@ async fn a_connection_that_does_not_last_does_not_end_the_back_off() {
     assert_eq!(pause.as_millis(), 4096, "{:?}", lost.elapsed());
 }
 
+/// Whether or not a connection that is closed without a call is made anew: here a call waits, and is on none of them yet.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_up_on_a_call_that_waits_is_not_dialled_in_a_tight_loop() {
+    for reconnect_idle in [true, false] {
+        let network = Network::new(100);
+        let link = network.link(|config| {
+            config.backoff.jitter = 0.0;
+            config.backoff.first = Duration::ZERO;
+            config.reconnect_idle = reconnect_idle;
+        });
+        network.script([Connects::HangsUp; 6]);
+        let start = tokio::time::Instant::now();
+        call(&link).await.unwrap();
+        // The first loss counts for none; then it is 1 s, and 1.6 times as much with each.
+        let pauses: Vec<_> = network
+            .dials()
+            .windows(2)
+            .map(|dials| (dials[1] - dials[0]).as_millis())
+            .collect();
+        assert_eq!(pauses, [0, 1000, 1600, 2560, 4096, 6554], "{reconnect_idle}");
+        assert!(start.elapsed() > Duration::from_secs(15));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_lasts_or_answers_ends_the_back_off() {
     for answers in [false, true] {

@@ -45,6 +45,8 @@ pub(super) struct Network {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Connects {
     Succeeds,
+    /// The server closes the connection before anything is done on it.
+    HangsUp,
     Fails,
     Hangs,
     /// Somebody else is there.
@@ -175,7 +177,7 @@ impl Protocol for Speaks {
         let scripted = locked(&network.script).pop_front();
         let next = scripted.unwrap_or_else(|| *locked(&network.usual));
         match next {
-            Connects::Succeeds => {}
+            Connects::Succeeds | Connects::HangsUp => {}
             Connects::Fails => return Err("nobody is there".into()),
             Connects::Hangs => std::future::pending().await,
             Connects::Foreign => return Err(Unable::foreign("it speaks something else")),
@@ -191,6 +193,9 @@ impl Protocol for Speaks {
             changed: Notify::new(),
         });
         locked(&network.connections).push(Arc::downgrade(&connection));
+        if next == Connects::HangsUp {
+            connection.advance(Phase::Closed);
+        }
         let timers = Timers::new(&self.config, 0);
         let driver = drive(Closes(Arc::clone(&connection)), timers, under_way);
         Ok((connection, Box::pin(driver)))
