@@ -171,10 +171,9 @@ impl Lifetime {
         }
     }
 
-    /// The peer was told to go elsewhere.
+    /// The peer was told to go elsewhere. Its calls may go on for as long as the age and its grace allow.
     pub fn draining(&mut self, now: Instant) {
         self.draining_since = Some(now);
-        self.drain_at = None;
         self.idle = None;
     }
 
@@ -300,6 +299,29 @@ mod tests {
         );
         life.set_busy(false, false, || start + 20 * SECOND);
         assert_eq!(life.due(start + 24 * SECOND, 0), Due::Drain);
+    }
+
+    /// A call that crossed the word of going away runs on.
+    #[test]
+    fn the_age_and_its_grace_hold_for_what_drains_already() {
+        let start = Instant::now();
+        let bounds = Bounds {
+            max_idle: Some(10 * SECOND),
+            max_age: Some(100 * SECOND),
+            max_age_grace: Some(5 * SECOND),
+            ..unbounded()
+        };
+        let mut life = Lifetime::new(bounds, start);
+        assert_eq!(life.due(start + 10 * SECOND, 0), Due::Drain);
+        life.draining(start + 10 * SECOND);
+        life.set_busy(true, true, || start + 10 * SECOND);
+        assert!(life.refuses(start + 15 * SECOND));
+        let old = life.next().expect("it has an age");
+        assert!((start + 90 * SECOND..=start + 110 * SECOND).contains(&old));
+        // Told once more, which is nothing new to who has been told.
+        assert_eq!(life.due(old, 0), Due::Drain);
+        assert_eq!(life.next(), Some(old + 5 * SECOND));
+        assert!(matches!(life.due(old + 5 * SECOND, 0), Due::Close(_)));
     }
 
     #[test]
