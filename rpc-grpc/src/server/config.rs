@@ -58,6 +58,7 @@ pub struct ServerConfig {
     /// How long a connection may have no call under way before its peer is told to close it. Default: for ever.
     pub max_connection_idle: Option<Duration>,
     /// How many bytes a peer may send on the connection before handlers take them. Default 4 MiB; at least 65,535.
+    /// Frames of a few bytes take up to 16 MiB more, or half of this if that is more.
     pub connection_window_bytes: u32,
     /// How many bytes a peer may send on one call before its handler takes them. Default 1 MiB.
     pub stream_window_bytes: u32,

@@ -6,7 +6,10 @@ use super::{
     conn::Conn,
     connection::{H2, ServerIo},
 };
-use crate::io::{Flusher, Gather};
+use crate::{
+    io::{Flusher, Gather},
+    wire::tolerance,
+};
 
 /// Speaks first, and waits for the peer's preface. It has no bound in time.
 pub(super) async fn handshake(
@@ -25,7 +28,8 @@ pub(super) async fn handshake(
         .initial_window_size(config.stream_window_bytes)
         .initial_connection_window_size(config.connection_window_bytes)
         .max_send_buffer_size(config.send_buffer_bytes)
-        .max_pending_accept_reset_streams(config.max_pending_resets);
+        .max_pending_accept_reset_streams(config.max_pending_resets)
+        .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes));
     let mut handshake = builder.handshake(io);
     std::future::poll_fn(|cx| {
         let polled = Pin::new(&mut handshake).poll(cx);

@@ -11,3 +11,4 @@ pub(crate) mod names;
 pub(crate) mod percent;
 pub(crate) mod status;
 pub(crate) mod timeout;
+pub(crate) mod tolerance;

@@ -19,7 +19,7 @@ use super::{Connection, Driver, Resets, Sender, Slots};
 use crate::{
     client::{ClientConfig, protocol::Grpc},
     io::gather,
-    wire::frame::Data,
+    wire::{frame::Data, tolerance},
 };
 
 /// What h2 is told that the server allows before the server has said it. No server says this, so that seeing another number
@@ -111,6 +111,7 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
         .max_concurrent_reset_streams(config.max_remembered_resets)
         .reset_stream_duration(REMEMBERED)
         .max_local_error_reset_streams(Some(MAX_LATE_FRAMES))
+        .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes))
         .initial_max_send_streams(UNKNOWN_STREAMS)
         // A large message is one piece, and it is in memory anyway.
         .max_send_buffer_size(1 << 20)

@@ -63,6 +63,36 @@ async fn a_stream_ends_with_the_servers_status() {
     assert!(next(&mut replies).await.is_none(), "it stays at the end");
 }
 
+/// A server that puts each record into a frame of its own, and sends more of them than are read.
+#[tokio::test(start_paused = true)]
+async fn small_answers_that_are_read_slowly_are_held_back_and_no_attack() {
+    let (net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+            let record = Bytes::from(framed(&[7; 15]));
+            for _ in 0..20_000 {
+                stream.reserve_capacity(record.len());
+                std::future::poll_fn(|cx| stream.poll_capacity(cx))
+                    .await
+                    .unwrap()
+                    .unwrap();
+                stream.send_data(record.clone(), false).unwrap();
+            }
+            stream.send_trailers(headers(&[OK])).unwrap();
+        },
+    );
+    let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+    for n in 0..20_000 {
+        if n % 100 == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(next(&mut replies).await.unwrap().unwrap().len(), 15, "{n}");
+    }
+    assert!(next(&mut replies).await.is_none());
+    assert_eq!(net.dials(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_breaks_off_is_no_end() {
     let (_net, link) = served(

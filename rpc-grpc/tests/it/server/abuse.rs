@@ -1,10 +1,14 @@
 //! Floods. Memory stays bounded because h2 and the writer wait for the peer or give it up; what is checked here is that
 //! nothing panics, that one ends as it should, and that other connections go on.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use h2::Reason;
+use rpc_core::{Request, Response, Streaming};
 
 use super::{
-    peer::{PATIENCE, Peer, RawPeer, frame, header_block, kind, post, raw_frame, within},
+    peer::{Answer, PATIENCE, Peer, RawPeer, frame, header_block, kind, post, raw_frame, send_all, within},
     service::TestService,
 };
 
@@ -86,6 +90,39 @@ async fn a_rapid_reset_ends_the_connection_or_is_borne() {
     };
     let (_, reason) = flood(peer, piece, 100).await;
     assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+/// A peer that streams records of a few bytes, each in a frame of its own, faster than they are read, and for a while.
+#[tokio::test(start_paused = true)]
+async fn small_records_that_are_read_slowly_are_held_back_and_no_attack() {
+    let service = TestService::new().upload(async |request: Request<Streaming<Bytes>>| {
+        let mut stream = request.into_inner();
+        let mut count = 0;
+        while let Some(message) = stream.message().await? {
+            assert_eq!(message.len(), 15);
+            count += 1;
+            if count % 100 == 0 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Ok(Response::new(count.to_string().into()))
+    });
+    let peer = Peer::new(service).await;
+    let mut call = peer.begin(post("/test.Test/Upload")).await;
+    let record = frame([7; 15]);
+    for _ in 0..20_000 {
+        assert_eq!(record.len(), 20);
+        send_all(&mut call.stream, record.clone(), false)
+            .await
+            .expect("the server reads");
+    }
+    call.stream.send_data(Bytes::new(), true).expect("it is open");
+    let answer = Answer::of(call.response).await;
+    assert_eq!(
+        (answer.code(), answer.messages()),
+        (0, vec![Bytes::from("20000")])
+    );
+    peer.assert_alive().await;
 }
 
 #[tokio::test]
