@@ -1,6 +1,6 @@
 //! The beginning of a connection, and what is told to the peer in it.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use super::{
     conn::Conn,
@@ -10,6 +10,13 @@ use crate::{
     io::{Flusher, Gather},
     wire::tolerance,
 };
+
+/// How long a stream that was reset is remembered, as that of an upload which was answered before its end. What its client
+/// has sent meanwhile is passed over.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How many of them. Each costs some hundred bytes.
+const MAX_REMEMBERED: usize = 1024;
 
 /// Speaks first, and waits for the peer's preface. It has no bound in time.
 pub(super) async fn handshake(
@@ -29,6 +36,9 @@ pub(super) async fn handshake(
         .initial_connection_window_size(config.connection_window_bytes)
         .max_send_buffer_size(config.send_buffer_bytes)
         .max_pending_accept_reset_streams(config.max_pending_resets)
+        .max_concurrent_reset_streams(MAX_REMEMBERED)
+        .reset_stream_duration(REMEMBERED)
+        .max_local_error_reset_streams(Some(tolerance::MAX_LATE_FRAMES))
         .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes));
     let mut handshake = builder.handshake(io);
     std::future::poll_fn(|cx| {

@@ -9,6 +9,12 @@
 /// of 1 MiB full of records of 16 bytes, for any frames that one turn reads, and for 65,000 frames of one byte.
 const SMALL_FRAMES_BYTES: usize = 16 << 20;
 
+/// How many streams may be reset because of frames that did not belong there, over the *life* of a connection: h2's count never
+/// goes down. Frames that are late, for a stream that is forgotten, are most of it. What h2 has by itself, 1024, is
+/// reached in time by a client that gives up a call now and then. An attacker gains nothing by it over resetting streams himself:
+/// either way a call ends whose stream was reset, and what is not looked at yet has a bound of its own.
+pub(crate) const MAX_LATE_FRAMES: usize = 1_000_000;
+
 /// What small frames may take on a connection with such a window.
 pub(crate) fn small_frames_bytes(connection_window_bytes: u32) -> usize {
     SMALL_FRAMES_BYTES.max(connection_window_bytes as usize / 2)

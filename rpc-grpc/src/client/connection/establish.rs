@@ -33,10 +33,6 @@ const HEADER_SLACK: usize = 4;
 /// How long a stream that was reset is remembered.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
-/// How many frames for streams that are forgotten a server may send before that counts as an attack. h2 has this count grow over
-/// the life of a connection, which is replaced long before.
-const MAX_LATE_FRAMES: usize = 100_000;
-
 /// Connects, and waits for the server's SETTINGS: a port where something else listens is found out here, and fails no call
 /// as a server's error.
 pub(crate) async fn establish(
@@ -110,7 +106,7 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
         .max_header_list_size(header_list as u32)
         .max_concurrent_reset_streams(config.max_remembered_resets)
         .reset_stream_duration(REMEMBERED)
-        .max_local_error_reset_streams(Some(MAX_LATE_FRAMES))
+        .max_local_error_reset_streams(Some(tolerance::MAX_LATE_FRAMES))
         .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes))
         .initial_max_send_streams(UNKNOWN_STREAMS)
         // A large message is one piece, and it is in memory anyway.

@@ -1,7 +1,13 @@
 //! Floods. Memory stays bounded because h2 and the writer wait for the peer or give it up; what is checked here is that
 //! nothing panics, that one ends as it should, and that other connections go on.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use h2::Reason;
@@ -9,7 +15,7 @@ use rpc_core::{Request, Response, Streaming};
 
 use super::{
     peer::{Answer, PATIENCE, Peer, RawPeer, frame, header_block, kind, post, raw_frame, send_all, within},
-    service::TestService,
+    service::{Counter, TestService},
 };
 
 /// Writes again and again, while the answers are read and thrown away, until the server hangs up or all is written.
@@ -90,6 +96,59 @@ async fn a_rapid_reset_ends_the_connection_or_is_borne() {
     };
     let (_, reason) = flood(peer, piece, 100).await;
     assert_eq!(reason, ENHANCE_YOUR_CALM);
+}
+
+/// The peer has the server reset the calls: to h2 they are over, and others may come.
+#[tokio::test(start_paused = true)]
+async fn calls_that_the_peer_has_reset_by_mistakes_do_not_pile_up() {
+    let (begun, running) = (Counter::default(), Arc::<AtomicUsize>::default());
+    let (counted, now) = (begun.clone(), Arc::clone(&running));
+    let service = TestService::new().unary(move |_| {
+        counted.add();
+        let guard = Runs::new(&now);
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    });
+    let mut peer = RawPeer::new(service, |config| config.max_concurrent_streams = 10)
+        .await
+        .settled()
+        .await;
+    peer.write(&raw_frame(kind::SETTINGS, 1, 0, &[])).await;
+    let block = header_block(&[]);
+    for n in 0..3_000 {
+        let stream = 2 * n + 1;
+        peer.write(&raw_frame(kind::HEADERS, 4, stream, &block)).await;
+        peer.write(&raw_frame(kind::DATA, 1, stream, &frame("x"))).await;
+        while begun.get() <= n as usize {
+            tokio::task::yield_now().await;
+        }
+        // More than a window can be.
+        let overflow = 0x7fff_ffffu32.to_be_bytes();
+        peer.write(&raw_frame(kind::WINDOW_UPDATE, 0, stream, &overflow))
+            .await;
+        peer.read_kind(kind::RST_STREAM)
+            .await
+            .expect("the connection lives");
+        assert!(running.load(SeqCst) <= 20, "{} of {n}", running.load(SeqCst));
+    }
+}
+
+/// Counts what exists.
+struct Runs(Arc<AtomicUsize>);
+
+impl Runs {
+    fn new(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, SeqCst);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 /// A peer that streams records of a few bytes, each in a frame of its own, faster than they are read, and for a while.
