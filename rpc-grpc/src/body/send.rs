@@ -64,6 +64,7 @@ pub(crate) struct SendBody<P: Parts = Frames> {
     /// How much may still go without asking.
     unasked: usize,
     perspective: Perspective,
+    awaits_part: bool,
     finished: bool,
 }
 
@@ -76,6 +77,7 @@ impl<P: Parts> SendBody<P> {
             unsent: None,
             unasked: UNASKED_BYTES,
             perspective,
+            awaits_part: false,
             finished: false,
         }
     }
@@ -84,6 +86,11 @@ impl<P: Parts> SendBody<P> {
     pub(crate) fn fail(&mut self, status: Status) {
         self.unsent = None;
         self.parts.fail(status);
+    }
+
+    /// True if it was pending because there is nothing to send, and not because the peer takes no more of it.
+    pub(crate) fn awaits_part(&self) -> bool {
+        self.awaits_part
     }
 
     /// Drives it on. Not to be polled after it was ready.
@@ -101,6 +108,7 @@ impl<P: Parts> SendBody<P> {
 
     fn poll_parts(&mut self, cx: &mut Poller<'_>) -> Poll<Result<(), Status>> {
         let mut turn = TURN_BYTES;
+        self.awaits_part = false;
         loop {
             if let Some((data, _)) = &self.unsent {
                 // An empty part is work too.
@@ -123,7 +131,10 @@ impl<P: Parts> SendBody<P> {
                     );
                 }
                 Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
-                Poll::Pending => return poll_reset(&mut self.stream, cx, self.perspective),
+                Poll::Pending => {
+                    self.awaits_part = true;
+                    return poll_reset(&mut self.stream, cx, self.perspective);
+                }
             }
         }
     }

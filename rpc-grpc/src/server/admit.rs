@@ -21,7 +21,8 @@ use crate::wire::{
     content_type,
     frame::Decoder,
     headers::{check_size, take_metadata},
-    names, timeout,
+    names,
+    timeout::{self, InvalidTimeout},
 };
 
 /// A request that may be given to its handler.
@@ -60,8 +61,7 @@ impl CallHead {
 
     /// True if either side sends a stream.
     pub(super) fn is_stream(&self) -> bool {
-        let shape = self.method().shape();
-        shape.streams_requests() || shape.streams_responses()
+        is_stream(self.method())
     }
 
     /// The call, with messages to read.
@@ -108,11 +108,8 @@ pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, 
     if headers.contains_key(header::CONNECTION) {
         return Err(malformed(broken("HTTP/2 has no `connection` header")));
     }
-    let deadline = match headers.get(names::TIMEOUT).map(timeout::parse).transpose() {
-        Ok(timeout) => timeout.map(|timeout| Deadline::at(now + timeout.min(FOREVER))),
-        Err(_) => {
-            return Err(malformed(broken("`grpc-timeout` is malformed")));
-        }
+    let Ok(deadline) = deadline(&headers, now) else {
+        return Err(malformed(broken("`grpc-timeout` is malformed")));
     };
     if let Err(status) = check_size(&headers, conn.config.max_metadata_bytes as usize) {
         return Err(refuse(status.not_processed()));
@@ -158,6 +155,18 @@ pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, 
         decoder,
         answer,
     })
+}
+
+/// The deadline that a request of this moment has.
+pub(super) fn deadline(headers: &HeaderMap, now: Instant) -> Result<Option<Deadline>, InvalidTimeout> {
+    let timeout = headers.get(names::TIMEOUT).map(timeout::parse).transpose()?;
+    Ok(timeout.map(|timeout| Deadline::at(now + timeout.min(FOREVER))))
+}
+
+/// True if either side of a method sends a stream.
+pub(super) fn is_stream(method: &MethodDescriptor) -> bool {
+    let shape = method.shape();
+    shape.streams_requests() || shape.streams_responses()
 }
 
 const NOT_GRPC: &str = "this port speaks gRPC: the content-type must be `application/grpc`, or begin with \

@@ -55,7 +55,11 @@ impl Exchange {
 
     /// Answers the call; once.
     pub(super) async fn run(&mut self, conn: &Conn, respond: &mut SendResponse<Data>) {
-        let Some(bounds) = self.head.as_ref().map(|head| Bounds::new(conn, head)) else {
+        let Some(bounds) = self
+            .head
+            .as_ref()
+            .map(|head| Bounds::new(conn, head.deadline(), head.is_stream()))
+        else {
             return;
         };
         let form = &self.form;
@@ -89,22 +93,22 @@ impl Exchange {
 }
 
 /// What bounds a call besides what its handler does.
-struct Bounds<'c> {
+pub(super) struct Bounds<'c> {
     conn: &'c Conn,
     deadline: Option<Deadline>,
     is_stream: bool,
 }
 
 impl<'c> Bounds<'c> {
-    fn new(conn: &'c Conn, head: &CallHead) -> Self {
+    pub(super) fn new(conn: &'c Conn, deadline: Option<Deadline>, is_stream: bool) -> Self {
         Self {
             conn,
-            deadline: head.deadline(),
-            is_stream: head.is_stream(),
+            deadline,
+            is_stream,
         }
     }
 
-    fn must_end(&self) -> Option<Status> {
+    pub(super) fn must_end(&self) -> Option<Status> {
         self.conn.must_end(self.deadline, self.is_stream)
     }
 }

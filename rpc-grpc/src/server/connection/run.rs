@@ -13,7 +13,12 @@ use tokio::time::Instant;
 
 use super::Connection;
 use crate::{
-    server::{admit::admit, conn::Ticket, exchange::Exchange, face::face_exchange},
+    server::{
+        admit::{admit, deadline},
+        conn::Ticket,
+        exchange::Exchange,
+        face::face_exchange,
+    },
     wire::frame::Data,
 };
 
@@ -67,7 +72,7 @@ pub(super) struct Work {
 enum WorkRequest {
     Call(Exchange),
     /// It passes the HTTP layers first.
-    Face(Option<Box<Request<RecvStream>>>),
+    Face(Option<Box<Request<RecvStream>>>, Option<Deadline>),
 }
 
 /// Answers a call. What it takes out of `work`, it takes by reference: there would be room for both otherwise.
@@ -81,9 +86,9 @@ pub(super) fn work(mut work: Work) -> impl Future<Output = ()> + Send {
         } = &mut work;
         match request {
             WorkRequest::Call(exchange) => exchange.run(ticket, respond).await,
-            WorkRequest::Face(request) => {
+            WorkRequest::Face(request, deadline) => {
                 if let Some(request) = request.take() {
-                    Box::pin(face_exchange(ticket, *request, respond)).await;
+                    Box::pin(face_exchange(ticket, *request, *deadline, respond)).await;
                 }
             }
         }
@@ -107,13 +112,14 @@ where
             return;
         }
         if self.conn.face.is_some() {
-            // The deadline is the inner side's: the HTTP layers come before gRPC is looked at.
+            // What is wrong with it, the inner side says: the HTTP layers come before gRPC is looked at.
+            let deadline = deadline(request.headers(), now).unwrap_or_default();
             let work = Work {
                 respond,
-                request: WorkRequest::Face(Some(Box::new(request))),
+                request: WorkRequest::Face(Some(Box::new(request)), deadline),
                 ticket: Ticket::new(&self.conn),
             };
-            self.run(work, None, None, true);
+            self.run(work, None, deadline, true);
             return;
         }
         let (head, body) = request.into_parts();

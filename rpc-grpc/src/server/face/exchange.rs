@@ -10,12 +10,12 @@ use std::{
 use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body::Body as _;
-use rpc_core::Status;
+use rpc_core::{Deadline, Status};
 
 use super::HttpBody;
 use crate::{
     body::{H2Source, HttpParts, RequestBody, SendBody},
-    server::{conn::Ticket, refusal::Refusal},
+    server::{admit::is_stream, conn::Ticket, exchange::Bounds, refusal::Refusal},
     wire::{content_type, frame::Data, status::Perspective},
 };
 
@@ -30,13 +30,17 @@ const CONNECTION_SPECIFIC: [HeaderName; 5] = [
 
 /// Has a request answered by the layers, and sends what they say.
 ///
-/// Deadlines are looked after inside the layers; here only a caller that is gone ends the call.
+/// What bounds a call is looked after inside the layers, so that they see how it ends. Here a caller that is gone ends it, and
+/// its bounds once the caller takes no more of the answer: then the inner side is not asked.
 pub(crate) async fn face_exchange(
     conn: &Ticket,
     request: Request<RecvStream>,
+    deadline: Option<Deadline>,
     respond: &mut SendResponse<Data>,
 ) {
     let Some(face) = conn.face.clone() else { return };
+    let streams = is_stream(conn.dispatch.resolve(request.uri().path()).method());
+    let bounds = Bounds::new(conn, deadline, streams);
     let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server));
     let mut request = request.map(|stream| HttpBody::new(source(stream)));
     // For layers that ask who calls.
@@ -55,7 +59,7 @@ pub(crate) async fn face_exchange(
     drop(answer);
     match outcome {
         None => {}
-        Some(Ok(response)) => send(response, respond).await,
+        Some(Ok(response)) => send(response, &bounds, respond).await,
         Some(Err(error)) => {
             // A layer failed. What it wrapped was begun, or was not: nobody knows.
             Refusal::grpc(
@@ -67,7 +71,7 @@ pub(crate) async fn face_exchange(
     }
 }
 
-async fn send(response: Response<HttpBody>, respond: &mut SendResponse<Data>) {
+async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut SendResponse<Data>) {
     let (mut head, body) = response.into_parts();
     remove_connection_specific(&mut head.headers);
     let ends = body.is_end_stream();
@@ -77,8 +81,23 @@ async fn send(response: Response<HttpBody>, respond: &mut SendResponse<Data>) {
     };
     if !ends {
         let mut body = SendBody::new(stream, HttpParts::new(body), Perspective::Server);
-        // What breaks it off has reset the stream, and the caller knows.
-        let _ = poll_fn(|cx| body.poll_send(cx)).await;
+        let mut told = false;
+        poll_fn(|cx| {
+            loop {
+                // What breaks it off has reset the stream, and the caller knows.
+                if body.poll_send(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                match bounds.must_end() {
+                    Some(status) if !told && !body.awaits_part() => {
+                        told = true;
+                        body.fail(status);
+                    }
+                    _ => return Poll::Pending,
+                }
+            }
+        })
+        .await;
     }
 }
 

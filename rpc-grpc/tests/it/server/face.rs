@@ -150,6 +150,76 @@ async fn deadlines_hold_behind_layers() {
     );
 }
 
+/// A download without end, whose caller has stopped to read.
+fn endless(dropped: &Dropped) -> TestService {
+    let dropped = dropped.clone();
+    TestService::new().download(move |_| {
+        let guard = dropped.guard();
+        let messages = std::iter::repeat_with(move || {
+            let _guard = &guard;
+            Bytes::from(vec![0; 1000])
+        });
+        async move { Ok(Response::new(Streaming::from_iter(messages))) }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_hold_behind_layers_for_who_does_not_read() {
+    let dropped = Dropped::default();
+    let server = plain().with_http_layer(TraceLayer::new_for_grpc());
+    let peer = Peer::of(&server, endless(&dropped)).await;
+    let request = with_header(post("/test.Test/Download"), "grpc-timeout", "250m");
+    let mut call = peer.begin(request).await;
+    call.stream
+        .send_data(frame("x"), true)
+        .expect("the stream is open");
+    let response = within(call.response).await.expect("it begins");
+    within(dropped.wait()).await;
+    let answer = Answer::rest(response).await;
+    assert_eq!(answer.code(), Code::DeadlineExceeded as u32);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_end_behind_layers_when_the_server_stops_and_nobody_reads() {
+    let dropped = Dropped::default();
+    let server = plain().with_http_layer(TraceLayer::new_for_grpc());
+    let peer = Peer::of(&server, endless(&dropped)).await;
+    let mut call = peer.begin(post("/test.Test/Download")).await;
+    call.stream
+        .send_data(frame("x"), true)
+        .expect("the stream is open");
+    let response = within(call.response).await.expect("it begins");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!dropped.happened());
+    peer.drain.advance(DrainPhase::EndingStreams);
+    within(dropped.wait()).await;
+    let answer = Answer::rest(response).await;
+    assert_eq!(answer.code(), Code::Unavailable as u32);
+    within(peer.served).await.expect("it does not panic");
+}
+
+/// It is no stream, however long its answer takes.
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_behind_layers_is_sent_to_its_end_while_streams_end() {
+    let server = plain().with_http_layer(TraceLayer::new_for_grpc());
+    let large = Bytes::from(vec![7; 1 << 20]);
+    let answer = large.clone();
+    let service = TestService::new().unary(move |_| {
+        let answer = answer.clone();
+        async move { Ok(Response::new(answer)) }
+    });
+    let peer = Peer::of(&server, service).await;
+    let mut call = peer.begin(post("/test.Test/Unary")).await;
+    call.stream
+        .send_data(frame("x"), true)
+        .expect("the stream is open");
+    let response = within(call.response).await.expect("it begins");
+    peer.drain.advance(DrainPhase::EndingStreams);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let answer = Answer::rest(response).await;
+    assert_eq!((answer.code(), answer.messages()), (0, vec![large]));
+}
+
 #[tokio::test]
 async fn a_reset_drops_the_handler_behind_layers() {
     let dropped = Dropped::default();
