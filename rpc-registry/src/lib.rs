@@ -59,7 +59,7 @@ pub use self::{
     },
     instance::{Instance, InstanceAddress, InstanceId, InstanceState},
     registry::{Registration, Registry},
-    resolver::{Resolver, Watch},
+    resolver::{Refresh, Resolver, Watch},
     schemes::{Place, Scheme, Schemes},
     target::Target,
     update::{BadRecord, Record, Update},

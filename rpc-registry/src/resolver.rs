@@ -20,11 +20,12 @@
 //! | ZooKeeper | read children *with* a watch; after it fired, again | – | snapshot, reading only the new children | session expired: behind |
 //! | Bilibili Discovery | a long poll, 30 s | timestamp, with the node that gave it | each answer: snapshot; not modified is no update | node changed: behind |
 //! | xDS | an aggregated stream; acknowledging is the watch's own affair | version, nonce | each resource: snapshot; resource does not exist: absent | stream lost: transient |
-//! | DNS | a lookup when the last answer's time is up, or when [refreshed](Watch::refresh) | – | snapshot; no such name: absent | SERVFAIL, timeout: transient |
+//! | DNS | a lookup when the last answer's time is up, or on a [`Refresh`] | – | snapshot; no such name: absent | SERVFAIL, timeout: transient |
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use crate::{Fault, Update};
 
@@ -58,12 +59,40 @@ pub trait Watch: Send + 'static {
     /// before is the caller's part.
     ///
     /// # Cancellation
-    /// Dropping the future loses no update.
+    /// Dropping the future loses no update. It may well give up an exchange with the registry that is under way, so a future
+    /// that is dropped again and again need not get anywhere: [`follow`](crate::follow) keeps it until it has ended.
     async fn next(&mut self) -> Result<Update, Fault>;
 
-    /// Somebody could not connect to an instance: if the watch asks now and then, it asks sooner. It bounds by itself how
-    /// often. The default does nothing, which is right where the registry pushes.
-    fn refresh(&mut self) {}
+    /// Tells the watch, before the first [`next`](Self::next), by what it hears that somebody could not connect to an instance:
+    /// if it asks now and then, it asks sooner, also while `next` waits. It bounds by itself how often. The default does
+    /// nothing, which is right where the registry pushes.
+    fn listen(&mut self, refresh: Refresh) {
+        drop(refresh);
+    }
+}
+
+/// How a [`Watch`] hears that somebody could not connect to an instance. Cheap to clone; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Refresh(Arc<Notify>);
+
+impl Refresh {
+    /// One that nobody has asked for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for it. While the watch is not waiting for that, it is remembered, once.
+    pub fn ask(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until it is asked for.
+    ///
+    /// # Cancellation
+    /// Dropping the future loses nothing.
+    pub async fn asked(&self) {
+        self.0.notified().await;
+    }
 }
 
 impl<R: Resolver + ?Sized> Resolver for Arc<R> {

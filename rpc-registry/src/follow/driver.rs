@@ -1,6 +1,6 @@
 //! The driver of a watch.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
 
 use tokio::{
     task::{JoinHandle, spawn_blocking},
@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, cache::Saved, table::Table};
-use crate::{Fault, FaultKind, Instance, InstanceId, Resolver, Update, Watch, pause::Pauses};
+use crate::{Fault, FaultKind, Instance, InstanceId, Refresh, Resolver, Update, Watch, pause::Pauses};
 
 /// The least time between two lists that are saved.
 const SAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -17,7 +17,8 @@ const SAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 pub struct Follow {
     target: String,
     config: Arc<FollowConfig>,
-    watch: Box<dyn Watch>,
+    exchange: Exchange,
+    refresh: Refresh,
     table: Table,
     freshness: Freshness,
     /// When the registry last told anything.
@@ -37,6 +38,12 @@ pub struct Follow {
     /// For those who look on.
     viewer: Viewer,
 }
+
+/// The watch, while it is asked for its next update. It asks nothing before it is polled for the first time.
+///
+/// Kept over the calls of [`Follow::next`]: whoever waits there has other things to do, and gives up waiting far more often
+/// than a slow registry, or its timeout, needs for an answer.
+type Exchange = Pin<Box<dyn Future<Output = (Box<dyn Watch>, Result<Update, Fault>)> + Send>>;
 
 enum Disk {
     /// There is no cache.
@@ -88,10 +95,14 @@ impl Follow {
             Disk::Off
         };
         let target = target.into();
+        let mut watch = resolver.watch();
+        let refresh = Refresh::new();
+        watch.listen(refresh.clone());
         Self {
             viewer: Viewer::new(View::new(&*target)),
             target,
-            watch: resolver.watch(),
+            exchange: Box::pin(ask(watch)),
+            refresh,
             table: Table::new(Arc::clone(&config)),
             freshness: Freshness::Pending,
             told_at: None,
@@ -109,7 +120,7 @@ impl Follow {
     /// The next change; waits while there is none. The first one comes when there is a list, or none can be had.
     ///
     /// # Cancellation
-    /// Dropping the future loses no change.
+    /// Dropping the future loses no change, and no exchange with the registry: the next call goes on with it.
     pub async fn next(&mut self) -> Change {
         if matches!(self.freshness, Freshness::Pending) && self.answer_by.is_none() {
             self.answer_by = Some(Instant::now() + self.config.first_answer);
@@ -147,7 +158,7 @@ impl Follow {
 
     /// Somebody could not connect to an instance: a registry that is asked now and then is asked sooner.
     pub fn refresh(&mut self) {
-        self.watch.refresh();
+        self.refresh.ask();
     }
 
     /// What is known now, for people.
@@ -190,10 +201,12 @@ impl Follow {
     async fn event(&mut self) -> Event {
         let asked = self.resume_at.is_none();
         let due = self.next_due();
-        let watch = &mut self.watch;
         tokio::select! {
             biased;
-            told = watch.next(), if asked => Event::Told(told),
+            (watch, told) = &mut self.exchange, if asked => {
+                self.exchange = Box::pin(ask(watch));
+                Event::Told(told)
+            }
             due = at(due) => Event::Due(due),
             () = self.disk.turn() => Event::Disk,
         }
@@ -326,6 +339,11 @@ impl Follow {
         let target = self.target.clone();
         self.disk = Disk::Saving(spawn_blocking(move || save(&cache, &target, &list)));
     }
+}
+
+async fn ask(mut watch: Box<dyn Watch>) -> (Box<dyn Watch>, Result<Update, Fault>) {
+    let told = watch.next().await;
+    (watch, told)
 }
 
 impl Disk {

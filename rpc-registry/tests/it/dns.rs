@@ -14,7 +14,7 @@ use hickory_resolver::proto::{
         rdata::{A, AAAA, SRV},
     },
 };
-use rpc_registry::{DnsScheme, DnsSrvScheme, Fault, Schemes, Target, Update, Watch};
+use rpc_registry::{DnsScheme, DnsSrvScheme, Fault, Refresh, Schemes, Target, Update, Watch};
 use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
 
 type Zone = HashMap<(&'static str, RecordType), Result<Vec<(RData, u32)>, ResponseCode>>;
@@ -200,6 +200,8 @@ async fn an_answer_is_good_for_its_time_and_a_failed_connect_asks_sooner() {
     let server = Server::start().await;
     server.set("shop.test.", RecordType::A, Ok(vec![(v4(1), 20)]));
     let mut watch = server.watch("dns", "shop.test.:1");
+    let refresh = Refresh::new();
+    watch.listen(refresh.clone());
     next(&mut *watch).await.unwrap();
     let asked = server.asked();
     server.set("shop.test.", RecordType::A, Ok(vec![(v4(2), 20)]));
@@ -214,7 +216,7 @@ async fn an_answer_is_good_for_its_time_and_a_failed_connect_asks_sooner() {
 
     server.set("shop.test.", RecordType::A, Ok(vec![(v4(3), 20)]));
     let asked = server.asked();
-    watch.refresh();
+    refresh.ask();
     tokio::time::pause();
     assert!(
         timeout(Duration::from_secs(4), watch.next()).await.is_err(),

@@ -7,7 +7,7 @@ use hickory_resolver::TokioResolver;
 use tokio::time::{Instant, sleep_until};
 
 use super::lookup::{Families, LONGEST, Lookup};
-use crate::{Fault, Instance, Resolver, Update, Watch};
+use crate::{Fault, Instance, Refresh, Resolver, Update, Watch};
 
 /// Answers are good for so long at least, and nobody makes us ask sooner.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -23,6 +23,7 @@ impl Resolver for DnsResolver {
             asked_at: None,
             next_at: None,
             told: None,
+            refresh: Refresh::new(),
             random: fastrand::Rng::new(),
         })
     }
@@ -35,6 +36,7 @@ struct Asking {
     asked_at: Option<Instant>,
     next_at: Option<Instant>,
     told: Option<Vec<Instance>>,
+    refresh: Refresh,
     random: fastrand::Rng,
 }
 
@@ -42,9 +44,7 @@ struct Asking {
 impl Watch for Asking {
     async fn next(&mut self) -> Result<Update, Fault> {
         loop {
-            if let Some(at) = self.next_at {
-                sleep_until(at).await;
-            }
+            self.wait().await;
             // What comes is a fault, or sets it anew.
             self.next_at = None;
             let dns = match &self.dns {
@@ -67,9 +67,22 @@ impl Watch for Asking {
         }
     }
 
-    fn refresh(&mut self) {
-        if let (Some(asked), Some(next)) = (self.asked_at, self.next_at) {
-            self.next_at = Some(next.min(asked + SHORTEST));
+    fn listen(&mut self, refresh: Refresh) {
+        self.refresh = refresh;
+    }
+}
+
+impl Asking {
+    /// Waits until it is time to ask.
+    async fn wait(&mut self) {
+        while let Some(at) = self.next_at {
+            tokio::select! {
+                () = sleep_until(at) => return,
+                () = self.refresh.asked() => {
+                    let sooner = self.asked_at.map(|asked| at.min(asked + SHORTEST));
+                    self.next_at = sooner.or(self.next_at);
+                }
+            }
         }
     }
 }

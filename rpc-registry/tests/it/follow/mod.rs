@@ -3,6 +3,7 @@
 mod cache;
 mod faults;
 mod flaps;
+mod giving_up;
 mod hold_back;
 mod several;
 mod sight;
