@@ -229,6 +229,28 @@ async fn an_answer_is_good_for_its_time_and_a_failed_connect_asks_sooner() {
     assert_eq!(addresses(&found), ["10.0.0.3:1"]);
 }
 
+#[tokio::test]
+async fn that_a_server_is_back_is_told_although_its_answer_is_the_same() {
+    let server = Server::start().await;
+    let name = "_grpc._tcp.shop.test.";
+    let answer = || Ok(vec![(srv(10, 5, 50051, "a.test."), 20)]);
+    server.set(name, RecordType::SRV, answer());
+    let mut watch = server.watch("dns+srv", name);
+    next(&mut *watch).await.unwrap();
+    server.set(name, RecordType::SRV, Err(ResponseCode::ServFail));
+    // The answer's time is up, with the clock held until it is asked for anew.
+    tokio::time::pause();
+    assert!(timeout(Duration::from_secs(17), watch.next()).await.is_err());
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    assert!(next(&mut *watch).await.is_err());
+    server.set(name, RecordType::SRV, answer());
+    let update = timeout(Duration::from_secs(10), watch.next()).await;
+    let update = update.expect("it is told at once").unwrap();
+    let nothing = matches!(&update, Update::Delta { put, gone } if put.is_empty() && gone.is_empty());
+    assert!(nothing, "{update:?}");
+}
+
 #[test]
 fn mistakes_in_the_target_are_named() {
     let schemes = Schemes::new().with(DnsScheme).with(DnsSrvScheme);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hickory_resolver::TokioResolver;
 use tokio::time::{Instant, sleep_until};
 
-use super::lookup::{Families, LONGEST, Lookup};
+use super::lookup::{Answer, Families, LONGEST, Lookup};
 use crate::{Fault, Instance, Refresh, Resolver, Update, Watch};
 
 /// Answers are good for so long at least, and nobody makes us ask sooner.
@@ -23,6 +23,7 @@ impl Resolver for DnsResolver {
             asked_at: None,
             next_at: None,
             told: None,
+            faulty: false,
             refresh: Refresh::new(),
             random: fastrand::Rng::new(),
         })
@@ -36,6 +37,8 @@ struct Asking {
     asked_at: Option<Instant>,
     next_at: Option<Instant>,
     told: Option<Vec<Instance>>,
+    /// A fault was told, and nothing since.
+    faulty: bool,
     refresh: Refresh,
     random: fastrand::Rng,
 }
@@ -47,15 +50,22 @@ impl Watch for Asking {
             self.wait().await;
             // What comes is a fault, or sets it anew.
             self.next_at = None;
-            let dns = match &self.dns {
-                Some(dns) => dns,
-                None => self.dns.insert(self.lookup.resolver()?),
+            let answer = match self.ask().await {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    self.faulty = true;
+                    return Err(fault);
+                }
             };
-            self.asked_at = Some(Instant::now());
-            let answer = self.lookup.ask(dns, &mut self.families).await?;
+            let was_faulty = std::mem::take(&mut self.faulty);
             let good_for = answer.ttl.clamp(SHORTEST, LONGEST);
             self.next_at = Some(Instant::now() + good_for.mul_f64(0.9 + 0.2 * self.random.f64()));
             if self.told.as_ref() == Some(&answer.instances) {
+                if was_faulty {
+                    // It may stay so for days; that DNS is back is told now.
+                    let (put, gone) = (Vec::new(), Vec::new());
+                    return Ok(Update::Delta { put, gone });
+                }
                 continue;
             }
             self.told = Some(answer.instances.clone());
@@ -73,6 +83,15 @@ impl Watch for Asking {
 }
 
 impl Asking {
+    async fn ask(&mut self) -> Result<Answer, Fault> {
+        let dns = match &self.dns {
+            Some(dns) => dns,
+            None => self.dns.insert(self.lookup.resolver()?),
+        };
+        self.asked_at = Some(Instant::now());
+        self.lookup.ask(dns, &mut self.families).await
+    }
+
     /// Waits until it is time to ask.
     async fn wait(&mut self) {
         while let Some(at) = self.next_at {
