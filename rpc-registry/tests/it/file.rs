@@ -1,6 +1,6 @@
 //! Instances from a file.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use rpc_registry::{
     Amendment, Change, FileScheme, Follow, Freshness, Instance, InstanceState, Place, Registration, Schemes,
@@ -121,6 +121,29 @@ async fn a_bad_file_keeps_the_last_good_list_and_names_the_field() {
     ));
     file.list(&["a", "b"]);
     assert_eq!(ids(&next(&mut follow).await), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_read_again_although_it_looks_the_same() {
+    let file = File::new();
+    file.list(&["a"]);
+    let mut follow = file.follow();
+    next(&mut follow).await;
+    file.list(&["a", "b"]);
+    let text = fs::read(file.path()).unwrap();
+    // No text at all: reading it fails.
+    fs::write(file.path(), vec![0xff; text.len()]).unwrap();
+    let modified = fs::metadata(file.path()).unwrap().modified().unwrap();
+    let change = next(&mut follow).await;
+    assert!(matches!(change.freshness, Freshness::Stale { .. }), "{change:?}");
+    // Told once, however often it is tried.
+    assert!(timeout(Duration::from_secs(10), follow.next()).await.is_err());
+    let in_place = fs::File::options().write(true).open(file.path()).unwrap();
+    (&in_place).write_all(&text).unwrap();
+    in_place.set_modified(modified).unwrap();
+    let change = next(&mut follow).await;
+    assert_eq!(ids(&change), ["b"]);
+    assert!(matches!(change.freshness, Freshness::Live));
 }
 
 #[tokio::test(start_paused = true)]

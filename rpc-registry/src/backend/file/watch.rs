@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::document::Document;
-use crate::{Fault, Resolver, Update, Watch};
+use crate::{Fault, FaultKind, Resolver, Update, Watch};
 
 const PERIOD: Duration = Duration::from_millis(500);
 
@@ -43,7 +43,7 @@ struct Looking {
     path: Arc<Path>,
     name: String,
     next_at: Option<Instant>,
-    /// What the file looked like when it was read.
+    /// What the file looked like when it was read, whatever sense it made. `None` while it cannot be read.
     print: Option<Print>,
     /// It was told as stale.
     failed: bool,
@@ -101,7 +101,9 @@ impl Watch for Looking {
                 .await
                 .map_err(|error| Fault::transient("the file could not be looked at").with_source(error))?;
             self.next_at = Some(Instant::now() + PERIOD);
-            self.print = print;
+            // What could not be read is not known, however much it looks like what it was.
+            let unread = matches!(&read, Some(Err(fault)) if fault.kind() != FaultKind::Invalid);
+            self.print = print.filter(|_| !unread);
             match read {
                 None => {}
                 Some(Ok(document)) => {
@@ -113,7 +115,7 @@ impl Watch for Looking {
                         Update::Snapshot(records)
                     });
                 }
-                // One that is missing is looked for each time, and told once.
+                // One that is missing or cannot be read is looked for each time, and told once.
                 Some(Err(_)) if self.failed && self.print.is_none() => {}
                 Some(Err(fault)) => {
                     self.failed = true;
