@@ -2,6 +2,12 @@
 //!
 //! One at a time, until it fails: etcd's members answer alike, and a client that spreads its calls over them gains nothing
 //! but a connection to each. The first one is drawn, so that many clients do not all begin with the same member.
+//!
+//! Whoever calls may have less patience than [`EtcdConfig::timeout`], as a renewal has for a short lease, and gives the call
+//! up. What was silent by then is left as well: else each attempt would go to the same stopped member until the lease is over.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{
@@ -52,10 +58,43 @@ impl Endpoints {
         })
     }
 
+    /// So long without an answer is silence, when a call is given up. A part of the timeout, and long enough that calls which
+    /// are given up for other reasons leave nobody.
+    fn silence(&self) -> Duration {
+        self.timeout / 20
+    }
+
     /// Asks another one from now on, unless somebody has seen to that already.
     fn leave(&self, index: usize) {
         let next = (index + 1) % self.links.len();
         let _ = self.current.compare_exchange(index, next, Relaxed, Relaxed);
+    }
+}
+
+/// An attempt that is not answered yet. Dropped after a silence, it leaves the endpoint.
+struct Unanswered<'a> {
+    endpoints: &'a Endpoints,
+    index: usize,
+    since: Instant,
+    answered: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn by(endpoints: &'a Endpoints, index: usize) -> Self {
+        Self {
+            endpoints,
+            index,
+            since: Instant::now(),
+            answered: false,
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.answered && self.since.elapsed() >= self.endpoints.silence() {
+            self.endpoints.leave(self.index);
+        }
     }
 }
 
@@ -66,7 +105,10 @@ impl Stage for Endpoints {
         loop {
             let index = self.current.load(Relaxed);
             let link = &self.links[index];
-            let Ok(result) = timeout_at(deadline, link.call(call)).await else {
+            let mut unanswered = Unanswered::by(self, index);
+            let answered = timeout_at(deadline, link.call(call)).await;
+            unanswered.answered = true;
+            let Ok(result) = answered else {
                 self.leave(index);
                 let text = format!("etcd at {} does not answer", link.address());
                 return Err(Status::deadline_exceeded(text));

@@ -1,0 +1,96 @@
+//! Which of two members is asked, when one of them says nothing.
+
+use rpc_core::{CallFuture, Channel, Request, net::Address, transport::LinkState};
+use tokio::{sync::watch, time::timeout};
+
+use super::*;
+use crate::api::{Lease as _, LeaseClient, LeaseRevokeRequest};
+
+/// Answers after so long that there is no such lease.
+struct Member {
+    answers_after: Duration,
+    address: Address,
+    state: watch::Sender<LinkState>,
+}
+
+impl Link for Member {
+    fn call<'a>(&'a self, _: &'a mut Call<'_>) -> CallFuture<'a> {
+        CallFuture::new(async {
+            tokio::time::sleep(self.answers_after).await;
+            Err(Status::not_found("no such lease"))
+        })
+    }
+
+    fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.subscribe()
+    }
+
+    fn connect(&self) {}
+
+    fn close(&self) {}
+}
+
+/// Two members; the first one is asked first.
+fn members(answer_after: [Duration; 2]) -> (Arc<Endpoints>, LeaseClient) {
+    let links = answer_after.map(|answers_after| -> Arc<dyn Link> {
+        Arc::new(Member {
+            answers_after,
+            address: Address::Host("etcd".into(), 2379),
+            state: watch::Sender::default(),
+        })
+    });
+    let endpoints = Arc::new(Endpoints {
+        links: links.into(),
+        current: AtomicUsize::new(0),
+        timeout: TIMEOUT,
+    });
+    let client = LeaseClient::new(Channel::new(Arc::clone(&endpoints)));
+    (endpoints, client)
+}
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const FOREVER: Duration = Duration::from_hours(1);
+const SOON: Duration = Duration::from_millis(50);
+
+/// The code that is answered; `None` if the caller's patience is over before.
+async fn call(client: &LeaseClient, patience: Duration) -> Option<Code> {
+    let request = Request::new(LeaseRevokeRequest { id: 1 });
+    let answer = timeout(patience, client.lease_revoke(request)).await;
+    answer.ok().map(|answer| answer.unwrap_err().code())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_member_is_left_when_its_time_is_over() {
+    let (_, client) = members([FOREVER, SOON]);
+    assert_eq!(call(&client, FOREVER).await, Some(Code::DeadlineExceeded));
+    assert_eq!(call(&client, FOREVER).await, Some(Code::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_member_is_left_when_whoever_called_gives_up() {
+    // A sixth of a lease: of the usual one, and of the shortest.
+    for patience in [Duration::from_millis(2500), Duration::from_millis(500)] {
+        let (_, client) = members([FOREVER, SOON]);
+        assert_eq!(call(&client, patience).await, None);
+        assert_eq!(call(&client, patience).await, Some(Code::NotFound));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_had_no_time_to_answer_stays() {
+    let (endpoints, client) = members([SOON, FOREVER]);
+    assert_eq!(call(&client, SOON / 2).await, None);
+    assert_eq!(endpoints.current.load(Relaxed), 0);
+    assert_eq!(call(&client, TIMEOUT).await, Some(Code::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_member_that_answers_stays() {
+    let (endpoints, client) = members([TIMEOUT / 2, FOREVER]);
+    assert_eq!(call(&client, TIMEOUT).await, Some(Code::NotFound));
+    assert_eq!(endpoints.current.load(Relaxed), 0);
+}
