@@ -22,6 +22,8 @@ pub(super) struct Keep<'a> {
     registration: Box<dyn Registration>,
     /// What the registry shows, as far as we know.
     shown: Instance,
+    /// What we wrote last.
+    written: Instance,
     /// When the registry last did something for it: a lease lasts from here on.
     good_at: Instant,
     renew_at: Option<Instant>,
@@ -48,6 +50,7 @@ impl<'a> Keep<'a> {
         let mut keep = Self {
             owner,
             registration,
+            written: shown.clone(),
             shown,
             good_at: now,
             renew_at: None,
@@ -122,26 +125,46 @@ impl<'a> Keep<'a> {
 
     async fn verify(&mut self) -> Result<(), Fault> {
         self.plan_verification();
-        let result = bounded(self.owner.config.timeout, self.registration.verify()).await;
-        match result {
-            Ok(None) => Ok(()),
-            Ok(Some(found)) => {
-                let marked = found.metadata.contains_key(Instance::OPERATOR);
-                self.owner.operator = marked.then(|| operators(&found));
-                self.shown = found;
-                self.amend().await
-            }
+        match self.read_back().await {
+            Ok(()) => self.write().await,
             Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
-            Err(fault) => {
-                tracing::debug!(name = self.owner.name, %fault, "the record could not be read back");
-                Ok(())
-            }
+            Err(_) => Ok(()),
         }
     }
 
-    /// Brings the record in line with what its owner wants.
+    /// Brings the record in line with what its owner wants now, and with what an operator has made of it meanwhile.
     async fn amend(&mut self) -> Result<(), Fault> {
         self.amend_at = None;
+        if self.owner.shown() == self.shown {
+            return Ok(());
+        }
+        match self.read_back().await {
+            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            // Written now, it might undo what an operator did a moment ago.
+            Err(fault) if fault.kind() == FaultKind::Transient => {
+                self.amend_later(&fault);
+                Ok(())
+            }
+            // Who may not read writes as well as it goes.
+            _ => self.write().await,
+        }
+    }
+
+    /// Takes on what the registry shows, and what an operator has made of it.
+    async fn read_back(&mut self) -> Result<(), Fault> {
+        let result = bounded(self.owner.config.timeout, self.registration.verify()).await;
+        let found = result.inspect_err(
+            |fault| tracing::debug!(name = self.owner.name, %fault, "the record could not be read back"),
+        )?;
+        // As it was written: perhaps an operator has put it back.
+        let found = found.unwrap_or_else(|| self.written.clone());
+        let marked = found.metadata.contains_key(Instance::OPERATOR);
+        self.owner.operator = marked.then(|| operators(&found));
+        self.shown = found;
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<(), Fault> {
         let wanted = self.owner.shown();
         if wanted == self.shown {
             return Ok(());
@@ -150,17 +173,22 @@ impl<'a> Keep<'a> {
         match result {
             Ok(()) => {
                 tracing::info!(name = self.owner.name, instance = %wanted.id, state = %wanted.state, "amended");
+                self.written = wanted.clone();
                 self.shown = wanted;
                 Ok(())
             }
             Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
             Err(fault) => {
-                let pause = self.owner.pauses.next();
-                tracing::warn!(name = self.owner.name, %fault, ?pause, "the record could not be amended; trying again");
-                self.amend_at = Some(Instant::now() + pause);
+                self.amend_later(&fault);
                 Ok(())
             }
         }
+    }
+
+    fn amend_later(&mut self, fault: &Fault) {
+        let pause = self.owner.pauses.next();
+        tracing::warn!(name = self.owner.name, %fault, ?pause, "the record could not be amended; trying again");
+        self.amend_at = Some(Instant::now() + pause);
     }
 
     /// Marks the record, then takes it out.

@@ -13,7 +13,7 @@
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
 //!   would make an instance unreachable for ever that serves perfectly well.
-//! - The record is read back every 30 s, or every lease if that is longer.
+//! - The record is read back every 30 s, or every lease if that is longer, and before each amendment.
 //! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops
 //!   being healthy is shown as disabled until it is healthy again.
 //! - A record that an [operator](Instance::OPERATOR) has changed stays as the operator wants it.

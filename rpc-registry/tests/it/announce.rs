@@ -33,6 +33,8 @@ struct State {
     broken: Option<Fault>,
     /// Nothing is answered.
     hangs: bool,
+    /// Records cannot be read.
+    unreadable: Option<Fault>,
 }
 
 impl Leases {
@@ -117,6 +119,9 @@ impl Registration for Lease {
     }
 
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
+        self.registry
+            .with(|state| state.unreadable.clone())
+            .map_or(Ok(()), Err)?;
         self.check()?;
         Ok(self.registry.record().filter(|found| *found != self.written))
     }
@@ -352,6 +357,72 @@ async fn what_an_operator_changes_stays_also_after_a_loss() {
     let record = registry.record().unwrap();
     assert_eq!((record.state, record.weight), (InstanceState::Up, 7));
     assert!(!record.metadata.contains_key(Instance::OPERATOR));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_amendment_does_not_undo_what_an_operator_has_just_done() {
+    let disabled = Amendment::new().with_state(InstanceState::Disabled);
+    let registry = Leases::default();
+    let running = run(&registry, shop(), 1);
+    running.handle.set_healthy(true);
+    settle().await;
+    registry.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
+    // Long before the record would be read back.
+    running.handle.amend(&Amendment::new().with_weight(7));
+    settle().await;
+    running.handle.set_healthy(false);
+    settle().await;
+    running.handle.set_healthy(true);
+    settle().await;
+    let record = registry.record().unwrap();
+    assert_eq!(record.state, InstanceState::Disabled);
+    assert!(record.metadata.contains_key(Instance::OPERATOR));
+    let enabled = Amendment::new().with_state(InstanceState::Up);
+    registry.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
+    sleep(Duration::from_secs(40)).await;
+    let record = registry.record().unwrap();
+    assert_eq!((record.state, record.weight), (InstanceState::Up, 7));
+
+    let memory = MemoryRegistry::new();
+    let handle = InstanceHandle::new(shop());
+    let place = Place::new(Arc::new(memory.clone()), "shop");
+    let _task = tokio::spawn(Announcer::new(place, &handle, AnnounceConfig::default()).run());
+    handle.set_healthy(true);
+    settle().await;
+    memory.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
+    handle.amend(&Amendment::new().with_weight(7));
+    settle().await;
+    assert_eq!(memory.instances("shop")[0].state, InstanceState::Disabled);
+    // As it was written before: it is known nevertheless that nobody wants it disabled any more.
+    memory.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(memory.instances("shop"), [shop().with_weight(7)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_amendment_waits_for_a_record_that_cannot_be_read_unless_it_never_can() {
+    let registry = Leases::default();
+    let running = run(&registry, shop(), 1);
+    running.handle.set_healthy(true);
+    settle().await;
+    let unreadable = |fault| registry.with(|state| state.unreadable = fault);
+    unreadable(Some(Fault::transient("no leader")));
+    let disabled = Amendment::new().with_state(InstanceState::Disabled);
+    registry.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
+    running.handle.amend(&Amendment::new().with_weight(7));
+    sleep(Duration::from_mins(1)).await;
+    unreadable(None);
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(registry.record().unwrap().state, InstanceState::Disabled);
+    let enabled = Amendment::new().with_state(InstanceState::Up);
+    registry.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(registry.record(), Some(shop().with_weight(7)));
+
+    unreadable(Some(Fault::new(FaultKind::Denied, "write only")));
+    running.handle.amend(&Amendment::new().with_weight(9));
+    settle().await;
+    assert_eq!(registry.record(), Some(shop().with_weight(9)));
 }
 
 #[tokio::test(start_paused = true)]
