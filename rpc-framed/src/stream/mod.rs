@@ -100,8 +100,15 @@ impl Hub {
         self.serve(grants);
     }
 
+    /// Nobody takes what arrives for a call any more.
+    pub(crate) fn leave(&self, call: CallId, arrival: &Arrival) {
+        let pooled = arrival.leave();
+        self.settle(call);
+        self.release(pooled);
+    }
+
     /// Gives back what the pool paid for.
-    pub(crate) fn release(&self, bytes: usize) {
+    fn release(&self, bytes: usize) {
         if bytes > 0 {
             let grants = self.pool.release(bytes);
             self.serve(grants);

@@ -71,9 +71,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let pooled = self.arrival.leave();
-        self.hub.settle(self.call);
-        self.hub.release(pooled);
+        self.hub.leave(self.call, &self.arrival);
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 
 /// A channel over a pipe that takes a part of a request at a time.
 fn narrow(bytes: usize) -> Channel {
-    let (link, io) = piped_link(bytes);
+    let (link, io) = piped_link(bytes, |_| ());
     let (stop, drain) = Drain::new();
     let connection = Accepted {
         io: Box::new(io),

@@ -13,14 +13,10 @@ use rpc_core::{
     Call, Code, Context, Deadline, Response, context::DeadlineQueue, message::Encoded, status::reason,
     transport::Link,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    peer::{CANCEL, END, MESSAGE, REPLY, REQUEST, frame, preface},
+    peer::{CANCEL, REQUEST, Server},
     service::{Counter, Dropped, TYPES, TestService},
     support::{echo, pair, piped_link, within},
 };
@@ -29,45 +25,8 @@ const MS: Duration = Duration::from_millis(1);
 
 /// A link over a pipe, and its server's end.
 fn piped() -> (Arc<dyn Link>, Server) {
-    let (link, theirs) = piped_link(1 << 16);
+    let (link, theirs) = piped_link(1 << 16, |_| ());
     (link, Server(theirs))
-}
-
-/// A server that answers what it is told to.
-struct Server(DuplexStream);
-
-impl Server {
-    async fn greet(&mut self) {
-        let mut head = [0; 16];
-        self.0.read_exact(&mut head).await.expect("a preface");
-        let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
-        self.0
-            .read_exact(&mut vec![0; length as usize])
-            .await
-            .expect("settings");
-        // It takes a thousand calls at once.
-        let settings = [1, 0, 4, 0, 0xe8, 3, 0, 0];
-        let greeting = preface(1, 1, &settings);
-        self.0.write_all(&greeting).await.expect("it reads");
-    }
-
-    /// Kind, slot and generation of the next frame.
-    async fn next(&mut self) -> (u8, u32, u16) {
-        let mut head = [0; 16];
-        self.0.read_exact(&mut head).await.expect("a frame");
-        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
-        self.0
-            .read_exact(&mut vec![0; length as usize])
-            .await
-            .expect("all of it");
-        let slot = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-        (head[4], slot, u16::from_le_bytes([head[12], head[13]]))
-    }
-
-    async fn answer(&mut self, slot: u32, generation: u16) {
-        let reply = frame(REPLY, MESSAGE | END, slot, generation, 0, b"");
-        self.0.write_all(&reply).await.expect("it reads");
-    }
 }
 
 /// Calls with a deadline, as a client does that has all its deadlines in one queue. Answers how it ended, and when.
@@ -177,13 +136,13 @@ async fn each_call_ends_at_its_own_deadline() {
         let (link, queue) = (Arc::clone(&link), queue.clone());
         calls.spawn(async move { (time, bounded(link, queue, time).await) });
     }
-    server.greet().await;
+    server.greet(1000).await;
     let (mut asked, mut cancelled) = (0, 0);
     while cancelled < times.len() {
-        match within(server.next()).await {
-            (REQUEST, ..) => asked += 1,
-            (CANCEL, ..) => cancelled += 1,
-            (kind, ..) => panic!("a frame of kind {kind}"),
+        match within(server.next()).await.kind {
+            REQUEST => asked += 1,
+            CANCEL => cancelled += 1,
+            kind => panic!("a frame of kind {kind}"),
         }
     }
     assert_eq!(asked, times.len());
@@ -197,18 +156,18 @@ async fn each_call_ends_at_its_own_deadline() {
 async fn the_deadline_of_a_call_that_was_answered_ends_no_other() {
     let ((link, mut server), queue) = (piped(), DeadlineQueue::new());
     let early = tokio::spawn(bounded(Arc::clone(&link), queue.clone(), 10 * MS));
-    server.greet().await;
-    let (_, slot, generation) = server.next().await;
+    server.greet(1000).await;
+    let first = server.next().await;
     tokio::time::sleep(5 * MS).await;
-    server.answer(slot, generation).await;
+    server.answer(&first).await;
     assert_eq!(within(early).await.unwrap(), (Ok(()), 5 * MS));
 
     // It has the same slot, and waits when the deadline of the first one comes.
     let late = tokio::spawn(bounded(link, queue, 100 * MS));
-    let (_, again, generation) = server.next().await;
-    assert_eq!(slot, again);
+    let second = server.next().await;
+    assert_eq!(first.slot, second.slot);
     tokio::time::sleep(50 * MS).await;
-    server.answer(again, generation).await;
+    server.answer(&second).await;
     assert_eq!(within(late).await.unwrap(), (Ok(()), 50 * MS));
 }
 
@@ -219,8 +178,8 @@ async fn a_call_that_changes_its_task_is_woken_there() {
     // Until it is sent.
     let asked = {
         let mut asked = pin!(async {
-            server.greet().await;
-            server.next().await.0
+            server.greet(1000).await;
+            server.next().await.kind
         });
         poll_fn(|cx| {
             let is_pending = call.as_mut().poll(cx).is_pending();
@@ -235,5 +194,5 @@ async fn a_call_that_changes_its_task_is_woken_there() {
     let (ended, took) = within(tokio::spawn(call)).await.unwrap();
     assert_eq!(ended, Err(Code::DeadlineExceeded));
     assert!((20 * MS..=21 * MS).contains(&took), "{took:?}");
-    assert_eq!(server.next().await.0, CANCEL);
+    assert_eq!(server.next().await.kind, CANCEL);
 }

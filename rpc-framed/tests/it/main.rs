@@ -9,6 +9,7 @@ mod drain;
 mod fallback;
 mod golden;
 mod keepalive;
+mod memory;
 mod peer;
 mod scaling;
 mod service;

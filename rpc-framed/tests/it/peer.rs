@@ -1,7 +1,7 @@
 //! A peer that writes bytes by hand.
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::TcpStream,
 };
 
@@ -14,6 +14,7 @@ pub(crate) const REPLY: u8 = 2;
 pub(crate) const CHUNK: u8 = 3;
 pub(crate) const ERROR: u8 = 5;
 pub(crate) const CANCEL: u8 = 6;
+pub(crate) const CREDIT: u8 = 7;
 pub(crate) const PING: u8 = 8;
 pub(crate) const PONG: u8 = 9;
 pub(crate) const GOAWAY: u8 = 11;
@@ -94,17 +95,89 @@ impl Peer {
 
     /// The next frame; `None` at the end of the connection.
     pub(crate) async fn read(&mut self) -> Option<Frame> {
+        read_frame(&mut self.0).await
+    }
+}
+
+async fn read_frame(io: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
+    let mut head = [0; 16];
+    within(io.read_exact(&mut head)).await.ok()?;
+    let mut payload = vec![0; u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize];
+    within(io.read_exact(&mut payload)).await.ok()?;
+    Some(Frame {
+        kind: head[4],
+        flags: head[5],
+        slot: u32::from_le_bytes([head[8], head[9], head[10], head[11]]),
+        generation: u16::from_le_bytes([head[12], head[13]]),
+        extra: u16::from_le_bytes([head[14], head[15]]),
+        payload,
+    })
+}
+
+/// A server's end, which answers what it is told to.
+pub(crate) struct Server(pub(crate) DuplexStream);
+
+impl Server {
+    /// Says a preface, and that it takes so many calls at once.
+    pub(crate) async fn greet(&mut self, calls: u32) {
         let mut head = [0; 16];
-        within(self.0.read_exact(&mut head)).await.ok()?;
-        let mut payload = vec![0; u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize];
-        within(self.0.read_exact(&mut payload)).await.ok()?;
-        Some(Frame {
-            kind: head[4],
-            flags: head[5],
-            slot: u32::from_le_bytes([head[8], head[9], head[10], head[11]]),
-            generation: u16::from_le_bytes([head[12], head[13]]),
-            extra: u16::from_le_bytes([head[14], head[15]]),
-            payload,
-        })
+        within(self.0.read_exact(&mut head)).await.expect("a preface");
+        let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
+        let mut settings = vec![0; length as usize];
+        within(self.0.read_exact(&mut settings)).await.expect("settings");
+        let mut settings = vec![1, 0, 4, 0];
+        settings.extend(calls.to_le_bytes());
+        self.write(&preface(1, 1, &settings)).await;
+    }
+
+    pub(crate) async fn next(&mut self) -> Frame {
+        read_frame(&mut self.0).await.expect("a frame")
+    }
+
+    /// The next request; what else comes is passed over.
+    pub(crate) async fn next_request(&mut self) -> Frame {
+        loop {
+            let frame = self.next().await;
+            if frame.kind == REQUEST {
+                return frame;
+            }
+        }
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        within(self.0.write_all(bytes)).await.expect("it reads");
+    }
+
+    pub(crate) async fn answer(&mut self, request: &Frame) {
+        let flags = MESSAGE | END;
+        self.write(&frame(REPLY, flags, request.slot, request.generation, 0, b""))
+            .await;
+    }
+
+    /// Answers with so many bytes, of which the last ones are still to come unless it is `complete`, and waits for them to be
+    /// read.
+    pub(crate) async fn answer_large(&mut self, request: &Frame, bytes: usize, complete: bool) {
+        const PIECE: usize = 32 << 10;
+        let (slot, generation) = (request.slot, request.generation);
+        let head = frame(REPLY, MESSAGE | MORE, slot, generation, 0, b"");
+        self.write(&head).await;
+        let (mut credit, mut left) = (256 << 10, bytes);
+        while left > 0 {
+            let piece = left.min(PIECE);
+            left -= piece;
+            while credit < piece + 16 {
+                let frame = self.next().await;
+                if (frame.kind, frame.slot, frame.generation) == (CREDIT, slot, generation) {
+                    let more = frame.payload.first_chunk::<4>().expect("it says how much");
+                    credit += u32::from_le_bytes(*more) as usize;
+                }
+            }
+            credit -= piece + 16;
+            let flags = MESSAGE | if left == 0 && complete { END } else { MORE };
+            let chunk = frame(CHUNK, flags, slot, generation, 0, &vec![7; piece]);
+            self.write(&chunk).await;
+        }
+        self.write(&frame(PING, 0, 0, 0, 0, &[0; 8])).await;
+        while self.next().await.kind != PONG {}
     }
 }

@@ -71,10 +71,15 @@ impl Connect for Pipe {
 }
 
 /// A link over a pipe that holds so many bytes, and the pipe's other end.
-pub(crate) fn piped_link(bytes: usize) -> (Arc<dyn Link>, DuplexStream) {
+pub(crate) fn piped_link(
+    bytes: usize,
+    change: impl FnOnce(&mut ClientConfig),
+) -> (Arc<dyn Link>, DuplexStream) {
+    let mut config = ClientConfig::default();
+    change(&mut config);
     let (ours, theirs) = tokio::io::duplex(bytes);
     let pipe = Arc::new(Pipe(Mutex::new(Some(ours))));
-    let transport = FramedTransport::with_connector(ClientConfig::default(), pipe).expect("legal settings");
+    let transport = FramedTransport::with_connector(config, pipe).expect("legal settings");
     (transport.link(&"127.0.0.1:1".parse().unwrap()), theirs)
 }
 

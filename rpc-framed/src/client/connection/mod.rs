@@ -367,6 +367,10 @@ impl Connection {
         waiting.busy = false;
         let left = (waiting.answer.take(), waiting.arrival.take());
         drop(waiting);
+        // Who looks at the answer gives back what is held for it; nobody has.
+        if let Some(Answer::Opened { arrival, .. }) = &left.0 {
+            self.hub.leave(id, arrival);
+        }
         drop(left);
         if !settled {
             self.hub.outbox.with(|queue| queue.bare(kind::CANCEL, id));
