@@ -38,12 +38,15 @@ pub(crate) async fn attempt(
     let Some(slot) = connection.slot().await else {
         return Err(gone(connection));
     };
-    let sent = poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, cx))).await;
-    let (mut under_way, mut pump) = match sent {
-        Ok(sent) => sent,
-        Err(failed) => {
-            connection.give_back(slot);
-            return Err(failed);
+    let (mut under_way, mut pump) = loop {
+        match poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, cx))).await {
+            Ok(Some(sent)) => break sent,
+            // Boxed, as the rare case: it would make every call's future larger.
+            Ok(None) => Box::pin(connection.room(slot)).await,
+            Err(failed) => {
+                connection.give_back(slot);
+                return Err(failed);
+            }
         }
     };
     let deadline = call.context.deadline();
@@ -124,14 +127,14 @@ fn give_back(again: Again, pump: Option<Box<Pump>>, call: &mut Call<'_>) -> Agai
 
 type Sent<'c> = (UnderWay<'c>, Option<Box<Pump>>);
 
-/// Sends the request, as much of it as fits into a frame.
+/// Sends the request, as much of it as fits into a frame; `None` if there is no room for it now.
 fn send<'c>(
     connection: &'c Arc<Connection>,
     config: &ClientConfig,
     call: &mut Call<'_>,
     slot: u32,
     cx: &mut Poller<'_>,
-) -> Result<Sent<'c>, Failed> {
+) -> Result<Option<Sent<'c>>, Failed> {
     let hub = &connection.hub;
     let left_ms = match call.context.deadline() {
         None => None,
@@ -179,10 +182,11 @@ fn send<'c>(
             if let Some(stream) = stream {
                 call.body = stream;
             }
-            return Err(match why {
-                NotSent::Gone => gone(connection),
-                NotSent::Refused(status) => ours(status).into(),
-            });
+            return match why {
+                NotSent::Gone => Err(gone(connection)),
+                NotSent::Full => Ok(None),
+                NotSent::Refused(status) => Err(ours(status).into()),
+            };
         }
     };
     let pump = match stream {
@@ -195,7 +199,7 @@ fn send<'c>(
         id,
         over: false,
     };
-    Ok((under_way, pump.map(Box::new)))
+    Ok(Some((under_way, pump.map(Box::new))))
 }
 
 /// How a value is sent: straight into the queue if its size is known and it fits.

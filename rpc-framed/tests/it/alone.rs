@@ -7,7 +7,7 @@ use rpc_core::{
     Channel,
     transport::{Accepted, Drain, ServerTransport},
 };
-use rpc_framed::{FramedServer, ServerConfig};
+use rpc_framed::{ClientConfig, FramedServer, ServerConfig};
 use tokio::task::JoinSet;
 
 use super::{
@@ -17,7 +17,11 @@ use super::{
 
 /// A channel over a pipe that takes a part of a request at a time.
 fn narrow(bytes: usize) -> Channel {
-    let (link, io) = piped_link(bytes, |_| ());
+    channel(bytes, |_| ())
+}
+
+fn channel(bytes: usize, change: impl FnOnce(&mut ClientConfig)) -> Channel {
+    let (link, io) = piped_link(bytes, change);
     let (stop, drain) = Drain::new();
     let connection = Accepted {
         io: Box::new(io),
@@ -65,4 +69,17 @@ async fn answers_that_come_before_the_call_is_back_are_read() {
     // The pipe takes whole requests, and the other worker answers them at once.
     let channel = narrow(1 << 16);
     within(calls(channel, 0, 5000)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_no_room_while_another_writes_goes_on_after_it() {
+    for bytes in [64, 1 << 16] {
+        // What one call writes leaves no room for another.
+        let channel = channel(bytes, |config| config.max_unwritten_bytes = 1);
+        let mut callers = JoinSet::new();
+        for caller in 0..3 {
+            callers.spawn(calls(channel.clone(), caller, 200));
+        }
+        within(callers.join_all()).await;
+    }
 }

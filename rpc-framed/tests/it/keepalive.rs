@@ -14,11 +14,10 @@ use tokio::{
 };
 
 use super::{
-    peer::{CHUNK, DEFINE, END, GOAWAY, MESSAGE, PING, PONG, REPLY, REQUEST, define, frame, preface},
+    peer::{CHUNK, DEFINE, DRAIN, END, GOAWAY, MESSAGE, PING, PONG, REPLY, REQUEST, define, frame, preface},
     service::TestService,
 };
 
-const DRAIN: u8 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection whose client has said its preface and nothing more.

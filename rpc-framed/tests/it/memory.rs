@@ -4,17 +4,21 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as Poller, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use rpc_core::{Body, Call, Reply, Status, message::Encoded, transport::Link};
 use rpc_framed::ClientConfig;
+use tokio::task::JoinSet;
 
 use super::{
-    peer::{Frame, Server},
+    peer::{DRAIN, Frame, Server, frame},
     service::TYPES,
-    support::{piped_link, within},
+    support::{piped_link, piped_links, within},
 };
+
+const MS: Duration = Duration::from_millis(1);
 
 fn call(bytes: usize) -> Call<'static> {
     let bytes = Bytes::from(vec![7; bytes]);
@@ -29,6 +33,11 @@ async fn connected(
 ) -> (Arc<dyn Link>, Server) {
     let (link, theirs) = piped_link(pipe, change);
     let mut server = Server(theirs);
+    connect(&link, &mut server, calls).await;
+    (link, server)
+}
+
+async fn connect(link: &Arc<dyn Link>, server: &mut Server, calls: u32) {
     let mut first = call(1);
     let (reply, ()) = tokio::join!(within(link.call(&mut first)), async {
         server.greet(calls).await;
@@ -36,7 +45,6 @@ async fn connected(
         server.answer(&request).await;
     });
     reply.expect("it is answered");
-    (link, server)
 }
 
 /// Polls a call once, so that its request is sent.
@@ -69,4 +77,71 @@ async fn answers_that_nobody_looked_at_give_back_what_they_held() {
         panic!("it has one message");
     };
     assert_eq!(message.bytes.len(), BYTES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_for_room_where_the_server_does_not_read() {
+    const BYTES: usize = 1000;
+    const CALLS: usize = 4;
+    let (link, mut server) =
+        connected(1 << 10, CALLS as u32, |config| config.max_unwritten_bytes = 2000).await;
+    for _ in 0..50 {
+        let mut given_up = JoinSet::new();
+        for _ in 0..CALLS {
+            let link = Arc::clone(&link);
+            given_up.spawn(async move {
+                let mut call = call(BYTES);
+                let ended = tokio::time::timeout(MS, link.call(&mut call)).await;
+                assert!(ended.is_err(), "nobody answers");
+            });
+        }
+        within(given_up.join_all()).await;
+    }
+    // Those that waited gave their slots back, and go on when there is room.
+    let mut calls = JoinSet::new();
+    for _ in 0..10 * CALLS {
+        let link = Arc::clone(&link);
+        calls.spawn(async move { link.call(&mut call(BYTES + 1)).await.map(drop) });
+    }
+    let (mut before, mut answered) = (0, 0);
+    while answered < 10 * CALLS {
+        let request = server.next_request().await;
+        if request.payload.len() == BYTES {
+            before += 1;
+            continue;
+        }
+        server.answer(&request).await;
+        answered += 1;
+    }
+    for ended in within(calls.join_all()).await {
+        ended.expect("it is answered");
+    }
+    // In the pipe, taken to be written, and waiting.
+    assert!((2..=6).contains(&before), "{before} requests were held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_goes_elsewhere_when_the_server_drains() {
+    const CALLS: usize = 10;
+    let (link, pipes) = piped_links(1 << 10, |config| config.max_unwritten_bytes = 2000);
+    let [mut server, mut other] = pipes.map(Server);
+    connect(&link, &mut server, CALLS as u32).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let link = Arc::clone(&link);
+        calls.spawn(async move { link.call(&mut call(1000)).await.map(drop) });
+    }
+    // Until some wait. No request is read.
+    tokio::time::sleep(MS).await;
+    server.write(&frame(DRAIN, 0, 0, 0, 0, &[])).await;
+    other.greet(CALLS as u32).await;
+    for _ in 0..4 {
+        let request = other.next_request().await;
+        other.answer(&request).await;
+        within(calls.join_next())
+            .await
+            .unwrap()
+            .unwrap()
+            .expect("it is answered");
+    }
 }

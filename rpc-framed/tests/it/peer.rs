@@ -17,6 +17,7 @@ pub(crate) const CANCEL: u8 = 6;
 pub(crate) const CREDIT: u8 = 7;
 pub(crate) const PING: u8 = 8;
 pub(crate) const PONG: u8 = 9;
+pub(crate) const DRAIN: u8 = 10;
 pub(crate) const GOAWAY: u8 = 11;
 
 pub(crate) const END: u8 = 1;

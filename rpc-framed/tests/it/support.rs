@@ -1,6 +1,7 @@
 //! A server, and a channel to it.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -60,13 +61,13 @@ pub(crate) fn link(address: &Address, change: impl FnOnce(&mut ClientConfig)) ->
     transport.link(address)
 }
 
-/// Connects to a pipe, once.
-struct Pipe(Mutex<Option<DuplexStream>>);
+/// Connects to one pipe after the other.
+struct Pipes(Mutex<VecDeque<DuplexStream>>);
 
-impl Connect for Pipe {
+impl Connect for Pipes {
     fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
-        let io = self.0.lock().unwrap().take().expect("it connects once");
-        Box::pin(async { Ok(Dialed::new(Box::new(io))) })
+        let io = self.0.lock().unwrap().pop_front();
+        Box::pin(async { Ok(Dialed::new(Box::new(io.expect("there is a pipe for it")))) })
     }
 }
 
@@ -75,11 +76,25 @@ pub(crate) fn piped_link(
     bytes: usize,
     change: impl FnOnce(&mut ClientConfig),
 ) -> (Arc<dyn Link>, DuplexStream) {
+    let (link, [theirs]) = piped_links(bytes, change);
+    (link, theirs)
+}
+
+/// The same over several pipes, a connection each.
+pub(crate) fn piped_links<const N: usize>(
+    bytes: usize,
+    change: impl FnOnce(&mut ClientConfig),
+) -> (Arc<dyn Link>, [DuplexStream; N]) {
     let mut config = ClientConfig::default();
     change(&mut config);
-    let (ours, theirs) = tokio::io::duplex(bytes);
-    let pipe = Arc::new(Pipe(Mutex::new(Some(ours))));
-    let transport = FramedTransport::with_connector(config, pipe).expect("legal settings");
+    let mut pipes = VecDeque::new();
+    let theirs = std::array::from_fn(|_| {
+        let (ours, theirs) = tokio::io::duplex(bytes);
+        pipes.push_back(ours);
+        theirs
+    });
+    let pipes = Arc::new(Pipes(Mutex::new(pipes)));
+    let transport = FramedTransport::with_connector(config, pipes).expect("legal settings");
     (transport.link(&"127.0.0.1:1".parse().unwrap()), theirs)
 }
 

@@ -5,6 +5,7 @@ mod task;
 
 use std::{
     borrow::Cow,
+    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
@@ -120,6 +121,8 @@ pub(crate) struct RequestHead<'a> {
 pub(crate) enum NotSent {
     /// The connection takes no calls any more.
     Gone,
+    /// Too much waits to be written already: to be sent again once there is [room](Connection::room).
+    Full,
     /// The request cannot be sent over any connection.
     Refused(Status),
 }
@@ -183,6 +186,33 @@ impl Connection {
         }
     }
 
+    /// Waits until there is room for a request from a slot, or the connection takes none any more.
+    ///
+    /// # Cancellation
+    /// Dropping the future gives the slot back.
+    #[cold]
+    pub(crate) async fn room(&self, slot: u32) {
+        struct Held<'c>(Option<&'c Connection>, u32);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                if let Some(connection) = self.0 {
+                    connection.give_back(self.1);
+                }
+            }
+        }
+        let mut held = Held(Some(self), slot);
+        poll_fn(|cx| {
+            // Looked at after it is known whom to wake, so that either is heard of.
+            let room = self.hub.outbox.poll_room(cx);
+            if self.hub.outbox.lock().refuses {
+                return Poll::Ready(());
+            }
+            room
+        })
+        .await;
+        held.0 = None;
+    }
+
     /// Sends a request from a slot. `waker` is woken when something comes for it, and at its deadline.
     pub(crate) fn send(
         &self,
@@ -194,6 +224,9 @@ impl Connection {
         let mut queue = self.hub.outbox.lock();
         if queue.refuses || queue.is_closed() {
             return Err(NotSent::Gone);
+        }
+        if !queue.has_room() {
+            return Err(NotSent::Full);
         }
         // Settled while the queue is held: what the server says of its number can only come afterwards.
         let sequence = queue.requests + 1;
@@ -407,7 +440,7 @@ impl Supervised for Connection {
 
     fn has_advanced(&self, phase: Phase) {
         if phase >= Phase::Draining {
-            self.hub.outbox.lock().refuses = true;
+            self.hub.outbox.refuse();
             self.freed.notify_waiters();
         }
         self.alarm.ring();

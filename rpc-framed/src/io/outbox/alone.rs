@@ -81,7 +81,8 @@ impl Alone {
             queue.taken_requests = self.taken_requests;
         }
         queue.put_back(self.bytes);
-        let task = if awaited || !flushed || !queue.is_empty() {
+        // Those who wait for room are woken by the task.
+        let task = if awaited || !flushed || !queue.is_empty() || !queue.waiting.is_empty() {
             queue.told = true;
             queue.task.take()
         } else {

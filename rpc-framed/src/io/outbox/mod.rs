@@ -8,7 +8,7 @@
 //!
 //! # Bound
 //! Whoever has time to wait asks [`Outbox::poll_room`] first: a peer that does not read stops those who write to it, not
-//! the process.
+//! the process. A request finds out when it is to be appended, since the queue is locked by then.
 
 mod alone;
 mod writer;
@@ -126,6 +126,15 @@ impl Outbox {
 
     pub(crate) fn has_room(&self) -> bool {
         self.lock().has_room()
+    }
+
+    /// A client's: takes no more requests. Who waits for room for one looks again.
+    pub(crate) fn refuse(&self) {
+        let mut queue = self.lock();
+        queue.refuses = true;
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Takes nothing more. What waits is dropped.
