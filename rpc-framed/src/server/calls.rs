@@ -115,6 +115,10 @@ impl Calls {
 
     /// Gives memory back while there is no call.
     pub(super) fn trim(&mut self) {
+        // None is open, as each was ended with its call: but nobody could end it any more.
+        for entry in &mut self.entries {
+            entry.end();
+        }
         self.entries = Vec::new();
         self.earliest = None;
     }

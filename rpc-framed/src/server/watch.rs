@@ -12,7 +12,7 @@ use atomic_waker::AtomicWaker;
 use rpc_core::{Deadline, Status, status::reason, transport::connection};
 
 use super::conn::Ticket;
-use crate::wire::CallId;
+use crate::{stream::Arrival, wire::CallId};
 
 /// What the connection tells a call that waits.
 #[derive(Debug)]
@@ -51,6 +51,20 @@ pub(super) struct Watched {
     pub(super) watch: Arc<Watch>,
     pub(super) call: CallId,
     pub(super) ticket: Ticket,
+    pub(super) _requests: Requests,
+}
+
+/// The requests of a call that stream, if they do. A handler may read them in a task that outlives the call; dropped with the
+/// call, this ends them there.
+#[derive(Debug)]
+pub(super) struct Requests(pub(super) Option<Arc<Arrival>>);
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if let Some(arrival) = &self.0 {
+            arrival.end(Err(over()));
+        }
+    }
 }
 
 /// Why the connection ends a call.
@@ -83,6 +97,13 @@ impl connection::Watch for Watched {
     fn panicked(self) {
         self.ticket.fail(self.call, &panicked());
     }
+}
+
+/// What a request stream ends with whose call ended before it: it is not known to be complete.
+fn over() -> Status {
+    Status::cancelled("the call that this stream belongs to is over")
+        .with_reason(reason::CALLER_GONE)
+        .with_domain(reason::DOMAIN)
 }
 
 /// What a call ends with that panicked outside of its handler.

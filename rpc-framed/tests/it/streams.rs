@@ -178,3 +178,46 @@ async fn a_request_stream_that_breaks_off_is_the_callers_failure() {
     within(seen.wait()).await;
     assert_ne!(status.reason(), Some(reason::CALLER_GONE));
 }
+
+/// What a task reads that a handler left the rest of its requests to.
+async fn left_to_a_task(waits: bool) -> Status {
+    let (sender, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let service = TestService::new().upload(move |request| {
+        let sender = sender.clone();
+        async move {
+            let mut stream = request.into_inner();
+            tokio::spawn(async move {
+                let end = loop {
+                    match stream.message().await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => break None,
+                        Err(status) => break Some(status),
+                    }
+                };
+                let _ = sender.send(end);
+            });
+            if waits {
+                tokio::task::yield_now().await;
+            }
+            Ok(Response::new(Bytes::new()))
+        }
+    });
+    let pair = pair(service).await;
+    let (rows, requests) = Streaming::channel(1);
+    rows.send(Bytes::from("a")).await.expect("there is room");
+    let upload = client::client_streaming(&pair.channel, &TYPES[1], Request::new(requests));
+    within(upload).await.expect("it is answered");
+    let end = within(ends.recv()).await.expect("it ends");
+    end.expect("nobody knows whether it was complete")
+}
+
+#[tokio::test]
+async fn a_request_stream_ends_with_its_call() {
+    for waits in [false, true] {
+        let status = left_to_a_task(waits).await;
+        assert_eq!(
+            (status.code(), status.reason()),
+            (Code::Cancelled, Some(reason::CALLER_GONE))
+        );
+    }
+}

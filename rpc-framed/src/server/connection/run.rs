@@ -16,7 +16,7 @@ use crate::{
         accept::{Accepted, Request, accept},
         conn::{Conn, Ticket},
         exchange::exchange,
-        watch::{Watch, Watched, panicked},
+        watch::{Requests, Watch, Watched, panicked},
     },
     wire::{Broken, CallId, Head},
 };
@@ -82,8 +82,9 @@ where
             arrival,
         } = accepted;
         let (id, deadline) = (head.call, request.deadline());
-        if let Some(arrival) = arrival {
-            self.calls.expect(id, arrival);
+        let requests = Requests(arrival);
+        if let Some(arrival) = &requests.0 {
+            self.calls.expect(id, Arc::clone(arrival));
         }
         let work = Work {
             conn: Arc::clone(&self.conn),
@@ -123,6 +124,7 @@ where
                     watch,
                     call: id,
                     ticket: Ticket::new(&self.conn),
+                    _requests: requests,
                 });
                 match executor {
                     Some(executor) => executor.execute(waits),
