@@ -160,6 +160,12 @@ impl Arrival {
         Ok(Pushed { ask: 0, settled })
     }
 
+    /// A message that asked the pool arrives still, and is waited for.
+    pub(crate) fn asks(&self) -> bool {
+        let inbound = self.lock();
+        inbound.end.is_none() && inbound.partial.as_ref().is_some_and(|partial| partial.asked > 0)
+    }
+
     /// The pool pays: the peer may send so much more. False if nobody waits for it any more.
     pub(crate) fn paid(&self, bytes: usize) -> bool {
         let mut inbound = self.lock();

@@ -35,8 +35,6 @@ pub(crate) struct Hub {
     pub(crate) max_message_bytes: usize,
     pub(crate) credit_bytes: u32,
     max_metadata_bytes: usize,
-    /// Finds what arrives for a call that waits for memory.
-    arrivals: std::sync::Mutex<rustc_hash::FxHashMap<CallId, std::sync::Weak<Arrival>>>,
 }
 
 /// What a hub is made with.
@@ -59,7 +57,6 @@ impl Hub {
             max_message_bytes: limits.max_message_bytes,
             credit_bytes: limits.credit_bytes,
             max_metadata_bytes: limits.max_metadata_bytes,
-            arrivals: std::sync::Mutex::default(),
         }
     }
 
@@ -83,14 +80,8 @@ impl Hub {
         if pushed.ask == 0 {
             return;
         }
-        let grant = Grant {
-            call,
-            bytes: pushed.ask,
-        };
-        if self.pool.ask(grant) {
-            self.pay(call, arrival, grant.bytes);
-        } else {
-            self.arrivals().insert(call, Arc::downgrade(arrival));
+        if self.pool.ask(call, arrival, pushed.ask) {
+            self.pay(call, arrival, pushed.ask);
         }
     }
 
@@ -116,14 +107,12 @@ impl Hub {
     }
 
     fn serve(&self, grants: Vec<Grant>) {
-        for Grant { call, bytes } in grants {
-            let arrival = self.arrivals().get(&call).and_then(std::sync::Weak::upgrade);
-            match arrival {
-                Some(arrival) => self.pay(call, &arrival, bytes),
-                None => self.release(bytes),
+        for grant in grants {
+            match grant.arrival.upgrade() {
+                Some(arrival) => self.pay(grant.call, &arrival, grant.bytes),
+                None => self.release(grant.bytes),
             }
         }
-        self.arrivals().retain(|_, arrival| arrival.strong_count() > 0);
     }
 
     fn pay(&self, call: CallId, arrival: &Arrival, bytes: usize) {
@@ -132,12 +121,6 @@ impl Hub {
         } else {
             self.release(bytes);
         }
-    }
-
-    fn arrivals(&self) -> std::sync::MutexGuard<'_, rustc_hash::FxHashMap<CallId, std::sync::Weak<Arrival>>> {
-        self.arrivals
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -3,12 +3,16 @@
 //! Such a message is complete only if its sender gets more credit before anybody could take anything of it. The calls of a
 //! connection share a bound for that; beyond it they wait in line. The first in line always gets what it needs, else many
 //! that are half there would wait for each other: so the bound is exceeded by one message at most.
+//!
+//! A message may be complete, or given up, by the time that it is asked for. Whoever sees to that [settles](Pool::settle) it
+//! afterwards, so what is asked for later than that is not wanted, and what was asked for before is forgotten then.
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use super::Arrival;
 use crate::wire::CallId;
 
 #[derive(Debug)]
@@ -25,9 +29,10 @@ struct Inner {
 }
 
 /// Credit of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub(crate) call: CallId,
+    pub(crate) arrival: Weak<Arrival>,
     pub(crate) bytes: usize,
 }
 
@@ -40,15 +45,23 @@ impl Pool {
     }
 
     /// True if the call gets the bytes at once; else it gets them when others are done.
-    pub(crate) fn ask(&self, grant: Grant) -> bool {
+    pub(crate) fn ask(&self, call: CallId, arrival: &Arc<Arrival>, bytes: usize) -> bool {
         let mut inner = self.lock();
-        let first = *inner.first.get_or_insert(grant.call) == grant.call;
-        let fits = inner.waiting.is_empty() && inner.used + grant.bytes <= self.limit;
+        // Looked at while others cannot settle it.
+        if !arrival.asks() {
+            return false;
+        }
+        let first = *inner.first.get_or_insert(call) == call;
+        let fits = inner.waiting.is_empty() && inner.used + bytes <= self.limit;
         if first || fits {
-            inner.used += grant.bytes;
+            inner.used += bytes;
             return true;
         }
-        inner.waiting.push_back(grant);
+        inner.waiting.push_back(Grant {
+            call,
+            arrival: Arc::downgrade(arrival),
+            bytes,
+        });
         false
     }
 
@@ -71,12 +84,13 @@ impl Pool {
 
     fn serve(&self, inner: &mut Inner) -> Vec<Grant> {
         let mut served = Vec::new();
-        while let Some(next) = inner.waiting.front().copied() {
-            if inner.first != Some(next.call) && inner.used + next.bytes > self.limit {
-                break;
-            }
-            inner.waiting.pop_front();
-            inner.used += next.bytes;
+        let Inner {
+            used, first, waiting, ..
+        } = inner;
+        while let Some(next) =
+            waiting.pop_front_if(|next| *first == Some(next.call) || *used + next.bytes <= self.limit)
+        {
+            *used += next.bytes;
             served.push(next);
         }
         // The first one may stand further back.
@@ -97,34 +111,67 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
-    fn grant(slot: u32, bytes: usize) -> Grant {
-        Grant {
-            call: CallId { slot, generation: 0 },
-            bytes,
-        }
+    fn call(slot: u32) -> CallId {
+        CallId { slot, generation: 0 }
+    }
+
+    /// A message that has begun, and needs more.
+    fn begun() -> Arc<Arrival> {
+        let arrival = Arc::new(Arrival::new(1 << 10, 1 << 10));
+        let piece = Bytes::from_static(b"x");
+        let pushed = arrival.push(piece, false, true, true).expect("it is allowed");
+        assert!(pushed.ask > 0);
+        arrival
+    }
+
+    fn served(grants: &[Grant]) -> Vec<(u32, usize)> {
+        grants
+            .iter()
+            .map(|grant| (grant.call.slot, grant.bytes))
+            .collect()
     }
 
     #[test]
     fn the_first_gets_all_it_needs_and_others_share_the_rest() {
-        let pool = Pool::new(100);
-        assert!(pool.ask(grant(1, 60)));
-        assert!(pool.ask(grant(2, 40)));
-        assert!(!pool.ask(grant(2, 40)), "it is full");
-        assert!(pool.ask(grant(1, 1000)), "it is the first");
-        assert_eq!(pool.settle(grant(1, 0).call), [grant(2, 40)], "now the other is");
-        assert!(!pool.ask(grant(3, 1)));
-        assert_eq!(pool.release(1060), [grant(3, 1)]);
+        let (pool, arrival) = (Pool::new(100), begun());
+        assert!(pool.ask(call(1), &arrival, 60));
+        assert!(pool.ask(call(2), &arrival, 40));
+        assert!(!pool.ask(call(2), &arrival, 40), "it is full");
+        assert!(pool.ask(call(1), &arrival, 1000), "it is the first");
+        assert_eq!(served(&pool.settle(call(1))), [(2, 40)], "now the other is");
+        assert!(!pool.ask(call(3), &arrival, 1));
+        assert_eq!(served(&pool.release(1060)), [(3, 1)]);
     }
 
     #[test]
     fn who_leaves_waits_no_more() {
-        let pool = Pool::new(10);
-        assert!(pool.ask(grant(1, 10)));
-        assert!(!pool.ask(grant(2, 10)));
-        assert!(!pool.ask(grant(3, 10)));
-        assert!(pool.settle(grant(2, 0).call).is_empty());
-        assert_eq!(pool.settle(grant(1, 0).call), [grant(3, 10)]);
+        let (pool, arrival) = (Pool::new(10), begun());
+        assert!(pool.ask(call(1), &arrival, 10));
+        assert!(!pool.ask(call(2), &arrival, 10));
+        assert!(!pool.ask(call(3), &arrival, 10));
+        assert!(pool.settle(call(2)).is_empty());
+        assert_eq!(served(&pool.settle(call(1))), [(3, 10)]);
+    }
+
+    #[test]
+    fn what_is_asked_for_too_late_holds_nobody_up() {
+        let (pool, left, complete, ended) = (Pool::new(10), begun(), begun(), begun());
+        left.leave();
+        let pushed = complete.push(Bytes::new(), false, false, true);
+        assert!(pushed.expect("it is allowed").settled);
+        ended.end(Ok(Bytes::new()));
+        for late in [&left, &complete, &ended] {
+            assert!(pool.settle(call(1)).is_empty());
+            assert!(!pool.ask(call(1), late, 5));
+        }
+        let arrival = begun();
+        assert!(pool.ask(call(2), &arrival, 10), "nothing is used");
+        assert!(pool.ask(call(2), &arrival, 10), "it is the first");
+        assert!(!pool.ask(call(3), &arrival, 10));
+        assert_eq!(served(&pool.settle(call(2))), [(3, 10)], "nobody else waits");
     }
 }
