@@ -1,5 +1,7 @@
 //! What a REQUEST has in front of its message.
 
+use rpc_core::Status;
+
 use super::head::{Head, flag};
 
 /// The number of a method that is not remembered: path and codec come with each request.
@@ -8,6 +10,26 @@ pub(crate) const UNNUMBERED: u16 = u16::MAX;
 /// The longest path, and the longest name of a codec.
 pub(crate) const MAX_PATH_BYTES: usize = 1024;
 pub(crate) const MAX_CODEC_BYTES: usize = 64;
+
+/// Whether a server can be told of a method.
+///
+/// # Errors
+/// INTERNAL if a name is longer than the format allows.
+pub(crate) fn check(path: &str, codec: &str) -> Result<(), Status> {
+    let names = [
+        ("path of the method", path, MAX_PATH_BYTES),
+        ("name of the codec", codec, MAX_CODEC_BYTES),
+    ];
+    for (what, name, limit) in names {
+        let length = name.len();
+        if length > limit {
+            return Err(Status::internal(format!(
+                "the {what} is of {length} bytes, the limit is {limit}"
+            )));
+        }
+    }
+    Ok(())
+}
 
 /// A request without its message.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpc_core::{
-    Code, Context, Request, Response, Status,
+    Body, Call, Code, Context, Method, Request, Response, Status,
     context::Lane,
-    message::SendCompressed,
+    message::{Encoded, SendCompressed},
     status::{Side, reason},
 };
+
+use tokio::sync::Notify;
 
 use super::{
     service::TestService,
@@ -279,4 +281,38 @@ async fn many_large_messages_at_once_do_not_wait_for_each_other() {
     for caller in callers {
         within(caller).await.expect("it does not panic");
     }
+}
+
+#[tokio::test]
+async fn names_that_are_too_long_fail_their_call_and_nothing_else() {
+    let pair = pair(TestService::new()).await;
+    let call = |path: usize, codec: usize| {
+        let method = Method::unknown(&format!("/{}", "m".repeat(path - 1)));
+        let body = Body::Encoded(Encoded { bytes: Bytes::new() });
+        Call::new(method, "c".repeat(codec), body)
+    };
+    let (begun, link) = (Notify::new(), &pair.link);
+    let other = async {
+        echo(&pair.channel, "x").await.expect("it is connected");
+        begun.notify_one();
+        for _ in 0..50 {
+            assert_eq!(echo(&pair.channel, "x").await.expect("it goes on"), "x");
+        }
+    };
+    let long = async {
+        begun.notified().await;
+        for (path, codec) in [(1025, 5), (5, 65), (1 << 17, 5), (5, 256)] {
+            let status = within(link.call(&mut call(path, codec)))
+                .await
+                .expect_err("too long");
+            assert_eq!(
+                (status.code(), status.place().side()),
+                (Code::Internal, Some(Side::Client))
+            );
+            assert!(!status.was_processed());
+        }
+        let status = within(link.call(&mut call(1024, 64))).await.expect_err("unknown");
+        assert_eq!(status.code(), Code::Unimplemented);
+    };
+    tokio::join!(other, long);
 }

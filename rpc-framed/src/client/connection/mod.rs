@@ -32,7 +32,10 @@ use super::slab::Slab;
 use crate::{
     io::Queue,
     stream::{Arrival, Hub, lost},
-    wire::{CallId, Head, flag, kind, metadata, request::UNNUMBERED},
+    wire::{
+        CallId, Head, flag, kind, metadata,
+        request::{self, UNNUMBERED},
+    },
 };
 
 /// A connection. Its calls share it, and so does its task.
@@ -221,6 +224,7 @@ impl Connection {
         opening: Opening<'_>,
         waker: &Waker,
     ) -> Result<CallId, NotSent> {
+        request::check(head.method.path(), head.codec).map_err(NotSent::Refused)?;
         let mut queue = self.hub.outbox.lock();
         if queue.refuses || queue.is_closed() {
             return Err(NotSent::Gone);
