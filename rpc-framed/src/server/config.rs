@@ -99,7 +99,11 @@ impl ServerConfig {
         self.max_metadata_bytes = self.max_metadata_bytes.clamp(1 << 10, (1 << 16) - 1);
         self.stream_credit_bytes = self.stream_credit_bytes.clamp(16 << 10, 1 << 30);
         self.max_unwritten_bytes = self.max_unwritten_bytes.max(1);
-        self.stall_timeout = self.stall_timeout.min(Duration::from_hours(24));
+        self.max_message_bytes = self.max_message_bytes.max(1);
+        self.handshake_timeout = self.handshake_timeout.max(Duration::from_millis(1));
+        self.stall_timeout = self
+            .stall_timeout
+            .clamp(Duration::from_millis(1), Duration::from_hours(24));
         self
     }
 

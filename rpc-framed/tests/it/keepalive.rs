@@ -35,7 +35,13 @@ async fn connected_to(
     let mut config = ServerConfig::default();
     change(&mut config);
     config.check().expect("the settings are legal");
-    let (mut peer, io) = tokio::io::duplex(pipe);
+    let (mut peer, handle) = serve(service, pipe, config);
+    greet(&mut peer, settings).await;
+    (peer, handle)
+}
+
+fn serve(service: TestService, pipe: usize, config: ServerConfig) -> (DuplexStream, DrainHandle) {
+    let (peer, io) = tokio::io::duplex(pipe);
     let (handle, drain) = Drain::new();
     let connection = Accepted {
         io: Box::new(io),
@@ -44,6 +50,10 @@ async fn connected_to(
         secure: false,
     };
     tokio::spawn(FramedServer::new(config).serve(connection, service.dispatch(), drain));
+    (peer, handle)
+}
+
+async fn greet(peer: &mut DuplexStream, settings: &[u8]) {
     let greeting = preface(1, 1, settings);
     peer.write_all(&greeting).await.expect("it reads");
     let mut head = [0; 16];
@@ -51,7 +61,6 @@ async fn connected_to(
     let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
     let mut settings = vec![0; length as usize];
     peer.read_exact(&mut settings).await.expect("settings");
-    (peer, handle)
 }
 
 /// The kind of the next frame; `None` at the end.
@@ -172,4 +181,24 @@ async fn a_stream_goes_on_after_its_client_did_not_read_for_a_while() {
         ended = flags & END != 0;
     }
     assert_eq!(messages, MESSAGES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_let_nothing_through_are_brought_to_some_that_do() {
+    let service = TestService::new().unary(async |_| Ok(Response::new(Bytes::from(vec![7; 10_000]))));
+    let mut config = ServerConfig::default();
+    config.handshake_timeout = Duration::ZERO;
+    config.stall_timeout = Duration::ZERO;
+    config.max_message_bytes = 0;
+    config.check().expect_err("they cannot work");
+    let (mut peer, _drain) = serve(service, 1 << 10, config);
+    // It waits for what the client says first.
+    tokio::task::yield_now().await;
+    greet(&mut peer, &[]).await;
+    let payload = define("/test.Test/Unary", b"x");
+    let request = frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload);
+    peer.write_all(&request).await.expect("it reads");
+    // It waits for the client to read.
+    tokio::task::yield_now().await;
+    assert_eq!(next(&mut peer).await, Some(REPLY));
 }
