@@ -27,7 +27,7 @@ pub struct ClientConfig {
     /// How many bytes the server may send on one stream before they are read. Default: 256 KiB.
     pub stream_credit_bytes: u32,
     /// How many bytes of messages that are larger than that may be held while they arrive, over all calls of a connection;
-    /// one message may exceed it. Default: 16 MiB.
+    /// one message may exceed it. Besides, each call may hold one that is complete and was not taken. Default: 16 MiB.
     pub max_buffered_bytes: usize,
     /// How many bytes may wait to be written before calls wait for room. Default: 1 MiB.
     pub max_unwritten_bytes: usize,

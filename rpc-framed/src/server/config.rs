@@ -50,7 +50,7 @@ pub struct ServerConfig {
     /// How many bytes a peer may send on one stream before its handler takes them. Default 256 KiB.
     pub stream_credit_bytes: u32,
     /// How many bytes of messages that are larger than that may be held while they arrive, over all calls; one message may
-    /// exceed it. Default: 16 MiB.
+    /// exceed it. Besides, each call may hold one that is complete and was not taken. Default: 16 MiB.
     pub max_buffered_bytes: usize,
     /// How many bytes may wait to be written before answers wait for room, and no more requests are read. Default: 1 MiB.
     pub max_unwritten_bytes: usize,

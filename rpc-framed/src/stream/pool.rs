@@ -2,7 +2,11 @@
 //!
 //! Such a message is complete only if its sender gets more credit before anybody could take anything of it. The calls of a
 //! connection share a bound for that; beyond it they wait in line. The first in line always gets what it needs, else many
-//! that are half there would wait for each other: so the bound is exceeded by one message at most.
+//! that are half there would wait for each other: so what arrives exceeds the bound by one message at most.
+//!
+//! A message that is complete counts until it is taken, and leaves less for others than the first in line. But it never keeps
+//! the next one from being the first: who does not take it may be waiting for just that one. So beside what arrives, each call
+//! may hold one message that is complete.
 //!
 //! A message may be complete, or given up, by the time that it is asked for. Whoever sees to that [settles](Pool::settle) it
 //! afterwards, so what is asked for later than that is not wanted, and what was asked for before is forgotten then.

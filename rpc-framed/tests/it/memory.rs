@@ -145,3 +145,21 @@ async fn who_waits_for_room_goes_elsewhere_when_the_server_drains() {
             .expect("it is answered");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_has_taken_yet_hold_up_no_other() {
+    const BYTES: usize = 700 << 10;
+    let (link, mut server) = connected(1 << 16, 10, |config| config.max_buffered_bytes = 1 << 20).await;
+    let mut calls: Vec<_> = (0..5).map(|_| call(1)).collect();
+    let mut untaken = Vec::new();
+    for call in &mut calls {
+        let mut call = Box::pin(link.call(call));
+        let request = begin(call.as_mut(), &mut server).await;
+        server.answer_large(&request, BYTES, true).await;
+        untaken.push(call);
+    }
+    for call in untaken {
+        let reply = within(call).await.expect("it is answered");
+        assert!(matches!(reply.body, Body::Encoded(message) if message.bytes.len() == BYTES));
+    }
+}
