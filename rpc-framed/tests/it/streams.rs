@@ -1,11 +1,14 @@
 //! The three shapes that stream, and what a slow reader does.
 
+use std::{future::poll_fn, task::Poll};
+
 use bytes::Bytes;
 use rpc_core::{Code, Request, Response, Status, Streaming, client, status::reason};
+use tokio::task::JoinSet;
 
 use super::{
     service::{Counter, Dropped, TYPES, TestService},
-    support::{echo, pair, request, within},
+    support::{echo, pair, pair_with, request, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,4 +223,43 @@ async fn a_request_stream_ends_with_its_call() {
             (Code::Cancelled, Some(reason::CALLER_GONE))
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn large_messages_go_on_beside_such_as_are_given_up() {
+    const BYTES: usize = 400 << 10;
+    let small = 64 << 10;
+    let pair = pair_with(
+        TestService::new(),
+        |server| server.max_buffered_bytes = small,
+        |client| client.max_buffered_bytes = small,
+    )
+    .await;
+    let mut callers = JoinSet::new();
+    for caller in 0..8 {
+        let channel = pair.channel.clone();
+        callers.spawn(async move {
+            for round in 0..40 {
+                let mut call = Box::pin(echo(&channel, vec![7; BYTES]));
+                // Every other one is given up after so many polls.
+                let mut left = if round % 2 == 0 {
+                    usize::MAX
+                } else {
+                    caller + round
+                };
+                let echoed = poll_fn(|cx| {
+                    if left == 0 {
+                        return Poll::Ready(None);
+                    }
+                    left -= 1;
+                    call.as_mut().poll(cx).map(Some)
+                })
+                .await;
+                if let Some(echoed) = echoed {
+                    assert_eq!(echoed.expect("it is answered").len(), BYTES);
+                }
+            }
+        });
+    }
+    within(callers.join_all()).await;
 }
