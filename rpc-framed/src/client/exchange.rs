@@ -157,16 +157,17 @@ fn send<'c>(
     let opening = match &mut call.body {
         body @ Body::Outgoing(_) => {
             stream = Some(std::mem::replace(body, Body::Empty));
-            Opening::Stream
+            Some(Opening::Stream)
         }
         Body::Value(value) => opening(&**value, &coding, connection, most, &mut rest)?,
         Body::Boxed(value) => opening(&**value, &coding, connection, most, &mut rest)?,
-        Body::Encoded(message) => pieces(message.bytes.clone(), &coding, most, &mut rest)?,
+        Body::Encoded(message) => Some(pieces(message.bytes.clone(), &coding, most, &mut rest)?),
         _ => {
             let gone = Status::internal("the request was taken already, and cannot be sent again");
             return Err(ours(gone).into());
         }
     };
+    let Some(opening) = opening else { return Ok(None) };
     let head = RequestHead {
         method: &call.method,
         codec: &call.codec,
@@ -202,36 +203,40 @@ fn send<'c>(
     Ok(Some((under_way, pump.map(Box::new))))
 }
 
-/// How a value is sent: straight into the queue if its size is known and it fits.
+/// How a value is sent: straight into the queue if its size is known and it fits. `None` if it is large and there is no room for
+/// it now: it would be encoded in vain.
 fn opening<'v>(
     value: &'v dyn rpc_core::message::Value,
     coding: &Coding,
     connection: &Connection,
     most: usize,
     rest: &mut Bytes,
-) -> Result<Opening<'v>, Failed> {
+) -> Result<Option<Opening<'v>>, Failed> {
     let plain = coding.now().is_none();
-    if let Some(length) = value.encoded_len()
-        && plain
-        && length <= most
-    {
+    let whole = value.encoded_len().filter(|length| plain && *length <= most);
+    if let Some(length) = whole {
         coding.check(length).map_err(ours)?;
         if length < SEPARATE_BYTES {
-            return Ok(Opening::Value(value));
+            return Ok(Some(Opening::Value(value)));
         }
+    }
+    if connection.hub.outbox.holds_back() {
+        return Ok(None);
+    }
+    if let Some(length) = whole {
         let bytes = Outbox::encode_apart(value, length).map_err(ours)?;
-        return Ok(Opening::Bytes {
+        return Ok(Some(Opening::Bytes {
             bytes,
             compressed: false,
             more: false,
-        });
+        }));
     }
     let scratch = connection.hub.outbox.encode_aside(value).map_err(ours)?;
     if plain && scratch.len() <= most {
         coding.check(scratch.len()).map_err(ours)?;
-        return Ok(Opening::Aside(scratch));
+        return Ok(Some(Opening::Aside(scratch)));
     }
-    pieces(scratch.freeze(), coding, most, rest)
+    pieces(scratch.freeze(), coding, most, rest).map(Some)
 }
 
 fn pieces(

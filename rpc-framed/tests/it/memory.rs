@@ -8,14 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use rpc_core::{Body, Call, Reply, Status, message::Encoded, transport::Link};
+use rpc_core::{Body, Call, Channel, Reply, Status, message::Encoded, transport::Link};
 use rpc_framed::ClientConfig;
 use tokio::task::JoinSet;
 
 use super::{
     peer::{DRAIN, Frame, Server, frame},
     service::TYPES,
-    support::{piped_link, piped_links, within},
+    support::{Direct, echo, piped_link, piped_links, within},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -123,18 +123,34 @@ async fn requests_wait_for_room_where_the_server_does_not_read() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_room_goes_elsewhere_when_the_server_drains() {
     const CALLS: usize = 10;
+    // Bytes that are there are appended as they are; a large value is not even encoded as long as there is no room.
+    goes_elsewhere(
+        CALLS,
+        |link| async move { link.call(&mut call(1000)).await.map(drop) },
+    )
+    .await;
+    goes_elsewhere(CALLS, |link| async move {
+        let large = Bytes::from(vec![7; 20_000]);
+        echo(&Channel::new(Direct(link)), large).await.map(drop)
+    })
+    .await;
+}
+
+async fn goes_elsewhere<F>(count: usize, call: impl Fn(Arc<dyn Link>) -> F)
+where
+    F: Future<Output = Result<(), Status>> + Send + 'static,
+{
     let (link, pipes) = piped_links(1 << 10, |config| config.max_unwritten_bytes = 2000);
     let [mut server, mut other] = pipes.map(Server);
-    connect(&link, &mut server, CALLS as u32).await;
+    connect(&link, &mut server, count as u32).await;
     let mut calls = JoinSet::new();
-    for _ in 0..CALLS {
-        let link = Arc::clone(&link);
-        calls.spawn(async move { link.call(&mut call(1000)).await.map(drop) });
+    for _ in 0..count {
+        calls.spawn(call(Arc::clone(&link)));
     }
     // Until some wait. No request is read.
     tokio::time::sleep(MS).await;
     server.write(&frame(DRAIN, 0, 0, 0, 0, &[])).await;
-    other.greet(CALLS as u32).await;
+    other.greet(count as u32).await;
     for _ in 0..4 {
         let request = other.next_request().await;
         other.answer(&request).await;

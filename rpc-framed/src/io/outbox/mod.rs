@@ -128,6 +128,12 @@ impl Outbox {
         self.lock().has_room()
     }
 
+    /// A client's: true if a request has to wait for room, and not if it is refused anyway.
+    pub(crate) fn holds_back(&self) -> bool {
+        let queue = self.lock();
+        !queue.has_room() && !queue.refuses && !queue.closed
+    }
+
     /// A client's: takes no more requests. Who waits for room for one looks again.
     pub(crate) fn refuse(&self) {
         let mut queue = self.lock();
