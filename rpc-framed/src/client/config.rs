@@ -29,7 +29,8 @@ pub struct ClientConfig {
     /// How many bytes of messages that are larger than that may be held while they arrive, over all calls of a connection;
     /// one message may exceed it. Besides, each call may hold one that is complete and was not taken. Default: 16 MiB.
     pub max_buffered_bytes: usize,
-    /// How many bytes may wait to be written before calls wait for room. Default: 1 MiB.
+    /// How many bytes may wait to be written before streams, and messages that are larger than a frame, wait for room. Other
+    /// requests wait from eight times as much on. Default: 1 MiB.
     pub max_unwritten_bytes: usize,
 }
 

@@ -84,7 +84,7 @@ async fn requests_wait_for_room_where_the_server_does_not_read() {
     const BYTES: usize = 1000;
     const CALLS: usize = 4;
     let (link, mut server) =
-        connected(1 << 10, CALLS as u32, |config| config.max_unwritten_bytes = 2000).await;
+        connected(1 << 10, CALLS as u32, |config| config.max_unwritten_bytes = 250).await;
     for _ in 0..50 {
         let mut given_up = JoinSet::new();
         for _ in 0..CALLS {
@@ -140,7 +140,7 @@ async fn goes_elsewhere<F>(count: usize, call: impl Fn(Arc<dyn Link>) -> F)
 where
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
-    let (link, pipes) = piped_links(1 << 10, |config| config.max_unwritten_bytes = 2000);
+    let (link, pipes) = piped_links(1 << 10, |config| config.max_unwritten_bytes = 250);
     let [mut server, mut other] = pipes.map(Server);
     connect(&link, &mut server, count as u32).await;
     let mut calls = JoinSet::new();

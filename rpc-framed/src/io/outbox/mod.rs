@@ -30,6 +30,10 @@ use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 /// From here on a body is not copied behind its head.
 pub(crate) const SEPARATE_BYTES: usize = 16 << 10;
 
+/// How many times the bound may wait to be written before requests of one message wait as well. They are to go out at once, and
+/// many large ones together are no sign of a server that does not read.
+const REQUESTS_BOUND: usize = 8;
+
 /// A buffer that is larger than this is not kept.
 const KEPT_BYTES: usize = 256 << 10;
 
@@ -131,7 +135,7 @@ impl Outbox {
     /// A client's: true if a request has to wait for room, and not if it is refused anyway.
     pub(crate) fn holds_back(&self) -> bool {
         let queue = self.lock();
-        !queue.has_room() && !queue.refuses && !queue.closed
+        !queue.has_room_for_request() && !queue.refuses && !queue.closed
     }
 
     /// A client's: takes no more requests. Who waits for room for one looks again.
@@ -182,6 +186,11 @@ impl Queue {
 
     pub(crate) fn has_room(&self) -> bool {
         self.waiting_bytes() + self.writing < self.limit
+    }
+
+    /// A client's: there is room for a request of one message. One that has to wait does so until there is room for all.
+    pub(crate) fn has_room_for_request(&self) -> bool {
+        self.waiting_bytes() + self.writing < self.limit.saturating_mul(REQUESTS_BOUND)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
