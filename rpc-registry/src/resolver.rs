@@ -72,6 +72,18 @@ pub trait Watch: Send + 'static {
 }
 
 /// How a [`Watch`] hears that somebody could not connect to an instance. Cheap to clone; clones are the same.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use rpc_registry::Refresh;
+///
+/// let ours = Refresh::new();
+/// let watchs = ours.clone();
+/// ours.ask();
+/// watchs.asked().await; // At once: it was asked for already.
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Refresh(Arc<Notify>);
 

@@ -4,7 +4,20 @@ mod inbox;
 mod methods;
 mod outbox;
 
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use rpc_core::transport::Io;
+
 pub(crate) use self::{
     inbox::Inbox,
     outbox::{Outbox, Queue, SEPARATE_BYTES, Writer},
 };
+
+/// The byte stream, unless somebody else is at it.
+pub(crate) fn try_use(io: &Mutex<Box<dyn Io>>) -> Option<MutexGuard<'_, Box<dyn Io>>> {
+    match io.try_lock() {
+        Ok(io) => Some(io),
+        Err(TryLockError::Poisoned(io)) => Some(io.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}

@@ -1,4 +1,4 @@
-//! Deadlines and cancellation reach the handler.
+//! Deadlines and cancellation reach the handler, and deadlines the caller.
 
 use std::{
     future::poll_fn,

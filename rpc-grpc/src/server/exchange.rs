@@ -151,7 +151,10 @@ async fn send_parts(reply: Box<(HeaderMap, Frames)>, bounds: &Bounds<'_>, respon
         return;
     }
     if let Some(stream) = open(headers, respond) {
-        finish(SendBody::new(stream, frames, Perspective::Server), bounds).await;
+        finish(SendBody::new(stream, frames, Perspective::Server), bounds, |_| {
+            true
+        })
+        .await;
     }
 }
 
@@ -208,8 +211,13 @@ pub(super) fn in_one(mut headers: HeaderMap, trailers: HeaderMap) -> (HeaderMap,
     (headers, None)
 }
 
-/// Sends what follows the headers, for as long as the call may last.
-async fn finish<P: Parts>(mut body: SendBody<P>, bounds: &Bounds<'_>) {
+/// Sends what follows the headers, for as long as the call may last. Whoever looks at the bounds elsewhere as well says by
+/// `ends_here` whether, as the body stands, it is here that they end it.
+pub(super) async fn finish<P: Parts>(
+    mut body: SendBody<P>,
+    bounds: &Bounds<'_>,
+    ends_here: impl Fn(&SendBody<P>) -> bool,
+) {
     let mut told = false;
     poll_fn(|cx| {
         loop {
@@ -217,7 +225,7 @@ async fn finish<P: Parts>(mut body: SendBody<P>, bounds: &Bounds<'_>) {
                 return Poll::Ready(());
             }
             match bounds.must_end() {
-                Some(status) if !told => {
+                Some(status) if !told && ends_here(&body) => {
                     told = true;
                     body.fail(status);
                 }

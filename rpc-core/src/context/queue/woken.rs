@@ -20,6 +20,25 @@ thread_local! {
 /// Says that the task that is being polled will be woken at that deadline, or before.
 ///
 /// A future that says so, and then does not wake its task, has a deadline that never ends it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::{future::{Future, poll_fn}, pin::pin, task::Poll, time::Duration};
+/// use rpc_core::{Deadline, Result, context::{DeadlineQueue, woken_by}};
+///
+/// let deadline = Deadline::after(Duration::from_millis(20));
+/// // It has a timer of its own, so that the queue need not wake it.
+/// let mut timer = pin!(tokio::time::sleep_until(deadline.instant()));
+/// let waits = poll_fn(|cx| {
+///     if timer.as_mut().poll(cx).is_pending() {
+///         woken_by(deadline);
+///     }
+///     Poll::<Result<()>>::Pending
+/// });
+/// assert!(DeadlineQueue::new().within(deadline, waits).await.is_err());
+/// # }
+/// ```
 pub fn woken_by(deadline: Deadline) {
     // Without a place to say it, nobody hears of it, and the queue is used.
     let _ = WOKEN.try_with(|woken| woken.set(Deadline::earlier(woken.get(), Some(deadline))));

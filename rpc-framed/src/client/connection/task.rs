@@ -5,7 +5,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, PoisonError, TryLockError, atomic::Ordering::SeqCst},
+    sync::{Arc, PoisonError, atomic::Ordering::SeqCst},
     task::{Context as Poller, Poll, Waker},
 };
 
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::{Answer, Connection, Waiting};
 use crate::{
     client::ClientConfig,
-    io::{Inbox, Writer},
+    io::{Inbox, Writer, try_use},
     stream::Pushed,
     wire::{Broken, CallId, Head, flag, goaway, kind, status},
 };
@@ -133,16 +133,11 @@ impl Task {
     /// Reads once; false at the end of the stream. Pending as well while a call writes, which wakes us when it is done.
     fn poll_fill(&mut self, cx: &mut Poller<'_>) -> Poll<std::io::Result<bool>> {
         let connection = &*self.connection;
-        let mut io = match connection.io.try_lock() {
-            Ok(io) => io,
-            Err(TryLockError::Poisoned(io)) => io.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                if connection.hub.outbox.lock().awaits_alone(cx.waker()) {
-                    return Poll::Pending;
-                }
-                // It has written, and is as good as gone.
-                connection.io.lock().unwrap_or_else(PoisonError::into_inner)
-            }
+        let mut io = match try_use(&connection.io) {
+            Some(io) => io,
+            None if connection.hub.outbox.lock().awaits_alone(cx.waker()) => return Poll::Pending,
+            // It has written, and is as good as gone.
+            None => connection.io.lock().unwrap_or_else(PoisonError::into_inner),
         };
         self.inbox.poll_fill(&mut io, cx)
     }

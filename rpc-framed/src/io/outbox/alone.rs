@@ -6,7 +6,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Mutex, TryLockError},
+    sync::Mutex,
     task::{Context as Poller, Poll, Waker},
 };
 
@@ -15,6 +15,7 @@ use rpc_core::transport::Io;
 use tokio::io::AsyncWrite;
 
 use super::{Outbox, Queue};
+use crate::io::try_use;
 
 /// Whether a call writes, and not the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,22 +68,18 @@ impl Queue {
 impl Alone {
     /// Writes as much as goes at once, and leaves the rest to the task.
     pub(crate) fn write(mut self, outbox: &Outbox, io: &Mutex<Box<dyn Io>>) {
-        let (tried, flushed) = match io.try_lock() {
-            Ok(mut io) => (true, self.poll_write(&mut io)),
-            Err(TryLockError::Poisoned(io)) => (true, self.poll_write(&mut io.into_inner())),
-            // The task reads.
-            Err(TryLockError::WouldBlock) => (false, false),
-        };
+        // `None` if the task reads.
+        let flushed = try_use(io).map(|mut io| self.poll_write(&mut io));
         let mut queue = outbox.lock();
         let awaited = queue.alone == WritesAlone::Awaited;
         queue.alone = WritesAlone::No;
         queue.writing = 0;
-        if !tried {
+        if flushed.is_none() {
             queue.taken_requests = self.taken_requests;
         }
         queue.put_back(self.bytes);
         // Those who wait for room are woken by the task.
-        let task = if awaited || !flushed || !queue.is_empty() || !queue.waiting.is_empty() {
+        let task = if awaited || flushed != Some(true) || !queue.is_empty() || !queue.waiting.is_empty() {
             queue.told = true;
             queue.task.take()
         } else {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Mutex, PoisonError, TryLockError},
+    sync::{Mutex, PoisonError},
     task::{Context as Poller, Poll, Waker, ready},
 };
 
@@ -13,6 +13,7 @@ use rpc_core::transport::Io;
 use tokio::io::AsyncWrite;
 
 use super::{KEPT_BYTES, Outbox};
+use crate::io::try_use;
 
 /// How many pieces go into one write.
 const PIECES: usize = 64;
@@ -41,10 +42,9 @@ impl Writer {
         loop {
             if self.bytes == 0 && !self.take(outbox, rests, cx) {
                 // Who writes alone flushes as well, and wakes us where that is not enough.
-                return match io.try_lock() {
-                    Ok(mut io) => Pin::new(&mut *io).poll_flush(cx),
-                    Err(TryLockError::Poisoned(io)) => Pin::new(&mut *io.into_inner()).poll_flush(cx),
-                    Err(TryLockError::WouldBlock) => Poll::Pending,
+                return match try_use(io) {
+                    Some(mut io) => Pin::new(&mut *io).poll_flush(cx),
+                    None => Poll::Pending,
                 };
             }
             let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,12 @@ use rpc_core::{Deadline, Status};
 use super::HttpBody;
 use crate::{
     body::{H2Source, HttpParts, RequestBody, SendBody},
-    server::{admit::is_stream, conn::Ticket, exchange::Bounds, refusal::Refusal},
+    server::{
+        admit::is_stream,
+        conn::Ticket,
+        exchange::{Bounds, finish},
+        refusal::Refusal,
+    },
     wire::{content_type, frame::Data, status::Perspective},
 };
 
@@ -80,24 +85,9 @@ async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut S
         return;
     };
     if !ends {
-        let mut body = SendBody::new(stream, HttpParts::new(body), Perspective::Server);
-        let mut told = false;
-        poll_fn(|cx| {
-            loop {
-                // What breaks it off has reset the stream, and the caller knows.
-                if body.poll_send(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                match bounds.must_end() {
-                    Some(status) if !told && !body.awaits_part() => {
-                        told = true;
-                        body.fail(status);
-                    }
-                    _ => return Poll::Pending,
-                }
-            }
-        })
-        .await;
+        // What breaks it off has reset the stream, and the caller knows.
+        let body = SendBody::new(stream, HttpParts::new(body), Perspective::Server);
+        finish(body, bounds, |body| !body.awaits_part()).await;
     }
 }
 
