@@ -9,6 +9,7 @@ mod drain;
 mod fallback;
 mod golden;
 mod keepalive;
+mod lies;
 mod memory;
 mod peer;
 mod scaling;

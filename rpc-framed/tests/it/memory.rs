@@ -1,61 +1,17 @@
 //! What a connection holds for its calls is bounded, and is given back however they end: on paused time, over a pipe in memory.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context as Poller, Waker},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rpc_core::{Body, Call, Channel, Reply, Status, message::Encoded, transport::Link};
-use rpc_framed::ClientConfig;
+use rpc_core::{Body, Channel, Status, transport::Link};
 use tokio::task::JoinSet;
 
 use super::{
-    peer::{DRAIN, Frame, Server, frame},
-    service::TYPES,
-    support::{Direct, echo, piped_link, piped_links, within},
+    peer::{DRAIN, Server, begin, call, connect, connected, frame},
+    support::{Direct, echo, piped_links, within},
 };
 
 const MS: Duration = Duration::from_millis(1);
-
-fn call(bytes: usize) -> Call<'static> {
-    let bytes = Bytes::from(vec![7; bytes]);
-    Call::new(TYPES[0].method(), "proto", Body::Encoded(Encoded { bytes }))
-}
-
-/// A link that is connected, and its server's end.
-async fn connected(
-    pipe: usize,
-    calls: u32,
-    change: impl FnOnce(&mut ClientConfig),
-) -> (Arc<dyn Link>, Server) {
-    let (link, theirs) = piped_link(pipe, change);
-    let mut server = Server(theirs);
-    connect(&link, &mut server, calls).await;
-    (link, server)
-}
-
-async fn connect(link: &Arc<dyn Link>, server: &mut Server, calls: u32) {
-    let mut first = call(1);
-    let (reply, ()) = tokio::join!(within(link.call(&mut first)), async {
-        server.greet(calls).await;
-        let request = server.next_request().await;
-        server.answer(&request).await;
-    });
-    reply.expect("it is answered");
-}
-
-/// Polls a call once, so that its request is sent.
-async fn begin(
-    call: Pin<&mut (impl Future<Output = Result<Reply, Status>> + ?Sized)>,
-    server: &mut Server,
-) -> Frame {
-    let polled = call.poll(&mut Poller::from_waker(Waker::noop()));
-    assert!(polled.is_pending(), "it waits for its answer");
-    server.next_request().await
-}
 
 #[tokio::test(start_paused = true)]
 async fn answers_that_nobody_looked_at_give_back_what_they_held() {

@@ -1,13 +1,23 @@
 //! A peer that writes bytes by hand.
 
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Poller, Waker},
+};
+
+use bytes::Bytes;
+use rpc_core::{Body, Call, Reply, Status, message::Encoded, net::Address, transport::Link};
+use rpc_framed::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::TcpStream,
 };
 
-use rpc_core::net::Address;
-
-use super::support::within;
+use super::{
+    service::TYPES,
+    support::{piped_link, within},
+};
 
 pub(crate) const REQUEST: u8 = 1;
 pub(crate) const REPLY: u8 = 2;
@@ -181,4 +191,43 @@ impl Server {
         self.write(&frame(PING, 0, 0, 0, 0, &[0; 8])).await;
         while self.next().await.kind != PONG {}
     }
+}
+
+/// A call of an echo, of so many bytes.
+pub(crate) fn call(bytes: usize) -> Call<'static> {
+    let bytes = Bytes::from(vec![7; bytes]);
+    Call::new(TYPES[0].method(), "proto", Body::Encoded(Encoded { bytes }))
+}
+
+/// A link that is connected, and its server's end.
+pub(crate) async fn connected(
+    pipe: usize,
+    calls: u32,
+    change: impl FnOnce(&mut ClientConfig),
+) -> (Arc<dyn Link>, Server) {
+    let (link, theirs) = piped_link(pipe, change);
+    let mut server = Server(theirs);
+    connect(&link, &mut server, calls).await;
+    (link, server)
+}
+
+/// Makes the link connect, by a call that is answered.
+pub(crate) async fn connect(link: &Arc<dyn Link>, server: &mut Server, calls: u32) {
+    let mut first = call(1);
+    let (reply, ()) = tokio::join!(within(link.call(&mut first)), async {
+        server.greet(calls).await;
+        let request = server.next_request().await;
+        server.answer(&request).await;
+    });
+    reply.expect("it is answered");
+}
+
+/// Polls a call once, so that its request is sent.
+pub(crate) async fn begin(
+    call: Pin<&mut (impl Future<Output = Result<Reply, Status>> + ?Sized)>,
+    server: &mut Server,
+) -> Frame {
+    let polled = call.poll(&mut Poller::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "it waits for its answer");
+    server.next_request().await
 }

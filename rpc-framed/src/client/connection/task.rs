@@ -228,11 +228,12 @@ impl Task {
                 compressed,
             };
             let waker = with(connection, head.call, |waiting| {
+                waiting.is_first()?;
                 waiting.settled = true;
                 waiting.answer = Some(answer);
-                waiting.waker.take()
+                Ok(waiting.waker.take())
             });
-            wake(waker.flatten());
+            wake(waker.transpose()?.flatten());
             return Ok(());
         }
         self.answered = true;
@@ -244,12 +245,13 @@ impl Task {
             arrival.end(Ok(Bytes::new()));
         }
         let waker = with(connection, head.call, |waiting| {
+            waiting.is_first()?;
             waiting.settled |= ends;
             waiting.arrival = (!ends).then(|| Arc::clone(&arrival));
             waiting.answer = Some(Answer::Opened { metadata, arrival });
-            waiting.waker.take()
+            Ok(waiting.waker.take())
         });
-        wake(waker.flatten());
+        wake(waker.transpose()?.flatten());
         if ends {
             connection.hub.credits.end(head.call);
         }
@@ -325,7 +327,9 @@ impl Task {
         for (slot, _) in self.connection.slab.all() {
             let waker = {
                 let mut waiting = self.connection.waiting(slot);
-                if !waiting.busy || waiting.settled || waiting.sequence <= accepted {
+                // One that is being answered was taken, whatever the server says now.
+                let taken = waiting.sequence <= accepted || waiting.arrival.is_some();
+                if !waiting.busy || waiting.settled || taken {
                     continue;
                 }
                 waiting.settled = true;
@@ -410,6 +414,16 @@ impl Task {
         // Only the first reason is one.
         let _ = self.connection.loss.set(why);
         Over
+    }
+}
+
+impl Waiting {
+    /// Nothing was answered before.
+    fn is_first(&self) -> Result<(), Broken> {
+        match self.arrival {
+            None => Ok(()),
+            Some(_) => Err(Broken("a call was answered twice")),
+        }
     }
 }
 
