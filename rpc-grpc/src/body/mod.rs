@@ -20,5 +20,5 @@ pub(crate) use self::{
     layered::{HttpParts, HttpSource, RequestBody},
     recv::RecvMessages,
     send::{SendBody, send_whole},
-    source::{ByteSource, H2Source},
+    source::{ByteSource, H2Source, owed_bytes},
 };

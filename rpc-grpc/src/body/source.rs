@@ -18,9 +18,16 @@ pub(crate) trait ByteSource: Send + 'static {
     fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>>;
 }
 
-/// How much flow control may be owed to the peer. Below that it is not worth the connection's lock, and the end of the
-/// stream pays it; it is far too little for a peer, or for many streams together, to stall on.
+/// How much flow control a stream may owe to the peer, at most. Below that it is not worth the connection's lock, and the end
+/// of the stream pays it.
 const OWED_BYTES: u32 = 256;
+
+/// How much flow control a stream may owe where the windows are so large and so many streams share them: too little for the
+/// peer to stall on, also if all of them owe it.
+pub(crate) fn owed_bytes(stream_window: u32, connection_window: u32, streams: u32) -> u32 {
+    let fair = connection_window / 4 / streams.max(1);
+    fair.min(stream_window / 4).min(OWED_BYTES)
+}
 
 /// A stream of h2's.
 ///
@@ -30,21 +37,24 @@ pub(crate) struct H2Source {
     stream: h2::RecvStream,
     perspective: Perspective,
     owed: u32,
+    may_owe: u32,
 }
 
 impl H2Source {
-    pub(crate) fn new(stream: h2::RecvStream, perspective: Perspective) -> Self {
+    /// Of a stream that may owe [so much](owed_bytes).
+    pub(crate) fn new(stream: h2::RecvStream, perspective: Perspective, may_owe: u32) -> Self {
         Self {
             stream,
             perspective,
             owed: 0,
+            may_owe,
         }
     }
 
     fn take(&mut self, data: &Bytes) {
         // A piece of DATA is no longer than a frame.
         self.owed += data.len() as u32;
-        if self.owed > OWED_BYTES {
+        if self.owed > self.may_owe {
             // It fails only for more than was received, and what is owed was.
             let _ = self
                 .stream

@@ -3,7 +3,7 @@
 use http::{HeaderValue, uri::Authority};
 use rpc_core::{BuildError, transport::supervise::LinkConfig};
 
-use crate::Compression;
+use crate::{Compression, body::owed_bytes};
 
 /// The settings of a [`GrpcTransport`](super::GrpcTransport). Start from the default and change fields.
 #[derive(Debug, Clone)]
@@ -95,6 +95,16 @@ impl ClientConfig {
                 })
             })
             .transpose()
+    }
+
+    /// How much flow control a call may owe to the server, whose bound of calls at once may be none.
+    pub(super) fn owed_bytes(&self) -> u32 {
+        const MANY_STREAMS: u32 = 5000;
+        owed_bytes(
+            self.stream_window_bytes,
+            self.connection_window_bytes,
+            MANY_STREAMS,
+        )
     }
 
     pub(super) fn user_agent_value(&self) -> Result<HeaderValue, BuildError> {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rpc_core::{BuildError, executor::Executor};
 
-use crate::Compression;
+use crate::{Compression, body::owed_bytes};
 
 /// Settings of a [`GrpcServer`](super::GrpcServer). All limits are per connection unless they say otherwise.
 ///
@@ -123,6 +123,15 @@ impl ServerConfig {
         self.stream_window_bytes = self.stream_window_bytes.clamp(1, i32::MAX as u32);
         self.send_buffer_bytes = self.send_buffer_bytes.clamp(1, u32::MAX as usize);
         self
+    }
+
+    /// How much flow control a call may owe to its caller.
+    pub(super) fn owed_bytes(&self) -> u32 {
+        owed_bytes(
+            self.stream_window_bytes,
+            self.connection_window_bytes,
+            self.max_concurrent_streams,
+        )
     }
 }
 

@@ -15,6 +15,7 @@ use http::{HeaderMap, Response, header};
 use rpc_core::{Body, Deadline, Reply, Status, message::SendCompressed};
 
 use super::{
+    ServerConfig,
     admit::{Admitted, AnswerForm, CallHead},
     conn::Conn,
     refusal::Refusal,
@@ -39,13 +40,13 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(admitted: Admitted, request: RecvStream) -> Self {
+    pub(super) fn new(admitted: Admitted, request: RecvStream, config: &ServerConfig) -> Self {
         let Admitted {
             head,
             decoder,
             answer: form,
         } = admitted;
-        let source = H2Source::new(request, Perspective::Server);
+        let source = H2Source::new(request, Perspective::Server, config.owed_bytes());
         Self {
             head: Some(head),
             messages: RecvMessages::new(source, decoder, Perspective::Server),

@@ -43,6 +43,7 @@ async fn http_layers_see_the_same_both_ways() {
     let source = HttpSource::new(RequestBody::new(H2Source::new(
         wire.from_client,
         Perspective::Server,
+        256,
     )));
     let mut arriving = RecvMessages::new(source, Decoder::new(1 << 20, None), Perspective::Server);
     let arrived = collect(&mut arriving).await.expect("it is well-formed");
@@ -56,6 +57,7 @@ async fn a_reset_passes_through_http_layers_as_what_it_is() {
     let source = HttpSource::new(RequestBody::new(H2Source::new(
         wire.from_client,
         Perspective::Server,
+        256,
     )));
     let mut arriving = RecvMessages::new(source, Decoder::new(1 << 20, None), Perspective::Server);
     wire.to_server.send_reset(Reason::CANCEL);

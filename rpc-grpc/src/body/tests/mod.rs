@@ -92,12 +92,12 @@ async fn wire(window: u32) -> Wire {
 }
 
 fn client(stream: RecvStream) -> RecvMessages {
-    let source = H2Source::new(stream, Perspective::Client);
+    let source = H2Source::new(stream, Perspective::Client, 256);
     RecvMessages::new(source, Decoder::new(64 << 20, None), Perspective::Client)
 }
 
 fn server(stream: RecvStream) -> RecvMessages {
-    let source = H2Source::new(stream, Perspective::Server);
+    let source = H2Source::new(stream, Perspective::Server, 256);
     RecvMessages::new(source, Decoder::new(64 << 20, None), Perspective::Server)
 }
 

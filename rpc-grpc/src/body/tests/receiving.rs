@@ -113,7 +113,7 @@ async fn a_message_above_the_limit_is_refused_by_its_length() {
     wire.to_server
         .send_data(Bytes::from_static(b"\0\x7f\xff\xff\xff").into(), false)
         .expect("it is open");
-    let source = H2Source::new(wire.from_client, Perspective::Server);
+    let source = H2Source::new(wire.from_client, Perspective::Server, 256);
     let mut arriving = RecvMessages::new(source, Decoder::new(1 << 20, None), Perspective::Server);
     let status = next(&mut arriving)
         .await

@@ -213,7 +213,7 @@ fn receive(answered: Answered, call: &Call<'_>, config: &ClientConfig) -> Result
     let (parts, stream) = response.into_parts();
     let ended = stream.is_end_stream();
     let streams = call.method.shape().streams_responses();
-    let source = ReplySource::new(stream, config.max_metadata_bytes, call.context.deadline(), slot);
+    let source = ReplySource::new(stream, config, call.context.deadline(), slot);
     let head = Response::from_parts(parts, ());
     if let Some(sent) = sent.filter(|sent| response::refuses(&head, *sent)) {
         source.connection().refuse_compression(sent);

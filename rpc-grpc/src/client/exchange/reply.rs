@@ -18,7 +18,10 @@ use rpc_core::{
 use super::pump::{Pump, RunningPump};
 use crate::{
     body::{ByteSource, H2Source, RecvMessages},
-    client::connection::{Connection, Slot},
+    client::{
+        ClientConfig,
+        connection::{Connection, Slot},
+    },
     wire::{
         frame::Decoder,
         headers,
@@ -38,14 +41,14 @@ pub(crate) struct ReplySource {
 impl ReplySource {
     pub(crate) fn new(
         stream: h2::RecvStream,
-        metadata_limit_bytes: usize,
+        config: &ClientConfig,
         deadline: Option<Deadline>,
         slot: Slot,
     ) -> Self {
         Self {
-            source: H2Source::new(stream, Perspective::Client),
+            source: H2Source::new(stream, Perspective::Client, config.owed_bytes()),
             pump: None,
-            metadata_limit_bytes,
+            metadata_limit_bytes: config.max_metadata_bytes,
             deadline,
             slot,
         }

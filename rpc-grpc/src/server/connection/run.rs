@@ -130,7 +130,7 @@ where
                 let (deadline, is_stream) = (admitted.head.deadline(), admitted.head.is_stream());
                 let work = Work {
                     respond,
-                    request: WorkRequest::Call(Exchange::new(admitted, body)),
+                    request: WorkRequest::Call(Exchange::new(admitted, body, &self.conn.config)),
                     ticket: Ticket::new(&self.conn),
                 };
                 self.run(work, Some((method, now)), deadline, is_stream);

@@ -46,7 +46,8 @@ pub(crate) async fn face_exchange(
     let Some(face) = conn.face.clone() else { return };
     let streams = is_stream(conn.dispatch.resolve(request.uri().path()).method());
     let bounds = Bounds::new(conn, deadline, streams);
-    let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server));
+    let may_owe = conn.config.owed_bytes();
+    let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server, may_owe));
     let mut request = request.map(|stream| HttpBody::new(source(stream)));
     // For layers that ask who calls.
     request.extensions_mut().insert(Arc::clone(&conn.caller));

@@ -198,3 +198,36 @@ async fn a_slow_stream_does_not_stop_the_others() {
     }
     drop(slow);
 }
+
+#[tokio::test]
+async fn what_many_calls_have_read_is_room_for_others() {
+    const CALLS: u32 = 300;
+    let peer = Peer::with(TestService::new(), |config| {
+        config.max_concurrent_streams = CALLS + 1;
+        config.connection_window_bytes = 65_535;
+    })
+    .await;
+    let mut waiting = Vec::new();
+    for _ in 0..CALLS {
+        let mut call = peer.begin(post("/test.Test/Chat")).await;
+        let message = frame([7; 240]);
+        let sent = within(send_all(&mut call.stream, message.clone(), false)).await;
+        sent.expect("the stream is open");
+        let mut body = within(&mut call.response).await.expect("it begins").into_body();
+        let echoed = within(body.data()).await.expect("a message").expect("no error");
+        assert_eq!(echoed, message);
+        let returned = body.flow_control().release_capacity(echoed.len());
+        returned.expect("it was received");
+        waiting.push((call.stream, body));
+    }
+    peer.assert_alive().await;
+}
+
+#[tokio::test]
+async fn a_window_of_few_bytes_lets_everything_through() {
+    let peer = Peer::with(TestService::new(), |config| config.stream_window_bytes = 100).await;
+    let mut call = peer.begin(post("/test.Test/Upload")).await;
+    let sent = within(send_all(&mut call.stream, frame([7; 10_000]), true)).await;
+    sent.expect("the stream is open");
+    assert_eq!(call.answer().await.messages(), [[7; 10_000].as_slice()]);
+}
