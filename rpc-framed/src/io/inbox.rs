@@ -1,8 +1,8 @@
 //! What was read and not looked at yet.
 //!
-//! Small messages are copied out, so that none of them pins the buffer that it came in; large ones are slices of it. The
-//! buffer grows with what comes at once, and is given back when nothing does: until something comes again, reads go into a
-//! few bytes on the stack.
+//! Messages that are small beside the buffer that they came in are copied out, so that none of them pins it; large ones are
+//! slices of it. The buffer grows with what comes at once, and is given back when nothing does: until something comes again,
+//! reads go into a few bytes on the stack.
 
 use std::{
     io,
@@ -16,8 +16,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::wire::{Broken, HEAD_BYTES, Head};
 
-/// Messages from here on are slices of the buffer.
+/// Shorter messages are always copied: that costs less than to share the buffer.
 const SLICED_BYTES: usize = 2 << 10;
+
+/// A message that is kept keeps alive so many times its own bytes, at most.
+const PINNED_TIMES: usize = 16;
 
 /// How much is read at once, at least and at most.
 const LEAST_BYTES: usize = 4 << 10;
@@ -121,7 +124,7 @@ impl Inbox {
     /// Takes the frame that is next, and of its payload what comes from `at` on.
     pub(crate) fn take(&mut self, head: &Head, at: usize) -> Bytes {
         let (begin, end) = (HEAD_BYTES + at, HEAD_BYTES + head.length as usize);
-        if end - begin < SLICED_BYTES {
+        if end - begin < SLICED_BYTES.max(self.target / PINNED_TIMES) {
             let copied = if begin == end {
                 Bytes::new()
             } else {
@@ -168,6 +171,30 @@ mod tests {
 
     use super::*;
     use crate::wire::{CallId, kind};
+
+    #[tokio::test]
+    async fn a_message_pins_no_buffer_that_is_many_times_its_size() {
+        let (mut peer, ours) = tokio::io::duplex(1 << 20);
+        let mut io: Box<dyn Io> = Box::new(ours);
+        let mut inbox = Inbox::new(BytesMut::new(), 1 << 16);
+        // So much at once makes the buffer as large as it gets.
+        for length in [1 << 16; 12].into_iter().chain([3000, 20_000, 1 << 16]) {
+            let mut head = Head::new(kind::PING, CallId::default());
+            head.length = length;
+            peer.write_all(&head.encode()).await.unwrap();
+            peer.write_all(&vec![7; length as usize]).await.unwrap();
+        }
+        let mut taken = Vec::new();
+        while taken.len() < 15 {
+            match inbox.head().unwrap() {
+                Some(head) => taken.push(inbox.take(&head, 0)),
+                None => assert!(poll_fn(|cx| inbox.poll_fill(&mut io, cx)).await.unwrap()),
+            }
+        }
+        assert_eq!(inbox.target, MOST_BYTES);
+        let copied: Vec<_> = taken.iter().map(Bytes::is_unique).collect();
+        assert_eq!(copied[12..], [true, false, false]);
+    }
 
     #[tokio::test]
     async fn no_buffer_is_kept_for_what_may_come() {
