@@ -110,13 +110,14 @@ fn finish_frame(start: usize, encoder: Encoder, out: &mut BytesMut) -> Result<()
     check_len(len, encoder.limit_bytes)?;
     let mut compressed = false;
     if let Some(compression) = encoder.compression {
-        let message = out.split_off(body);
-        compression.deflate(&message, out)?;
-        compressed = out.len() - body < len;
-        if !compressed {
-            // It grew: each message says for itself whether it is compressed, and this one is not.
+        // Beside what is there, which may be a batch of messages.
+        let mut deflated = BytesMut::new();
+        compression.deflate(&out[body..], &mut deflated)?;
+        // Each message says for itself whether it is compressed: one that grows is not.
+        compressed = deflated.len() < len;
+        if compressed {
             out.truncate(body);
-            out.unsplit(message);
+            out.extend_from_slice(&deflated);
         }
     }
     let prefix = prefix(compressed, out.len() - body, encoder.limit_bytes)?;
