@@ -148,24 +148,31 @@ impl Shares {
         low
     }
 
-    /// Two different endpoints, each drawn by weight. The list has two at least.
+    /// Two endpoints, each drawn by weight. They differ where all have the same weight, and nearly always where none has most
+    /// of it. One that has is often drawn twice: whoever looked for another one then would compare it with light ones, call
+    /// after call, and give those far more than their shares. The list has two at least.
     #[inline]
     pub(super) fn two(&self, draws: &Draws) -> (usize, usize) {
-        let n = self.ends.len();
         let (one, other) = draws.two();
         if self.are_even() {
+            let n = self.ends.len();
             let (one, other) = (below(n, one), below(n - 1, other));
             return (one, other + usize::from(other >= one));
         }
         let (one, mut other) = (self.at(one), self.at(other));
         for _ in 0..REDRAWS {
-            if other != one {
-                return (one, other);
+            if other != one || self.has_most(one) {
+                break;
             }
             other = self.at(draws.two().0);
         }
-        // One that has nearly all of the weight.
-        (one, (one + 1) % n)
+        (one, other)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    fn has_most(&self, index: usize) -> bool {
+        let sum = float(&self.mean) * self.weights.len() as f32;
+        float(&self.weights[index]) > MOST * sum
     }
 
     /// What a number of calls at an endpoint would be if it had the mean weight.
@@ -178,7 +185,7 @@ impl Shares {
         }
         let mean = f32::from_bits(self.mean.load(Ordering::Relaxed));
         let weight = endpoint.weight();
-        // None that has no weight is ever drawn but as the neighbour of one that has all.
+        // None that has no weight is drawn, but while weights change.
         if weight > 0.0 {
             calls * mean / weight
         } else {
@@ -191,6 +198,8 @@ impl Shares {
 const LINEAR: usize = 8;
 /// How often another endpoint is looked for.
 const REDRAWS: u32 = 3;
+/// The share of the weight above which none is.
+const MOST: f32 = 0.75;
 
 fn float(word: &AtomicU32) -> f32 {
     f32::from_bits(word.load(Ordering::Relaxed))

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use rpc_core::status::Verdict;
 use rpc_lb::{
     Balancer,
     balance::{LeastRequest, LeastRequestConfig, P2c, Random, ShortestResponse, Smart, Weighted},
+    endpoint::InFlight,
 };
 
 use super::List;
@@ -39,15 +41,19 @@ fn counts(list: &List, picks: usize) -> Vec<usize> {
     counts
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn assert_shares(name: &str, counts: &[usize], weights: &[u32]) {
+    assert_shares_within(0.01, name, counts, weights);
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn assert_shares_within(tolerance: f64, name: &str, counts: &[usize], weights: &[u32]) {
     let sum: u32 = weights.iter().sum();
     let picks: usize = counts.iter().sum();
     for (index, (count, weight)) in counts.iter().zip(weights).enumerate() {
         let share = *count as f64 / picks as f64;
         let wanted = f64::from(*weight) / f64::from(sum);
         assert!(
-            (share - wanted).abs() < 0.01,
+            (share - wanted).abs() < tolerance,
             "{name}: {index} of {weights:?} got {share:.4}, not {wanted:.4}"
         );
     }
@@ -75,6 +81,44 @@ fn each_gets_its_share_by_weight() {
             let list = List::weighted(&*balancer, weights);
             assert_shares(balancer.name(), &counts(&list, PICKS), wanted);
         }
+    }
+}
+
+/// Calls of a millisecond, one every five.
+#[test]
+fn each_gets_its_share_by_weight_of_calls_that_end() {
+    // Of two, one is as young as it can be.
+    for weights in [&[100, 1][..], &[100, 10], &[100, 100, 10]] {
+        for balancer in weighted() {
+            let mut list = List::weighted(&*balancer, weights);
+            let call = call();
+            let mut counts = vec![0; weights.len()];
+            for nth in 0..50_000 {
+                if nth % 200 == 0 {
+                    list.picker.refresh(&list.endpoints, list.now);
+                }
+                let picked = list.pick(&call);
+                counts[picked] += 1;
+                let ended = list.now + Duration::from_millis(1);
+                InFlight::begin(&*list.endpoints[picked], Some(list.now)).end(Verdict::Healthy, || ended);
+                list.now += Duration::from_millis(5);
+            }
+            // Means of the last seconds differ by what rounding leaves, for a second at a time.
+            assert_shares_within(0.03, balancer.name(), &counts, weights);
+        }
+    }
+}
+
+#[test]
+fn a_slow_one_gets_next_to_nothing_unless_it_has_most_of_the_weight() {
+    for (weights, wanted) in [(&[20, 20, 20, 21][..], 0..=200), (&[100, 10], 82_000..=84_000)] {
+        let list = List::weighted(&P2c::new().with_seed(1), weights);
+        for (n, endpoint) in list.endpoints.iter().enumerate() {
+            let ended = list.now + Duration::from_millis(if n == 0 { 200 } else { 10 });
+            InFlight::begin(&**endpoint, Some(list.now)).end(Verdict::Healthy, || ended);
+        }
+        let slow = counts(&list, PICKS)[0];
+        assert!(wanted.contains(&slow), "{weights:?}: {slow}");
     }
 }
 
