@@ -15,7 +15,7 @@
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicU16, AtomicU32, Ordering},
+        atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -42,8 +42,6 @@ pub struct Stats {
     /// Since the last sweep.
     successes: AtomicU32,
     failures: AtomicU32,
-    /// What the successful ones took together, in `SPENT_UNIT`s.
-    spent: AtomicU32,
     /// Made where somebody wants to know.
     window: OnceLock<Box<Window>>,
     report: Report,
@@ -67,6 +65,9 @@ struct Hot {
     picked: AtomicU32,
     /// What its balancer makes of all that is learnt, f32. 0: nothing yet.
     rating: AtomicU32,
+    /// Here for the room that there is. Of the calls since the last sweep that succeeded and whose time was taken: what they
+    /// took together, in `SPENT_UNIT`s, above the `TIMED_BITS` of how many they were.
+    timed: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Hot>() == 64, "a miss per candidate");
@@ -74,8 +75,10 @@ const _: () = assert!(size_of::<Stats>() == 128, "there may be ten thousand");
 
 /// All of them, as a share.
 const WHOLE: f32 = u16::MAX as f32;
-/// In microseconds. Nine hours of calls fit between two sweeps, which are about a second apart.
+/// In microseconds. Six days of calls fit between two sweeps, which are about a second apart.
 const SPENT_UNIT: u64 = 8;
+/// 268 million calls.
+const TIMED_BITS: u32 = 28;
 /// The share of the newest outcome in the estimate of successes.
 const SUCCESS_SHARE: f32 = 0.05;
 
@@ -93,12 +96,12 @@ impl Stats {
                 peers: AtomicU32::new(0),
                 picked: AtomicU32::new(0),
                 rating: AtomicU32::new(0),
+                timed: AtomicU64::new(0),
             },
             success: AtomicU16::new(u16::MAX),
             consecutive: AtomicU16::new(0),
             successes: AtomicU32::new(0),
             failures: AtomicU32::new(0),
-            spent: AtomicU32::new(0),
             window: OnceLock::new(),
             report: Report::default(),
         }
@@ -224,11 +227,12 @@ impl Stats {
         (take(&self.successes), take(&self.failures))
     }
 
-    /// Takes what the calls took together that have succeeded since this was asked last. Streams do not count, nor do calls
-    /// that nobody timed.
-    pub fn take_spent(&self) -> Duration {
-        let spent = self.spent.swap(0, Ordering::Relaxed);
-        Duration::from_micros(u64::from(spent) * SPENT_UNIT)
+    /// Takes how many calls have succeeded since this was asked last, and what they took together. Streams do not count, nor
+    /// do calls that nobody timed.
+    pub fn take_timed(&self) -> (u32, Duration) {
+        let timed = self.hot.timed.swap(0, Ordering::Relaxed);
+        let (calls, spent) = (timed & ((1 << TIMED_BITS) - 1), timed >> TIMED_BITS);
+        (calls as u32, Duration::from_micros(spent * SPENT_UNIT))
     }
 
     /// Begins to count failures one after the other anew.
@@ -260,7 +264,9 @@ impl Stats {
                 }
                 if let Some(latency) = done.latency {
                     let spent = latency.as_micros() as u64 / SPENT_UNIT;
-                    self.spent.fetch_add(spent as u32, Ordering::Relaxed);
+                    self.hot
+                        .timed
+                        .fetch_add((spent << TIMED_BITS) + 1, Ordering::Relaxed);
                 }
                 self.tend(1.0, done.now);
             }

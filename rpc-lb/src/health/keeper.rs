@@ -208,11 +208,13 @@ impl Chart {
 fn sample(endpoint: &Endpoint) -> Sample {
     let stats = endpoint.stats();
     let (successes, failures) = stats.take_counts();
+    let (timed, spent) = stats.take_timed();
     Sample {
         successes,
         failures,
         consecutive: stats.consecutive_failures(),
-        spent: stats.take_spent(),
+        timed,
+        spent,
     }
 }
 

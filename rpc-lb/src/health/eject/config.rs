@@ -92,7 +92,8 @@ pub struct LatencyConfig {
     pub windows: u32,
     /// How many endpoints must have had enough calls. At least 3: of two, nobody knows which is the odd one. Default: 3.
     pub min_hosts: u32,
-    /// How many calls are enough; where there are fewer in a window, those of the next ones are added. Default: 10.
+    /// How many calls are enough whose time was taken; where there are fewer in a window, those of the next ones are added.
+    /// Default: 10.
     pub min_calls: u32,
 }
 

@@ -19,7 +19,9 @@ pub struct Sample {
     pub failures: u32,
     /// Failures one after the other, up to now.
     pub consecutive: u32,
-    /// What those that ended well took together.
+    /// Those of them that ended well and whose time was taken: not streams, nor calls for which there was no choice.
+    pub timed: u32,
+    /// What these took together.
     pub spent: Duration,
 }
 
@@ -74,7 +76,7 @@ struct Host {
     successes: u64,
     failures: u64,
     /// In this window of latencies.
-    answered: u32,
+    timed: u32,
     spent: Duration,
     /// Windows one after the other in which it was too slow.
     slow: u32,
@@ -279,12 +281,9 @@ impl Ejector {
             .hosts
             .iter_mut()
             // Those with too few calls gather more.
-            .filter(|(_, host)| host.ejection.is_none() && host.answered >= few)
+            .filter(|(_, host)| host.ejection.is_none() && host.timed >= few)
             .map(|(key, host)| {
-                let (total, calls) = (
-                    std::mem::take(&mut host.spent),
-                    std::mem::take(&mut host.answered),
-                );
+                let (total, calls) = (std::mem::take(&mut host.spent), std::mem::take(&mut host.timed));
                 (key, total, calls)
             })
             .collect();
@@ -305,7 +304,7 @@ impl Host {
     fn take_in(&mut self, sample: &Sample) {
         self.successes = self.successes.saturating_add(u64::from(sample.successes));
         self.failures = self.failures.saturating_add(u64::from(sample.failures));
-        self.answered = self.answered.saturating_add(sample.successes);
+        self.timed = self.timed.saturating_add(sample.timed);
         self.spent = self.spent.saturating_add(sample.spent);
     }
 

@@ -12,9 +12,15 @@ use tokio::time::Instant;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn well(calls: u32) -> Sample {
+    taking(10, calls)
+}
+
+/// Calls that end well, and take so many milliseconds each.
+fn taking(millis: u64, calls: u32) -> Sample {
     Sample {
         successes: calls,
-        spent: calls * Duration::from_millis(10),
+        timed: calls,
+        spent: calls * Duration::from_millis(millis),
         ..Sample::default()
     }
 }
@@ -134,11 +140,7 @@ fn a_low_success_rate_ejects_at_the_sweep() {
 #[test]
 fn a_slow_one_is_ejected_after_two_windows() {
     let mut clock = Clock::new(without_jitter());
-    let slow = Sample {
-        successes: 10,
-        spent: Duration::from_secs(2),
-        ..Sample::default()
-    };
+    let slow = taking(200, 10);
     let fleet = [slow, well(10), well(10)];
     assert!(clock.ticks(4, &fleet).is_empty());
     assert!(matches!(
@@ -150,11 +152,7 @@ fn a_slow_one_is_ejected_after_two_windows() {
 #[test]
 fn few_calls_are_gathered_over_several_windows() {
     let mut clock = Clock::new(without_jitter());
-    let slow = Sample {
-        successes: 2,
-        spent: Duration::from_millis(400),
-        ..Sample::default()
-    };
+    let slow = taking(200, 2);
     let fleet = [slow, well(2), well(2)];
     assert!(clock.ticks(10, &fleet).is_empty());
     assert_eq!(ejected(&clock.tick(&fleet)).len(), 1);
@@ -163,11 +161,7 @@ fn few_calls_are_gathered_over_several_windows() {
 #[test]
 fn one_slow_window_is_forgiven() {
     let mut clock = Clock::new(without_jitter());
-    let slow = Sample {
-        successes: 10,
-        spent: Duration::from_secs(2),
-        ..Sample::default()
-    };
+    let slow = taking(200, 10);
     // The first tick begins the window.
     clock.tick(&[well(10), well(10), well(10)]);
     for _ in 0..10 {
@@ -179,11 +173,7 @@ fn one_slow_window_is_forgiven() {
 #[test]
 fn one_that_fails_takes_the_place_of_one_that_is_slow() {
     let mut clock = Clock::new(without_jitter());
-    let slow = Sample {
-        successes: 10,
-        spent: Duration::from_secs(2),
-        ..Sample::default()
-    };
+    let slow = taking(200, 10);
     let mut fleet = [slow, well(10), well(10)];
     assert_eq!(ejected(&clock.ticks(5, &fleet)).len(), 1);
     fleet[1] = failing(5);
@@ -231,10 +221,9 @@ fn off_is_off() {
 
 fn any_sample() -> impl Strategy<Value = Sample> {
     (0..200u32, 0..200u32, 0..8u32, 1..500u64).prop_map(|(successes, failures, consecutive, millis)| Sample {
-        successes,
         failures,
         consecutive,
-        spent: successes * Duration::from_millis(millis),
+        ..taking(millis, successes)
     })
 }
 

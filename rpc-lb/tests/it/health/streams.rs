@@ -1,9 +1,13 @@
 //! Calls whose answer is a stream.
 
-use std::task::{Context as Poller, Poll};
+use std::{
+    task::{Context as Poller, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rpc_core::{Body, Method, MethodDescriptor, Reply, Shape, Stage as _, Status, message::Incoming};
+use rpc_lb::health::Sickness;
 
 use crate::fleet::{Fleet, METHOD, address, call};
 
@@ -23,15 +27,23 @@ impl Incoming for Messages {
 }
 
 async fn fleet(end: Option<Status>) -> Fleet {
-    let (fleet, registrations) = Fleet::new().with(1).await;
+    fleet_of(1, end).await
+}
+
+/// So many instances whose streams end like this.
+async fn fleet_of(n: usize, end: Option<Status>) -> Fleet {
+    let (fleet, registrations) = Fleet::new().with(n).await;
     // The registrations end with the test's process.
     std::mem::forget(registrations);
-    fleet.until_ready(1).await;
-    fleet.transport.of(&address(0)).answer(move || {
-        let mut messages = vec![Ok(Bytes::new()), Ok(Bytes::new())];
-        messages.extend(end.clone().map(Err));
-        Reply::new(Body::Incoming(Box::new(Messages(messages))))
-    });
+    fleet.until_ready(n).await;
+    for n in 0..n {
+        let end = end.clone();
+        fleet.transport.of(&address(n)).answer(move || {
+            let mut messages = vec![Ok(Bytes::new()), Ok(Bytes::new())];
+            messages.extend(end.clone().map(Err));
+            Reply::new(Body::Incoming(Box::new(Messages(messages))))
+        });
+    }
     fleet
 }
 
@@ -96,4 +108,26 @@ async fn an_answer_of_one_message_is_done_at_once() {
     assert_eq!(call.method.path(), Method::from(&METHOD).path());
     let _reply = fleet.pick.call(&mut call).await.unwrap();
     assert_eq!(in_flight(&fleet), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_not_make_a_slow_one_look_fast() {
+    let fleet = fleet_of(5, None).await;
+    for n in 0..5 {
+        fleet.transport.of(&address(n)).delay(Duration::from_millis(10));
+    }
+    fleet.transport.of(&address(4)).delay(Duration::from_millis(200));
+    for round in 0..160 {
+        for n in 0..5 {
+            // Most of the calls that the slow one gets in its turn are streams, which nobody times to their ends.
+            if n == 4 && round % 5 > 0 {
+                let mut stream = open(&fleet).await;
+                while next(&mut *stream).await.is_some() {}
+            } else {
+                let _ = fleet.call().await;
+            }
+        }
+    }
+    let sickness = fleet.view(4).sickness;
+    assert!(matches!(sickness, Some(Sickness::Ejected(_))), "{sickness:?}");
 }
