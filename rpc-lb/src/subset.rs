@@ -52,8 +52,9 @@ impl Subset {
         if suspects.len() >= usable.len() {
             usable.extend(suspects);
         }
-        keep_the_nearest(&mut usable);
+        // Before those that are far: where a few near ones are sick, the others are there to take over.
         let panic = leave_out_the_sick(&mut usable, plan.panic);
+        keep_the_nearest(&mut usable);
 
         let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
         let has_choice = endpoints.len() > 1;

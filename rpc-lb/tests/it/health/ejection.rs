@@ -178,6 +178,22 @@ async fn off_means_that_only_the_connection_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn near_ones_that_are_sick_get_no_calls_while_the_fleet_is_well() {
+    let mut config = in_turn();
+    config.near = Near::new().in_process(|id| ["i-0", "i-1", "i-2"].contains(&id.as_str()));
+    let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(20).await;
+    fleet.until_ready(20).await;
+    for near in ["local:i-0", "local:i-1"] {
+        fleet.transport.of(near).behave(|_| Err(broken()));
+    }
+    fleet.calls(30, STEP).await;
+    assert_eq!(sick(&fleet), 2);
+    assert!(!fleet.endpoints.snapshot().subset_for(&call()).is_panicking());
+    let tally = fleet.tally(20).await;
+    assert_eq!(tally.into_keys().collect::<Vec<_>>(), ["local:i-2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_near_one_that_is_sick_leaves_the_calls_to_the_others() {
     let mut config = in_turn();
     config.near = Near::new().in_process(|id| id.as_str() == "i-0");
