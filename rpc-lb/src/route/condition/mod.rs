@@ -25,7 +25,7 @@
 //!
 //! # Nobody left
 //! Where nobody fits, a rule with `force = true` leaves nobody, and the call fails with `NO_ENDPOINT_AFTER_ROUTER`; one without
-//! is passed over, as if it was not there. A rule that denies always leaves nobody.
+//! is passed over, as if it was not there: the search goes on. A rule that denies always leaves nobody.
 //!
 //! [`Matcher`]: rpc_core::matcher::Matcher
 //! [`TargetMatcher`]: super::TargetMatcher

@@ -11,7 +11,7 @@ use crate::route::{Candidates, Population, RouteError, RouteKey, Router};
 /// Sends the requests that rules mean to the instances that these name. See the [module](super).
 ///
 /// # Cost
-/// Each call is compared with the rules, one after the other, until one ends the search.
+/// Each call is compared with the rules, one after the other, until one ends the search that cannot be passed over.
 #[derive(Debug, Clone, Default)]
 pub struct ConditionRouter {
     /// In the order in which they are looked at.
@@ -57,7 +57,8 @@ impl Router for ConditionRouter {
             }
             let number = (at << DESTINATION_BITS) | rule.destination(call);
             met.push(number as u32);
-            if !rule.go_on {
+            // One that may be passed over leaves it to the next ones then; whether it is, only the candidates tell.
+            if !rule.go_on && !rule.may_be_passed_over() {
                 ended = Some(rule.owner);
             }
         }
@@ -73,10 +74,17 @@ impl Router for ConditionRouter {
             return;
         };
         let mut reasons = Vec::new();
+        let mut ended = None;
         for number in met {
             let (at, destination) = (number >> DESTINATION_BITS, number & ((1 << DESTINATION_BITS) - 1));
-            if let Some(rule) = self.rules.get(at as usize) {
-                reasons.push(rule.narrow(destination as usize, candidates));
+            let rule = self.rules.get(at as usize);
+            let Some(rule) = rule.filter(|rule| ended != Some(rule.owner)) else {
+                continue;
+            };
+            let (counts, reason) = rule.narrow(destination as usize, candidates);
+            reasons.push(reason);
+            if counts && !rule.go_on {
+                ended = Some(rule.owner);
             }
             if candidates.is_empty() {
                 break;

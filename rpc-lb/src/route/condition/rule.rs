@@ -127,18 +127,22 @@ impl ConditionRule {
         }
     }
 
-    /// Narrows the candidates, and says what it did.
-    pub(super) fn narrow(&self, destination: usize, candidates: &mut Candidates<'_>) -> String {
+    pub(super) fn may_be_passed_over(&self) -> bool {
+        !self.force && !matches!(self.then, Then::Deny)
+    }
+
+    /// Narrows the candidates; true if it was not passed over, and what it did.
+    pub(super) fn narrow(&self, destination: usize, candidates: &mut Candidates<'_>) -> (bool, String) {
         let name = &self.name;
         let to = match &self.then {
             Then::To(to) => to,
             Then::Split(split) => match split.destinations().get(destination) {
                 Some(destination) => &destination.to,
-                None => return format!("rule `{name}` has no such destination"),
+                None => return (false, format!("rule `{name}` has no such destination")),
             },
             Then::Deny => {
                 candidates.clear();
-                return format!("rule `{name}` denies it");
+                return (true, format!("rule `{name}` denies it"));
             }
         };
         let which = match &self.then {
@@ -149,20 +153,21 @@ impl ConditionRule {
     }
 }
 
-/// Narrows the candidates to a destination; `force` says what happens where nobody fits.
+/// Narrows the candidates to a destination; `force` says what happens where nobody fits. True if it was not passed over, and
+/// what it did.
 pub(in crate::route) fn narrow_to(
     to: &TargetMatcher,
     force: bool,
     which: &str,
     candidates: &mut Candidates<'_>,
-) -> String {
+) -> (bool, String) {
     if candidates.prefer(|candidate| to.matches(candidate.instance)) {
-        which.to_owned()
+        (true, which.to_owned())
     } else if force {
         candidates.clear();
-        format!("{which}: nobody fits, and it is forced")
+        (true, format!("{which}: nobody fits, and it is forced"))
     } else {
-        format!("{which}: passed over, as nobody fits")
+        (false, format!("{which}: passed over, as nobody fits"))
     }
 }
 

@@ -109,7 +109,7 @@ impl Router for PercentageRouter {
         };
         if let Some(to) = rule.split.destinations().get(destination as usize) {
             let which = format!("rule `{}`, destination {destination}", rule.name);
-            let reason = narrow_to(&to.to, rule.force, &which, candidates);
+            let (_, reason) = narrow_to(&to.to, rule.force, &which, candidates);
             candidates.because(reason);
         }
     }

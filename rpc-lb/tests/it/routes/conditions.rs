@@ -109,6 +109,32 @@ async fn nobody_left_depends_on_force() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_passed_over_leaves_it_to_the_next() {
+    let version = |version: &str| TargetMatcher::new().with_version(Predicate::equals(version));
+    let rules = [
+        to("beta", when("x-user", "7"), version("3")),
+        to("old", when("x-old", "1"), version("1")),
+        ConditionRule::deny("rest", Matcher::every()),
+        to("beyond it", Matcher::every(), version("2")),
+    ];
+    let (fleet, _registrations) = fleet(router(rules), instances()).await;
+    let nobody = fleet.answers(&mut call_with("x-user", "7")).await.unwrap_err();
+    assert_eq!(nobody.reason(), Some(reason::NO_ENDPOINT_AFTER_ROUTER));
+    let why = "rule `beta`: passed over, as nobody fits; rule `rest` denies it";
+    assert!(nobody.message().contains(why), "{nobody}");
+
+    let mut both = call_with("x-user", "7");
+    both.metadata.insert("x-old", "1").unwrap();
+    let went = fleet.answers(&mut both).await.unwrap();
+    assert!([address(0), address(2)].contains(&went), "{went}");
+
+    // Once somebody fits, the search ends there.
+    let _beta = fleet.announce(&instance(4).with_version("3")).await;
+    fleet.until_ready(5).await;
+    assert_eq!(fleet.answers(&mut both).await.unwrap(), address(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn destinations_have_their_weights_and_stick() {
     fastrand::seed(1);
     let destinations = [("a", 1), ("b", 3), ("c", 0)].map(|(name, weight)| Destination {
