@@ -7,9 +7,10 @@ use super::{Code, Status, reason};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It answered, be it with an error of the application's.
+    /// It answered, be it with an error of the application's, or with a message that does not decode: answers are judged
+    /// before they are decoded.
     Healthy,
-    /// It failed: no connection, a lost one, a deadline that passed, a panic, an answer that does not decode.
+    /// It failed: no connection, a lost one, a deadline that passed, a panic, an answer that breaks the protocol.
     Failed,
     /// It answered with an error that says nothing by itself, UNKNOWN say, but may in comparison: one instance of
     /// many that does so more often than the others is not well.
