@@ -36,7 +36,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Balancer, Endpoint, EndpointsConfig, HealthConfig, PickRequest, Picked, Router, Snapshot,
     endpoint::Alarm,
-    health::{Health, Said, Seen},
+    health::{Found, Health, Said, Seen},
     route::Chain,
     snapshot::{Member, Scheme},
 };
@@ -51,6 +51,7 @@ pub struct FixedEndpoints {
     health: Health,
     alarm: Option<Arc<Alarm>>,
     swept: Instant,
+    refreshed: Instant,
     snapshot: Snapshot,
 }
 
@@ -76,6 +77,7 @@ impl FixedEndpoints {
             config: config.health,
             alarm,
             swept: now,
+            refreshed: now,
             snapshot: Snapshot::default(),
         };
         fixed.publish(now);
@@ -120,9 +122,13 @@ impl FixedEndpoints {
         if let Some(alarm) = &self.alarm {
             alarm.reset();
         }
-        let news = self.health.sweep(now, seen(&self.endpoints));
-        self.snapshot.refresh(now);
-        if news {
+        let found = self.health.sweep(now, seen(&self.endpoints));
+        // Not for each alarm of one that goes on failing.
+        if found > Found::Nothing || now.saturating_duration_since(self.refreshed) >= Health::PERIOD {
+            self.refreshed = now;
+            self.snapshot.refresh(now);
+        }
+        if found == Found::Sick {
             self.publish(now);
         }
     }

@@ -13,7 +13,13 @@ use tokio::{
 };
 
 use super::{Phase, Shared, links::Links, orders::Order};
-use crate::{Snapshot, endpoint::Alarm, health::Health, snapshot::Scheme, subsetting::Part};
+use crate::{
+    Snapshot,
+    endpoint::Alarm,
+    health::{Found, Health},
+    snapshot::Scheme,
+    subsetting::Part,
+};
 
 pub(super) struct Upkeep {
     shared: Arc<Shared>,
@@ -139,7 +145,8 @@ impl Upkeep {
     /// Looks after the endpoints; true if there is news for calls.
     fn sweep(&mut self) -> bool {
         let now = Instant::now();
-        if self.sweep_at.is_some_and(|at| at <= now) {
+        let is_due = self.sweep_at.is_some_and(|at| at <= now);
+        if is_due {
             self.sweep_at = None;
             // Armed again by the next call.
             self.shared.pulse.store(false, Ordering::Relaxed);
@@ -149,9 +156,12 @@ impl Upkeep {
         if let Some(alarm) = &self.shared.alarm {
             alarm.reset();
         }
-        let news = self.health.sweep(now, self.links.seen());
-        self.shared.snapshot.load().refresh(now);
-        news
+        let found = self.health.sweep(now, self.links.seen());
+        // Not for each alarm of one that goes on failing.
+        if is_due || found > Found::Nothing {
+            self.shared.snapshot.load().refresh(now);
+        }
+        found == Found::Sick
     }
 
     /// What cannot be connected to may be gone.

@@ -44,6 +44,17 @@ pub(crate) struct Seen<'e> {
     pub(crate) said: Said,
 }
 
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Found {
+    /// Nothing was decided.
+    Nothing,
+    /// One has much less weight than before.
+    Spared,
+    /// One is sick, or well again.
+    Sick,
+}
+
 /// What an endpoint says of its health, if it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -86,13 +97,13 @@ impl Health {
         }
     }
 
-    /// Looks at all endpoints, decides, and sets their weights; true if one was found sick or well again.
-    pub(crate) fn sweep<'e>(&mut self, now: Instant, seen: impl Iterator<Item = Seen<'e>> + Clone) -> bool {
+    /// Looks at all endpoints, decides, and sets their weights.
+    pub(crate) fn sweep<'e>(&mut self, now: Instant, seen: impl Iterator<Item = Seen<'e>> + Clone) -> Found {
         let samples = seen.clone().map(|seen| (seen.number, sample(seen.endpoint)));
         let decisions = self.ejector.sweep(now, samples);
-        let is_news = note(&decisions, seen.clone());
+        let found = note(&decisions, seen.clone());
         self.weigh(now, seen);
-        is_news
+        found
     }
 
     /// Sets the weights of all endpoints, and lets those return that are too many since others left.
@@ -218,10 +229,10 @@ fn sample(endpoint: &Endpoint) -> Sample {
     }
 }
 
-/// Says what was decided, and makes the counts of those concerned begin anew; true if one was found sick or well again.
-fn note<'e>(decisions: &[Decision], seen: impl Iterator<Item = Seen<'e>>) -> bool {
+/// Says what was decided, and makes the counts of those concerned begin anew.
+fn note<'e>(decisions: &[Decision], seen: impl Iterator<Item = Seen<'e>>) -> Found {
     if decisions.is_empty() {
-        return false;
+        return Found::Nothing;
     }
     for seen in seen {
         let of_this = decisions.iter().filter(|decision| decision.key == seen.number);
@@ -235,12 +246,16 @@ fn note<'e>(decisions: &[Decision], seen: impl Iterator<Item = Seen<'e>>) -> boo
                 What::Spared(reason) => {
                     tracing::warn!(?endpoint, %reason, "would be ejected, but too many are");
                 }
+                What::StillSpared => {}
             }
             // It needs as many failures again.
             endpoint.stats().forget_consecutive();
         }
     }
-    decisions
-        .iter()
-        .any(|decision| !matches!(decision.what, What::Spared(_)))
+    let found = decisions.iter().map(|decision| match decision.what {
+        What::Ejected(_) | What::Returned => Found::Sick,
+        What::Spared(_) => Found::Spared,
+        What::StillSpared => Found::Nothing,
+    });
+    found.max().unwrap_or(Found::Nothing)
 }

@@ -19,7 +19,7 @@ pub mod eject;
 mod keeper;
 mod slow_start;
 
-pub(crate) use self::keeper::{Health, Said, Seen};
+pub(crate) use self::keeper::{Found, Health, Said, Seen};
 pub use self::{
     config::{HealthConfig, InvalidHealth},
     eject::{EjectConfig, EjectReason, Ejection},

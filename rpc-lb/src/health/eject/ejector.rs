@@ -56,6 +56,8 @@ pub enum What {
     Returned,
     /// It would be ejected, but too many are.
     Spared(EjectReason),
+    /// The same again while that counts: nothing is new.
+    StillSpared,
 }
 
 /// Decides who is ejected. See the [module](super).
@@ -242,8 +244,12 @@ impl Ejector {
                     times: host.times,
                 }))
             } else if cap > 0 {
-                host.spared_until = Some(now + self.config.base);
-                What::Spared(reason)
+                let before = host.spared_until.replace(now + self.config.base);
+                if before.is_some_and(|until| now < until) {
+                    What::StillSpared
+                } else {
+                    What::Spared(reason)
+                }
             } else {
                 continue;
             };

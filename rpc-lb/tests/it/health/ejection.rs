@@ -1,12 +1,19 @@
 //! Ejection and panic, as calls see them.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rpc_core::{Stage as _, Status, context::Deadline};
 use rpc_lb::{
-    EndpointState, HealthConfig, Near,
+    Balancer, Endpoint, EndpointState, HealthConfig, Near, PickRequest, Picker, RoundRobin,
     health::{EjectConfig, EjectReason, Sickness},
 };
+use tokio::time::Instant;
 
 use super::broken;
 use crate::fleet::{FakeTransport, Fleet, address, call, in_turn, settle};
@@ -36,7 +43,7 @@ async fn the_fifth_failure_ejects_without_waiting_for_a_sweep() {
     assert!(!fleet.tally(100).await.contains_key(&address(2)));
     // Its connection was kept.
     let link = fleet.transport.of(&address(2));
-    assert_eq!(link.closes.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(link.closes.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,6 +75,55 @@ async fn of_five_one_is_ejected_and_the_other_gets_less() {
     assert_eq!(sick(&fleet), 1);
     let weights = [fleet.weight(2), fleet.weight(3)];
     assert!(weights.iter().any(|weight| *weight <= 10.0), "{weights:?}");
+}
+
+/// In turn, and counts how often its pickers are told to look again.
+#[derive(Debug, Default)]
+struct Refreshed(Arc<AtomicUsize>);
+
+#[derive(Debug)]
+struct Counting(Box<dyn Picker>, Arc<AtomicUsize>);
+
+impl Balancer for Refreshed {
+    fn name(&self) -> &'static str {
+        "refreshed"
+    }
+
+    fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
+        Box::new(Counting(RoundRobin::new().picker(endpoints), Arc::clone(&self.0)))
+    }
+}
+
+impl Picker for Counting {
+    fn pick(&self, request: &PickRequest<'_, '_>) -> usize {
+        self.0.pick(request)
+    }
+
+    fn refresh(&self, _: &[Arc<Endpoint>], _: Instant) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_spared_and_goes_on_failing_makes_no_work() {
+    let mut config = in_turn();
+    let refreshed = Arc::<AtomicUsize>::default();
+    config.balancer = Arc::new(Refreshed(Arc::clone(&refreshed)));
+    let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(5).await;
+    fleet.until_ready(5).await;
+    fleet.break_down(2);
+    fleet.break_down(3);
+    fleet.calls(50, STEP).await;
+    assert_eq!(sick(&fleet), 1);
+    let before = (
+        refreshed.load(Ordering::Relaxed),
+        calls_at(&fleet, 2) + calls_at(&fleet, 3),
+    );
+    // A hundred calls there in four seconds, which is twenty alarms.
+    fleet.calls(400, STEP).await;
+    assert_eq!(calls_at(&fleet, 2) + calls_at(&fleet, 3), before.1 + 100);
+    let more = refreshed.load(Ordering::Relaxed) - before.0;
+    assert!(more <= 5, "{more}");
 }
 
 #[tokio::test(start_paused = true)]

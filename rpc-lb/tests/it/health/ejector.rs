@@ -193,6 +193,13 @@ fn where_there_is_no_room_it_is_spared() {
     assert!(matches!(decisions[1], (0, What::Spared(_))));
     assert!(clock.ejector.is_spared(0, clock.now));
     assert!(!clock.ejector.is_spared(2, clock.now));
+
+    // It goes on: no news, but for another 30 seconds from there.
+    clock.ticks(28, &[well(10); 5]);
+    let fleet = [failing(5), well(10), well(10), well(10), well(10)];
+    assert_eq!(clock.tick(&fleet), [(0, What::StillSpared)]);
+    clock.ticks(29, &[well(10); 5]);
+    assert!(clock.ejector.is_spared(0, clock.now));
 }
 
 #[test]
