@@ -7,7 +7,7 @@ use rpc_core::Call;
 use super::{MirrorConfig, MirrorTo};
 use crate::route::{Candidates, Population, RouteKey, Router, TargetMatcher};
 
-/// In a copy's extensions: the number of the rule, whose instances it goes to.
+/// In the extensions of a copy that goes to instances of the same target: the number of the rule, which names them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CopyOf(pub(super) usize);
 

@@ -18,7 +18,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-use super::{MIRROR_KEY, MirrorConfig, MirrorRule, router::CopyOf};
+use super::{MIRROR_KEY, MirrorConfig, MirrorRule, MirrorTo, router::CopyOf};
 use crate::route::{RouteError, error::matching};
 
 /// What the copies of a client share.
@@ -168,7 +168,10 @@ fn copy(at: usize, rule: &MirrorRule, mark: &str, bytes: Bytes, call: &Call<'_>)
     // The key is legal, and so is the mark: it was made so.
     let _ = copy.metadata.insert(MIRROR_KEY, mark);
     copy.options = call.options.to_owned();
-    copy.extensions.insert(CopyOf(at));
+    // Another target may have rules of its own, with numbers of their own.
+    if matches!(rule.to, MirrorTo::Instances(_)) {
+        copy.extensions.insert(CopyOf(at));
+    }
     // A copy of a copy, at a client that mirrors as well, is one too many.
     copy.extensions.insert(Mirrored);
     if let Some(key) = call.extensions.get::<RequestKey>() {

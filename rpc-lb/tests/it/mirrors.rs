@@ -12,6 +12,7 @@ use rpc_core::{
     message::Encoded,
 };
 use rpc_lb::{
+    PickLayer, ToLink,
     mirror::{Mirror, MirrorConfig, MirrorLayer, MirrorRouter, MirrorRule, MirrorTargets},
     route::{Routers, TargetMatcher},
 };
@@ -277,6 +278,31 @@ async fn copies_may_go_to_other_instances_of_the_target() {
     settle().await;
     assert_eq!((layer.counts().sent, layer.counts().failed), (11, 1));
     assert_eq!(calls(0), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_goes_to_all_instances_of_a_target_that_mirrors_as_well() {
+    let version = TargetMatcher::new().with_version(Predicate::equals("2"));
+    let theirs = config(MirrorRule::to_instances("v2", Matcher::every(), version));
+    let mut endpoints = crate::fleet::in_turn();
+    endpoints.routers = Routers::new().with_mirror(MirrorRouter::new(&theirs)).in_order();
+    let other = Fleet::routed(FakeTransport::default(), endpoints);
+    let _first = other.announce(&instance(0).with_version("1")).await;
+    let _second = other.announce(&instance(1).with_version("2")).await;
+    other.until_ready(2).await;
+    let channel = Channel::new(PickLayer::new(other.endpoints.clone()).layer(ToLink));
+
+    let (fleet, _registrations) = fleet().await;
+    let targets = MirrorTargets::new().with("shadow", channel);
+    let layer = MirrorLayer::new(config(to_shadow()), &fleet.endpoints, &targets).unwrap();
+    let stage = layer.layer(&fleet.pick);
+    for _ in 0..10 {
+        stage.call(&mut call()).await.unwrap();
+    }
+    settle().await;
+    assert_eq!(layer.counts().answered, 10);
+    let calls = |n| other.transport.of(&address(n)).calls();
+    assert_eq!((calls(0), calls(1)), (5, 5));
 }
 
 #[tokio::test]
