@@ -126,7 +126,8 @@ impl Health {
         if self.charts.len() > count {
             self.charts.retain(|chart| chart.round == self.round);
         }
-        note(&self.ejector.fit(count, now), seen.clone());
+        let keys = seen.clone().map(|seen| seen.number);
+        note(&self.ejector.fit(keys, now), seen.clone());
         for seen in seen {
             if let Some(chart) = self.charts.get(seen.number) {
                 let part = self.part(seen, chart, any_is_grown, now);

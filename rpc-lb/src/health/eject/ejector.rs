@@ -123,8 +123,7 @@ impl Ejector {
                 }
             }
         }
-        self.hosts.retain(|host| host.round == self.round);
-        self.ejected = self.hosts.values().filter(|host| host.ejection.is_some()).count();
+        self.forget_the_others();
 
         self.let_return(now, &mut decisions);
         self.trim(self.hosts.len(), now, &mut decisions);
@@ -145,11 +144,30 @@ impl Ejector {
         decisions
     }
 
-    /// Lets those return that are too many among so many endpoints, the ones first that would return first.
-    pub fn fit(&mut self, endpoints: usize, now: Instant) -> Vec<Decision> {
+    /// Lets those return that are too many among these endpoints, the ones first that would return first. Whoever is not
+    /// among them is forgotten.
+    pub fn fit(&mut self, keys: impl IntoIterator<Item = u64>, now: Instant) -> Vec<Decision> {
         let mut decisions = Vec::new();
+        if self.ejected == 0 {
+            return decisions;
+        }
+        self.round += 1;
+        let mut endpoints = 0;
+        for key in keys {
+            endpoints += 1;
+            if let Some(host) = self.hosts.get_mut(key) {
+                host.round = self.round;
+            }
+        }
+        self.forget_the_others();
         self.trim(endpoints, now, &mut decisions);
         decisions
+    }
+
+    /// Forgets those that this round does not know.
+    fn forget_the_others(&mut self) {
+        self.hosts.retain(|host| host.round == self.round);
+        self.ejected = self.hosts.values().filter(|host| host.ejection.is_some()).count();
     }
 
     /// The ejection of an endpoint, if it is ejected.

@@ -223,6 +223,24 @@ async fn ejection_does_not_outlive_the_fleet_that_it_was_measured_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_ejected_and_leaves_lets_no_other_one_back() {
+    let (fleet, mut registrations) = Fleet::new().with(20).await;
+    fleet.until_ready(20).await;
+    fleet.break_down(0);
+    fleet.break_down(1);
+    fleet.calls(120, Duration::from_millis(1)).await;
+    // The one leaves that would be back later.
+    let until = |n: usize| match fleet.view(n).sickness {
+        Some(Sickness::Ejected(ejection)) => ejection.until,
+        other => panic!("{other:?}"),
+    };
+    let leaves = usize::from(until(1) > until(0));
+    registrations[leaves].withdraw().await.unwrap();
+    fleet.until_ready(19).await;
+    assert_eq!(sick(&fleet), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn off_means_that_only_the_connection_counts() {
     let (fleet, _registrations) = Fleet::judged_by(HealthConfig::off()).with(3).await;
     fleet.until_ready(3).await;
