@@ -131,8 +131,10 @@ impl Links {
                 }
             }
             // A connection that ended while calls were made is wanted again, and one to a suspect shows whether it lives;
-            // one that nobody used is not.
-            LinkState::Idle if !tracked.retired && (tracked.suspect || tracked.ready_at != beat) => {
+            // one that nobody used is not, nor is one that could not be made: the next call connects what rests.
+            LinkState::Idle
+                if !tracked.retired && (tracked.suspect || was_ready && tracked.ready_at != beat) =>
+            {
                 tracked.connect();
             }
             LinkState::Closed if tracked.retired => {

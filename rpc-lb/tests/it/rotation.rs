@@ -146,3 +146,21 @@ async fn a_used_connection_is_made_again_and_an_unused_one_is_not() {
     settle().await;
     assert_eq!(connects(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_reached_is_tried_again_only_for_calls() {
+    let (fleet, _registrations) = Fleet::new().with(2).await;
+    fleet.until_ready(2).await;
+    fleet.tally(2).await;
+    let link = fleet.transport.of(&address(0));
+    let connects = || link.connects.load(std::sync::atomic::Ordering::Relaxed);
+    link.set(LinkState::Failing(Status::unavailable("refused")));
+    fleet.until_ready(1).await;
+    // Nobody has called for so long that the link gave up.
+    link.set(LinkState::Idle);
+    settle().await;
+    assert_eq!(connects(), 1);
+    fleet.tally(1).await;
+    settle().await;
+    assert_eq!(connects(), 2);
+}
