@@ -62,10 +62,15 @@ impl<S: EndpointStage> Pick<S> {
         wait: bool,
     ) -> Result<Reply, Status> {
         loop {
-            // What an instance does not know it will not know later either: another may, but there is nothing to wait for.
-            let wait_here = wait && failure::never_left(&refused, call);
+            let other = if failure::never_left(&refused, call) {
+                let acquired = self.endpoints.acquire(call, wait, &mut tried).await;
+                acquired.ok().map(|(other, _)| other)
+            } else {
+                // What an instance does not know it will not know later either: another may, if it is there.
+                self.endpoints.pick_another(call, &tried.endpoints)
+            };
             // Whatever the reason is that there is no other: what the endpoint said says more.
-            let Ok((other, _)) = self.endpoints.acquire(call, wait_here, &mut tried).await else {
+            let Some(other) = other else {
                 return Err(refused);
             };
             let result = {
@@ -142,6 +147,11 @@ impl Endpoints {
             let picked = snapshot.with_subset(call, |subset| pick(subset, call, &[]));
             picked.map(|picked| (picked, snapshot.revision))
         })
+    }
+
+    /// Picks one that was not tried, if one can be called now.
+    fn pick_another(&self, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Picked> {
+        self.read(|snapshot| snapshot.with_whole(call, |subset| pick(subset, call, tried)))
     }
 
     async fn acquire(

@@ -201,6 +201,20 @@ async fn who_waits_for_ready_does_not_wait_for_a_service_that_nobody_has() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_one_does_not_have_is_not_waited_for_at_one_that_connects() {
+    let (fleet, _registrations) = Fleet::over(FakeTransport::by_hand()).with(2).await;
+    fleet.until(|snapshot| snapshot.counts().connecting == 2).await;
+    let link = fleet.transport.of(&address(0));
+    link.behave(|_| Err(unknown()));
+    link.set(LinkState::Ready);
+    fleet.until_ready(1).await;
+    for wait in [false, true] {
+        let answer = timeout(Duration::from_secs(1), fleet.call_waiting(wait)).await;
+        assert_eq!(answer.unwrap().unwrap_err().code(), Code::Unimplemented);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_changes_during_an_attempt_is_not_waited_for_again() {
     let (fleet, _registrations) = Fleet::new().with(1).await;
     fleet.until_ready(1).await;
