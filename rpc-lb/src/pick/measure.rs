@@ -79,7 +79,7 @@ impl<S: EndpointStage> EndpointStage for Measure<S> {
         picked: &Picked,
         call: &mut Call<'_>,
     ) -> impl Future<Output = Result<Reply, Status>> + Send {
-        let is_alone = picked.started.is_none() && picked.endpoint.link().in_process().is_some();
+        let is_alone = !picked.has_choice && picked.endpoint.link().in_process().is_some();
         if is_alone {
             Either::Left(self.inner.call(picked, call))
         } else {

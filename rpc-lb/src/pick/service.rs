@@ -224,6 +224,7 @@ fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Pic
         return untried.then(|| Picked {
             endpoint: Arc::clone(first),
             started: None,
+            has_choice: false,
         });
     }
     let now = Instant::now();
@@ -233,5 +234,6 @@ fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Pic
     Some(Picked {
         endpoint: Arc::clone(endpoint),
         started: subset.needs_latency().then_some(now),
+        has_choice: true,
     })
 }

@@ -15,6 +15,8 @@ pub struct Picked {
     pub endpoint: Arc<Endpoint>,
     /// When it was chosen, if anybody needs to know how long the call takes.
     pub started: Option<Instant>,
+    /// There were others to choose from.
+    pub has_choice: bool,
 }
 
 /// One step below the pick: it knows which endpoint was chosen.

@@ -9,6 +9,7 @@ mod fleet;
 mod health;
 #[cfg(feature = "prost")]
 mod health_watch;
+mod in_process;
 mod lanes;
 mod mirrors;
 mod rotation;
