@@ -22,12 +22,14 @@ use crate::Endpoint;
 /// ```text
 /// rps / (utilization + eps / rps * penalty)
 /// ```
-/// of the last report: calls and errors in a second, and the utilization that the application reports, or else that of the
-/// CPU. An endpoint that does many calls with little is given more. It is multiplied with the endpoint's own weight, so that a
-/// young or unwell one gets less.
+/// of the last report of a load: calls and errors in a second, and the utilization that the application reports, or else that
+/// of the CPU. An endpoint that does many calls with little is given more. It is multiplied with the endpoint's own weight, so
+/// that a young or unwell one gets less.
 ///
 /// A report counts once they have come for [`blackout_ms`](OrcaConfig::blackout_ms), and for no longer than
-/// [`expiry_ms`](OrcaConfig::expiry_ms). Whoever has no weight gets the mean of the others. While fewer than two have one, all take turns by their own weights.
+/// [`expiry_ms`](OrcaConfig::expiry_ms). One without calls or without utilization says nothing: what was said before still
+/// counts. Whoever has no weight gets the mean of the others. While fewer than two have one, all take turns by their own
+/// weights.
 ///
 /// # Cost
 /// That of [`Weighted`](super::Weighted). Weights are worked out once a second.
@@ -35,15 +37,19 @@ use crate::Endpoint;
 pub struct Orca {
     config: OrcaConfig,
     turn: Arc<AtomicU64>,
-    /// Since when reports come, by endpoint. Not on the way of calls: lists are made and refreshed with it.
-    since: Arc<Mutex<HashMap<InstanceId, Since>>>,
+    /// What endpoints have said, by id and by when they were first seen: one that comes back begins anew. Not on the way of
+    /// calls: lists are made and refreshed with it.
+    said: Arc<Mutex<HashMap<(InstanceId, Instant), Said>>>,
 }
 
-/// When reports of an endpoint were seen.
+/// What an endpoint has said of its load.
 #[derive(Debug, Clone, Copy)]
-struct Since {
-    first: Instant,
+struct Said {
+    /// Since when reports come.
+    since: Instant,
+    /// The last one, and the weight by it.
     last: Instant,
+    weight: f32,
 }
 
 /// Settings of [`Orca`].
@@ -86,7 +92,7 @@ impl Orca {
         Ok(Self {
             config,
             turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
-            since: Arc::default(),
+            said: Arc::default(),
         })
     }
 
@@ -97,26 +103,26 @@ impl Orca {
             now.saturating_duration_since(since) >= Duration::from_millis(millis)
         };
         // Nothing panics while it is held.
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        // Also of endpoints that left, whichever list they were on.
+        said.retain(|_, said| !is_over(said.last, expiry));
         let reported: Vec<_> = endpoints
             .iter()
             .map(|endpoint| {
-                let Some(weight) = self.reported(endpoint, now) else {
-                    since.remove(endpoint.id());
-                    return None;
+                let key = (endpoint.id().clone(), endpoint.stats().first_seen());
+                let said = match self.reported(endpoint, now) {
+                    Some((weight, last)) if !is_over(last, expiry) => {
+                        let since = said.get(&key).map_or(now, |said| said.since);
+                        let new = Said { since, last, weight };
+                        said.insert(key, new);
+                        new
+                    }
+                    _ => *said.get(&key)?,
                 };
-                let new = Since {
-                    first: now,
-                    last: now,
-                };
-                let since = since.entry(endpoint.id().clone()).or_insert(new);
-                since.last = now;
-                is_over(since.first, blackout).then_some(weight)
+                is_over(said.since, blackout).then_some(said.weight)
             })
             .collect();
-        // Of endpoints that left, whichever list they were on.
-        since.retain(|_, since| !is_over(since.last, expiry));
-        drop(since);
+        drop(said);
         let known: Vec<_> = reported.iter().flatten().copied().collect();
         let others = if known.len() < 2 { None } else { mean(&known) };
         let own = endpoints.iter().map(|endpoint| endpoint.weight());
@@ -128,12 +134,9 @@ impl Orca {
             .collect()
     }
 
-    /// The weight by the last report.
-    fn reported(&self, endpoint: &Endpoint, now: Instant) -> Option<f32> {
+    /// The weight by the last report, and when that came; `None` if it says nothing of a load.
+    fn reported(&self, endpoint: &Endpoint, now: Instant) -> Option<(f32, Instant)> {
         let (report, age) = endpoint.stats().reported(now)?;
-        if age > Duration::from_millis(self.config.expiry_ms) {
-            return None;
-        }
         let used = if report.application > 0.0 {
             report.application
         } else {
@@ -143,7 +146,9 @@ impl Orca {
             return None;
         }
         let weight = report.rps / (used + report.eps / report.rps * self.config.penalty);
-        weight.is_finite().then_some(weight)
+        weight
+            .is_finite()
+            .then(|| (weight, now.checked_sub(age).unwrap_or(now)))
     }
 }
 

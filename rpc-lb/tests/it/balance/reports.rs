@@ -91,6 +91,25 @@ fn orca_waits_until_reports_have_come_for_a_while() {
 }
 
 #[test]
+fn orca_keeps_what_was_said_when_a_report_says_nothing_until_it_expires() {
+    let mut list = List::of(&orca("{}"), 2);
+    both(&list);
+    list.now += Duration::from_secs(11);
+    both(&list);
+    for idle in [report(0.0, 100.0, 0.0, 0.0), report(0.9, 0.0, 0.0, 0.0)] {
+        list.now += Duration::from_secs(1);
+        list.say(0, idle);
+        list.refresh();
+        assert_close(&list.shares(100_000), &[0.25, 0.75]);
+    }
+    list.now += Duration::from_mins(3);
+    list.say(0, report(0.0, 0.0, 0.0, 0.0));
+    list.say(1, report(0.3, 100.0, 0.0, 1.0));
+    list.refresh();
+    assert_close(&list.shares(100_000), &[0.5, 0.5]);
+}
+
+#[test]
 fn orca_waits_anew_for_who_was_away() {
     let balancer = orca("{}");
     let mut list = List::of(&balancer, 2);
