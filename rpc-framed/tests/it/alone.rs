@@ -1,18 +1,13 @@
 //! Calls that have a connection to themselves write their requests themselves, as far as that goes.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use rpc_core::{
-    Channel,
-    transport::{Accepted, Drain, ServerTransport},
-};
-use rpc_framed::{ClientConfig, FramedServer, ServerConfig};
+use rpc_core::Channel;
+use rpc_framed::{ClientConfig, ServerConfig};
 use tokio::task::JoinSet;
 
 use super::{
     service::TestService,
-    support::{Direct, echo, piped_link, within},
+    support::{Direct, echo, piped_link, serve_one, within},
 };
 
 /// A channel over a pipe that takes a part of a request at a time.
@@ -22,21 +17,12 @@ fn narrow(bytes: usize) -> Channel {
 
 fn channel(bytes: usize, change: impl FnOnce(&mut ClientConfig)) -> Channel {
     let (link, io) = piped_link(bytes, change);
-    let (stop, drain) = Drain::new();
-    let connection = Accepted {
-        io: Box::new(io),
-        local: None,
-        peer: None,
-        secure: false,
-    };
-    let server = FramedServer::new(ServerConfig::default());
+    let (served, stop) = serve_one(TestService::new(), io, ServerConfig::default());
     tokio::spawn(async move {
-        server
-            .serve(connection, TestService::new().dispatch(), drain)
-            .await;
+        let _ = served.await;
         drop(stop);
     });
-    Channel::new(Direct(Arc::clone(&link)))
+    Channel::new(Direct(link))
 }
 
 /// Calls one after the other with messages of all lengths, so that some are written at once and of some a rest is left.

@@ -1,17 +1,30 @@
 //! A server that stops, or replaces its connections, fails no call.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    task::{Context as Poller, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rpc_core::{
-    Channel, Code, Request, Response, Streaming, client,
+    BoxFuture, Channel, Code, Request, Response, Streaming, client,
+    executor::Executor,
     status::reason,
     transport::{DrainPhase, LinkState},
 };
+use rpc_framed::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{
+    peer::{DEFINE, DRAIN, END, GOAWAY, MESSAGE, Peer, REPLY, REQUEST, define, frame},
     service::{Counter, TYPES, TestService},
-    support::{Direct, echo, link, pair, pair_with, request, serve, within},
+    support::{Direct, echo, link, pair, pair_with, request, serve, serve_one, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,7 +157,7 @@ fn a_link_that_is_wanted_while_its_runtime_ends_hangs_nobody() {
 
     let link = link(&"127.0.0.1:1".parse().unwrap(), |_| ());
     let wants = WantsOnDrop(link.clone());
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = channel();
     // A thread of its own: one that waits for itself cannot say so.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -164,4 +177,95 @@ fn a_link_that_is_wanted_while_its_runtime_ends_hangs_nobody() {
     told.recv_timeout(Duration::from_mins(1))
         .expect("the runtime ends");
     assert!(matches!(*link.state().borrow(), LinkState::Idle));
+}
+
+/// Runs each call to its end in a thread of its own, and says that it is over.
+struct Elsewhere(Mutex<Sender<()>>);
+
+impl Executor for Elsewhere {
+    fn execute(&self, task: BoxFuture<'static, ()>) {
+        let over = self.0.lock().unwrap().clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(task);
+            let _ = over.send(());
+        });
+    }
+}
+
+/// A pipe whose owner, when it finds nothing more to write, is held up until the call is over that was let go.
+struct HeldUp {
+    pipe: DuplexStream,
+    lets_go: Arc<Mutex<Option<tokio::sync::oneshot::Sender<()>>>>,
+    over: Receiver<()>,
+}
+
+impl AsyncRead for HeldUp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Poller<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for HeldUp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Poller<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<io::Result<()>> {
+        let lets_go = self.lets_go.lock().unwrap().take();
+        if let Some(lets_go) = lets_go {
+            lets_go.send(()).expect("the call waits for it");
+            self.over
+                .recv_timeout(Duration::from_mins(1))
+                .expect("the call is over");
+        }
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn the_last_answer_arrives_whenever_it_is_made() {
+    let (gate, opened) = tokio::sync::oneshot::channel::<()>();
+    let opened = Mutex::new(Some(opened));
+    let service = TestService::new().unary(move |request| {
+        let opened = opened.lock().unwrap().take().expect("it is the only call");
+        async move {
+            opened.await.expect("it is let go");
+            Ok(Response::new(request.into_inner()))
+        }
+    });
+    let (says, over) = channel();
+    let (pipe, theirs) = tokio::io::duplex(1 << 16);
+    let lets_go = Arc::default();
+    let io = HeldUp {
+        pipe,
+        lets_go: Arc::clone(&lets_go),
+        over,
+    };
+    let mut config = ServerConfig::default();
+    config.executor = Some(Arc::new(Elsewhere(Mutex::new(says))));
+    let (served, stop) = serve_one(service, io, config);
+
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let payload = define("/test.Test/Unary", b"x");
+    peer.write(&frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload))
+        .await;
+    stop.advance(DrainPhase::Draining);
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(DRAIN));
+    // The call ends when the server has written its GOAWAY, and looks whether that was all.
+    *lets_go.lock().unwrap() = Some(gate);
+    peer.write(&frame(DRAIN, 0, 0, 0, 0, &[])).await;
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(GOAWAY));
+    let reply = peer.read().await.expect("it was made in time");
+    assert_eq!((reply.kind, reply.payload.as_slice()), (REPLY, &b"x"[..]));
+    within(served).await.expect("it ends with its last call");
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rpc_core::{Body, Call, Reply, Status, message::Encoded, net::Address, transport::Link};
 use rpc_framed::ClientConfig;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     net::TcpStream,
 };
 
@@ -36,7 +36,7 @@ pub(crate) const MESSAGE: u8 = 4;
 pub(crate) const DEFINE: u8 = 32;
 
 /// A client's end.
-pub(crate) struct Peer(pub(crate) TcpStream);
+pub(crate) struct Peer<Io = TcpStream>(pub(crate) Io);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -81,13 +81,20 @@ impl Peer {
     /// Connects and says a preface without settings.
     pub(crate) async fn on(address: &Address) -> Self {
         let mut peer = Self::silent(address).await;
-        peer.write(&preface(1, 1, &[])).await;
-        peer.read_preface().await;
+        peer.greet(&[]).await;
         peer
     }
 
     pub(crate) async fn silent(address: &Address) -> Self {
         Self(TcpStream::connect(address.to_string()).await.expect("it listens"))
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Peer<Io> {
+    /// Says a preface with settings, and reads the server's.
+    pub(crate) async fn greet(&mut self, settings: &[u8]) {
+        self.write(&preface(1, 1, settings)).await;
+        self.read_preface().await;
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use rpc_core::{
     BoxFuture, Call, Channel, Reply, Request, Response, Result, Stage, Status, client,
     net::{Address, Dialed},
-    transport::{Accepted, Drain, DrainHandle, Link, ServerTransport, Transport, supervise::Connect},
+    transport::{Accepted, Drain, DrainHandle, Io, Link, ServerTransport, Transport, supervise::Connect},
 };
 use rpc_framed::{ClientConfig, FramedServer, FramedTransport, ServerConfig};
-use tokio::{io::DuplexStream, net::TcpListener};
+use tokio::{io::DuplexStream, net::TcpListener, task::JoinHandle};
 
 use super::service::{TYPES, TestService};
 
@@ -125,6 +125,23 @@ pub(crate) async fn serve(
         }
     });
     (address, drain)
+}
+
+/// Serves one connection.
+pub(crate) fn serve_one(
+    service: TestService,
+    io: impl Io,
+    config: ServerConfig,
+) -> (JoinHandle<()>, DrainHandle) {
+    let (handle, drain) = Drain::new();
+    let connection = Accepted {
+        io: Box::new(io),
+        local: None,
+        peer: None,
+        secure: false,
+    };
+    let served = FramedServer::new(config).serve(connection, service.dispatch(), drain);
+    (tokio::spawn(served), handle)
 }
 
 pub(crate) fn request(message: &'static str) -> Request<Bytes> {

@@ -201,7 +201,7 @@ where
         self.handed = 0;
         let accepted = self.accepted;
         let mut frames = 0;
-        let mut flushed;
+        let (mut busy, mut flushed);
         loop {
             // A peer that does not read its answers gets no more of them.
             let batch = if self.writer.is_busy() && !self.conn.hub.outbox.has_room() {
@@ -213,6 +213,8 @@ where
                 return Poll::Ready(());
             }
             let goes_on = matches!(batch, Batch::More);
+            // Before what waits is written: a call that is not counted any more has its answer in there.
+            busy = self.conn.calls() > 0;
             flushed = match self.flush(!goes_on, cx) {
                 Ok(flushed) => flushed,
                 Err(()) => return Poll::Ready(()),
@@ -234,7 +236,6 @@ where
         if !flushed && self.stalled.is_none_or(|(_, before)| before != written) {
             self.stalled = Some((Instant::now(), written));
         }
-        let busy = self.conn.calls() > 0;
         if self.is_final && !busy && flushed {
             return Poll::Ready(());
         }
