@@ -1,5 +1,14 @@
 //! How much of a direction may still be sent. A CHUNK costs what its frame takes, so that messages of no bytes are bounded
 //! as well.
+//!
+//! # Pieces do not shrink
+//! What a peer grants for a piece is what the next one may be of. If any rest of the credit were spent, each message would
+//! cut it into more and smaller pieces, and none would ever be put together again. So a piece that is not the last of its
+//! message is of a quarter of the first credit at least, unless a frame takes less.
+//!
+//! That much comes in the end. Who receives keeps back less than half of the first credit for messages that were taken, and
+//! grants what it has of one that is not complete as soon as nothing else is there to be taken. So when all was taken, more
+//! than half of the first credit can be spent: that is a quarter and the cost of a CHUNK, since no first credit is below 1 KiB.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,6 +22,12 @@ use crate::wire::{CallId, HEAD_BYTES};
 /// What a CHUNK costs besides the bytes in it.
 pub(crate) const CHUNK_COST: u64 = HEAD_BYTES as u64;
 
+/// Which part of the first credit a piece is of at least.
+const LEAST_PART: u64 = 4;
+
+/// Less credit than this at once is of use only as what a CHUNK has cost.
+const LEAST_CREDIT: u32 = 256;
+
 /// The credit of one direction of one call.
 #[derive(Debug)]
 pub(crate) struct Credit(Mutex<State>);
@@ -20,6 +35,10 @@ pub(crate) struct Credit(Mutex<State>);
 #[derive(Debug)]
 struct State {
     bytes: u64,
+    /// A piece of less is not sent unless it completes its message.
+    least: u64,
+    /// For how many CHUNKs no CREDIT has come yet.
+    chunks: u64,
     over: bool,
     waker: Option<Waker>,
 }
@@ -28,20 +47,25 @@ impl Credit {
     fn new(bytes: u32) -> Self {
         Self(Mutex::new(State {
             bytes: u64::from(bytes),
+            least: u64::from(bytes) / LEAST_PART,
+            chunks: 0,
             over: false,
             waker: None,
         }))
     }
 
-    /// The peer takes more.
-    fn grant(&self, bytes: u32) {
+    /// The peer takes more; false if that is of no use.
+    fn grant(&self, bytes: u32) -> bool {
         let mut state = self.lock();
+        let is_of_use = state.chunks > 0 || bytes >= LEAST_CREDIT;
+        state.chunks = state.chunks.saturating_sub(1);
         state.bytes = state.bytes.saturating_add(u64::from(bytes));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
+        is_of_use
     }
 
     /// The call is over, or its connection is: nothing more is to be sent.
@@ -58,13 +82,14 @@ impl Credit {
     /// Takes what a CHUNK costs with some of so many bytes; `None` if nothing more is to be sent.
     pub(crate) fn poll_take(&self, cx: &mut Poller<'_>, wanted: usize) -> Poll<Option<usize>> {
         let mut state = self.lock();
-        let least = CHUNK_COST + u64::from(wanted > 0);
+        let least = CHUNK_COST + state.least.min(wanted as u64);
         ready!(Self::poll_state(&mut state, cx, least));
         if state.over {
             return Poll::Ready(None);
         }
         let cost = state.bytes.min(CHUNK_COST + wanted as u64);
         state.bytes -= cost;
+        state.chunks += 1;
         Poll::Ready(Some((cost - CHUNK_COST) as usize))
     }
 
@@ -114,13 +139,10 @@ impl Credits {
         self.lock().remove(&call);
     }
 
-    /// The peer takes more; false if there is nothing to send for the call.
+    /// The peer takes more; false if that is of no use, as where there is nothing to send for the call.
     pub(crate) fn grant(&self, call: CallId, bytes: u32) -> bool {
         let credit = self.lock().get(&call).cloned();
-        if let Some(credit) = &credit {
-            credit.grant(bytes);
-        }
-        credit.is_some()
+        credit.is_some_and(|credit| credit.grant(bytes))
     }
 
     /// Nothing more is to be sent for a call.
@@ -141,5 +163,38 @@ impl Credits {
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<CallId, Arc<Credit>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credit_for_each_chunk_is_of_use_and_more_are_not() {
+        let (credits, call) = (Credits::default(), CallId::default());
+        let credit = credits.open(call, 1 << 10);
+        let mut cx = Poller::from_waker(Waker::noop());
+        for _ in 0..2 {
+            assert_eq!(credit.poll_take(&mut cx, 1), Poll::Ready(Some(1)));
+        }
+        assert!(credits.grant(call, 17) && credits.grant(call, 17));
+        assert!(!credits.grant(call, 17));
+        assert!(credits.grant(call, LEAST_CREDIT));
+        credits.close(call);
+        assert!(!credits.grant(call, LEAST_CREDIT));
+    }
+
+    #[test]
+    fn only_what_completes_a_message_is_small() {
+        let credit = Credit::new(1 << 10);
+        let mut cx = Poller::from_waker(Waker::noop());
+        // So much is left that a quarter of it can just not be sent.
+        assert_eq!(credit.poll_take(&mut cx, 737), Poll::Ready(Some(737)));
+        assert!(credit.poll_take(&mut cx, 10_000).is_pending());
+        credit.grant(1);
+        assert_eq!(credit.poll_take(&mut cx, 10_000), Poll::Ready(Some(256)));
+        credit.grant(17);
+        assert_eq!(credit.poll_take(&mut cx, 1), Poll::Ready(Some(1)));
     }
 }

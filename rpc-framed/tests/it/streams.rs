@@ -1,14 +1,16 @@
 //! The three shapes that stream, and what a slow reader does.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use rpc_core::{Code, Request, Response, Status, Streaming, client, status::reason};
+use rpc_framed::ServerConfig;
 use tokio::task::JoinSet;
 
 use super::{
+    peer::{CHUNK, CREDIT, DEFINE, END, MESSAGE, Peer, REPLY, REQUEST, define, frame},
     service::{Counter, Dropped, TYPES, TestService},
-    support::{echo, pair, pair_with, request, within},
+    support::{echo, pair, pair_with, request, serve_one, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,4 +264,41 @@ async fn large_messages_go_on_beside_such_as_are_given_up() {
         });
     }
     within(callers.join_all()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_do_not_shrink_where_each_is_paid_for_by_itself() {
+    const MESSAGES: usize = 1000;
+    const BYTES: usize = 100_000;
+    // What a client takes that says nothing of it.
+    const CREDIT_BYTES: usize = 16 << 10;
+    let service = TestService::new().download(async |_| {
+        let messages = vec![Bytes::from(vec![7; BYTES]); MESSAGES];
+        Ok(Response::new(Streaming::from_iter(messages)))
+    });
+    let (theirs, ours) = tokio::io::duplex(1 << 16);
+    let (_served, _drain) = serve_one(service, ours, ServerConfig::default());
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let payload = define("/test.Test/Download", b"x");
+    peer.write(&frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload))
+        .await;
+    assert_eq!(peer.read().await.map(|reply| reply.kind), Some(REPLY));
+    for message in 0..MESSAGES {
+        let (mut left, mut pieces) = (BYTES, 0);
+        while left > 0 {
+            let chunk = peer.read().await.expect("it goes on");
+            let said = String::from_utf8_lossy(&chunk.payload);
+            assert_eq!(chunk.kind, CHUNK, "message {message}: {said}");
+            left -= chunk.payload.len();
+            pieces += 1;
+            let cost = chunk.payload.len() as u32 + 16;
+            peer.write(&frame(CREDIT, 0, 0, 1, 0, &cost.to_le_bytes())).await;
+            // Until the server has sent what it may.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let most = BYTES.div_ceil(CREDIT_BYTES / 4);
+        assert!(pieces <= most, "message {message} came in {pieces} pieces");
+    }
+    assert_eq!(peer.read().await.map(|end| end.flags), Some(END));
 }

@@ -15,9 +15,6 @@ use crate::wire::{Broken, CallId, Head, flag, kind};
 /// For how long a call is run on the spot before what was answered is written.
 const BATCH_TIME: Duration = Duration::from_micros(25);
 
-/// Less credit than this at once is hardly of use.
-const LEAST_CREDIT: u32 = 256;
-
 /// How a batch ended.
 pub(super) enum Batch {
     /// There may be more.
@@ -124,7 +121,7 @@ where
                 let bytes = self.inbox.payload(&head).first_chunk::<4>();
                 let bytes = bytes.ok_or(Broken("a CREDIT that says not how much"))?;
                 let bytes = u32::from_le_bytes(*bytes);
-                let is_of_use = self.conn.hub.credits.grant(head.call, bytes) && bytes >= LEAST_CREDIT;
+                let is_of_use = self.conn.hub.credits.grant(head.call, bytes);
                 self.inbox.skip(&head);
                 if !is_of_use {
                     self.police.idle(self.accepted)?;
