@@ -19,6 +19,8 @@ pub(super) struct Police {
     pings: u32,
     filled: Instant,
     idle: u64,
+    /// How many pings of ours are not answered.
+    asked: u32,
 }
 
 impl Police {
@@ -27,6 +29,26 @@ impl Police {
             pings: PINGS,
             filled: now,
             idle: 0,
+            asked: 0,
+        }
+    }
+
+    /// The peer is asked whether it is there.
+    pub(super) fn ask(&mut self) {
+        self.asked = self.asked.saturating_add(1);
+    }
+
+    /// Counts an answer to a ping, where nobody asked for it.
+    ///
+    /// # Errors
+    /// If that is one too many for so many requests.
+    pub(super) fn pong(&mut self, requests: u64) -> Result<(), Broken> {
+        match self.asked.checked_sub(1) {
+            Some(left) => {
+                self.asked = left;
+                Ok(())
+            }
+            None => self.idle(requests),
         }
     }
 

@@ -50,9 +50,12 @@ where
                 }
             }
             Due::Drain => self.start_drain(),
-            Due::Ping => self.conn.hub.outbox.with(|queue| {
-                queue.small(Head::new(kind::PING, CallId::default()), &[0; 8]);
-            }),
+            Due::Ping => {
+                self.police.ask();
+                self.conn.hub.outbox.with(|queue| {
+                    queue.small(Head::new(kind::PING, CallId::default()), &[0; 8]);
+                });
+            }
             Due::Close(why) => return self.close(cx, goaway::STOPPING, why),
         }
         if self.lifetime.refuses(now) {

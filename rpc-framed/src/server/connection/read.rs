@@ -143,7 +143,7 @@ where
             }
             kind::PONG => {
                 self.inbox.skip(&head);
-                self.police.idle(self.accepted)?;
+                self.police.pong(self.accepted)?;
             }
             kind::GOAWAY => {
                 let payload = self.inbox.take(&head, 0);
