@@ -148,8 +148,7 @@ fn send<'c>(
     };
     let context = call.context.injected(&call.metadata);
     if !call.metadata.is_empty() || !context.is_empty() {
-        let size = metadata::size(&call.metadata) + metadata::size(&context);
-        metadata::check(size, hub.metadata_limit()).map_err(ours)?;
+        metadata::check_entries([&call.metadata, &context], hub.metadata_limit()).map_err(ours)?;
     }
     let coding = coding(call, config, connection)?;
     let most = hub.peer.max_frame_bytes as usize;

@@ -39,7 +39,7 @@ async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
     let limit = hub.metadata_limit();
     for metadata in [&reply.metadata, &reply.trailers] {
         if !metadata.is_empty() {
-            metadata::check(metadata::size(metadata), limit)?;
+            metadata::check_entries([metadata], limit)?;
         }
     }
     let coding = coding(&reply, conn);

@@ -221,10 +221,7 @@ impl Pump {
             None => {
                 self.trailers = stream.take_trailers();
                 self.stream = None;
-                if metadata::size(&self.trailers) > self.hub.metadata_limit() {
-                    // They came too late to fail the call for.
-                    self.trailers = Metadata::new();
-                }
+                metadata::check_entries([&self.trailers], self.hub.metadata_limit())?;
                 Poll::Ready(Ok(true))
             }
         }

@@ -8,17 +8,32 @@ use rpc_core::{
     status::reason,
 };
 
-/// How many bytes the entries take. Entries that cannot go, because the protocol keeps their key or they are longer than
-/// the format allows, take none.
-pub(crate) fn size(metadata: &Metadata) -> usize {
-    metadata
-        .iter()
-        .filter(|(key, value)| goes(key, value))
-        .map(|(key, value)| 3 + key.as_str().len() + value.len())
-        .sum()
+/// Checks entries before they are sent together. Those whose key the protocol keeps do not go, and take nothing.
+///
+/// # Errors
+/// RESOURCE_EXHAUSTED, reason `METADATA_TOO_LARGE`. It says nothing of whose side it is.
+pub(crate) fn check_entries<'m>(
+    all: impl IntoIterator<Item = &'m Metadata>,
+    limit: usize,
+) -> Result<(), Status> {
+    let mut bytes = 0;
+    for (key, value) in all.into_iter().flat_map(Metadata::iter) {
+        let length = key.as_str().len();
+        if MetadataKey::is_reserved(key.as_str()) {
+            continue;
+        }
+        if u8::try_from(length).is_err() {
+            let limit = u8::MAX;
+            return Err(too_large(format!(
+                "a key of the metadata is of {length} bytes, the limit is {limit}"
+            )));
+        }
+        bytes += 3 + length + value.len();
+    }
+    check(bytes, limit)
 }
 
-/// Appends the entries.
+/// Appends the entries, but for those that cannot go.
 pub(crate) fn append(metadata: &Metadata, out: &mut BytesMut) {
     for (key, value) in metadata.iter().filter(|(key, value)| goes(key, value)) {
         out.put_u8(key.as_str().len() as u8);
@@ -36,7 +51,7 @@ fn goes(key: &MetadataKey, value: &MetadataValue) -> bool {
     u8::try_from(key.len()).is_ok() && u16::try_from(value.len()).is_ok() && !MetadataKey::is_reserved(key)
 }
 
-/// Checks a size before it is sent, or taken.
+/// Checks a size before so much is taken.
 ///
 /// # Errors
 /// RESOURCE_EXHAUSTED, reason `METADATA_TOO_LARGE`. It says nothing of whose side it is.
@@ -44,11 +59,9 @@ pub(crate) fn check(bytes: usize, limit: usize) -> Result<(), Status> {
     if bytes <= limit {
         return Ok(());
     }
-    Err(
-        Status::resource_exhausted(format!("the metadata is of {bytes} bytes, the limit is {limit}"))
-            .with_reason(reason::METADATA_TOO_LARGE)
-            .with_domain(reason::DOMAIN),
-    )
+    Err(too_large(format!(
+        "the metadata is of {bytes} bytes, the limit is {limit}"
+    )))
 }
 
 /// Reads entries.
@@ -83,6 +96,12 @@ fn next<'b>(bytes: &mut &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
     Some((key, value))
 }
 
+fn too_large(text: String) -> Status {
+    Status::resource_exhausted(text)
+        .with_reason(reason::METADATA_TOO_LARGE)
+        .with_domain(reason::DOMAIN)
+}
+
 fn malformed(what: &str) -> Status {
     Status::internal(format!("the metadata {what}"))
         .with_reason(reason::METADATA_MALFORMED)
@@ -103,7 +122,8 @@ mod tests {
         metadata.append_bin("x-token-bin", b"\xfb\0".as_slice()).unwrap();
         let mut bytes = BytesMut::new();
         append(&metadata, &mut bytes);
-        assert_eq!(bytes.len(), size(&metadata));
+        check_entries([&metadata], bytes.len()).expect("it is just that much");
+        assert!(check_entries([&metadata], bytes.len() - 1).is_err(), "it is more");
         assert_eq!(read(&bytes).unwrap(), metadata);
 
         metadata.push(
@@ -114,6 +134,7 @@ mod tests {
         bytes.clear();
         append(&metadata, &mut bytes);
         assert_eq!(bytes, before);
+        check_entries([&metadata], bytes.len()).expect("what does not go takes nothing");
     }
 
     #[test]

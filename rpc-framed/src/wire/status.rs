@@ -14,7 +14,8 @@ const MAX_DETAILS_BYTES: usize = 32 << 10;
 pub(crate) fn append(status: &Status, metadata_limit: usize, out: &mut BytesMut) -> u16 {
     let start = out.len();
     // A failure is worth more than its metadata: what is too large stays here.
-    if metadata::size(status.metadata()) <= metadata_limit.min(usize::from(u16::MAX)) {
+    let limit = metadata_limit.min(usize::from(u16::MAX));
+    if metadata::check_entries([status.metadata()], limit).is_ok() {
         metadata::append(status.metadata(), out);
     }
     let metadata = (out.len() - start) as u16;

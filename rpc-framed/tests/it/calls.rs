@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpc_core::{
-    Body, Call, Code, Context, Method, Request, Response, Status,
+    Body, Call, Code, Context, Metadata, Method, Request, Response, Status, Streaming, client,
     context::Lane,
     message::{Encoded, SendCompressed},
     status::{Side, reason},
@@ -13,7 +13,7 @@ use rpc_core::{
 use tokio::sync::Notify;
 
 use super::{
-    service::TestService,
+    service::{TYPES, TestService},
     support::{echo, pair, pair_with, request, unary, within},
 };
 
@@ -97,19 +97,71 @@ async fn metadata_goes_both_ways_and_so_does_the_context() {
     assert_eq!(response.trailers().get("x-after"), Some("all"));
 }
 
-#[tokio::test]
-async fn too_much_metadata_fails_the_call_and_not_the_connection() {
-    let pair = pair(TestService::new()).await;
-    let mut asked = request("x");
-    asked
-        .metadata_mut()
-        .insert("x-long", &"a".repeat(20_000))
-        .unwrap();
-    let status = unary(&pair.channel, asked).await.unwrap_err();
+/// More than is allowed in all, than the format allows of a value, and of a key.
+fn too_much() -> [Metadata; 3] {
+    let entries = [("x-long", 20_000), ("x-longer", 70_000), (&*"x".repeat(256), 1)];
+    entries.map(|(key, length)| {
+        let mut metadata = Metadata::new();
+        metadata.insert(key, &"a".repeat(length)).unwrap();
+        metadata
+    })
+}
+
+fn assert_too_much(status: &Status) {
     assert_eq!(
         (status.code(), status.reason()),
         (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE))
     );
+}
+
+#[tokio::test]
+async fn too_much_metadata_fails_the_call_and_not_the_connection() {
+    let pair = pair(TestService::new()).await;
+    for metadata in too_much() {
+        let mut asked = request("x");
+        *asked.metadata_mut() = metadata;
+        assert_too_much(&unary(&pair.channel, asked).await.unwrap_err());
+    }
+    assert!(echo(&pair.channel, "y").await.is_ok());
+}
+
+#[tokio::test]
+async fn too_much_metadata_of_an_answer_fails_it_as_well() {
+    let service = TestService::new()
+        .unary(async |request| {
+            let [which, is_trailer] = request.message()[..] else {
+                return Ok(Response::new(request.into_inner()));
+            };
+            let metadata = too_much()[usize::from(which)].clone();
+            let mut response = Response::new(Bytes::new());
+            match is_trailer {
+                0 => *response.metadata_mut() = metadata,
+                _ => *response.trailers_mut() = metadata,
+            }
+            Ok(response)
+        })
+        .download(async |request| {
+            let which = usize::from(request.message()[0]);
+            let mut response = Response::new(Streaming::from_iter([Bytes::new()]));
+            *response.trailers_mut() = too_much()[which].clone();
+            Ok(response)
+        });
+    let pair = pair(service).await;
+    for which in 0..3 {
+        for is_trailer in 0..2 {
+            let status = echo(&pair.channel, vec![which, is_trailer]).await.unwrap_err();
+            assert_too_much(&status);
+        }
+        let asked = Request::new(Bytes::from(vec![which]));
+        let download = within(client::server_streaming(&pair.channel, &TYPES[2], asked)).await;
+        let mut download = download.expect("it begins").into_inner();
+        assert!(within(download.message()).await.expect("it arrives").is_some());
+        assert_too_much(
+            &within(download.message())
+                .await
+                .expect_err("its end is too large"),
+        );
+    }
     assert!(echo(&pair.channel, "y").await.is_ok());
 }
 
@@ -167,7 +219,7 @@ async fn unknown_methods_are_refused_and_not_processed() {
     static TYPES: MethodTypes<Bytes, Bytes> = MethodTypes::new(&UNKNOWN, &RAW, &RAW);
     let pair = pair(TestService::new()).await;
     for _ in 0..2 {
-        let status = within(rpc_core::client::unary(&pair.channel, &TYPES, request("x")))
+        let status = within(client::unary(&pair.channel, &TYPES, request("x")))
             .await
             .unwrap_err();
         assert_eq!(
