@@ -219,7 +219,7 @@ fn messages(conn: &Arc<Conn>, head: &Head, body: Bytes) -> Result<Result<Message
     }
     let ends = head.has(flag::END);
     if ends {
-        arrival.end(Ok(Bytes::new()));
+        conn.hub.end(head.call, &arrival, Ok(Bytes::new()));
     }
     let observer = ReceivedCompressed::new();
     let receiver = Receiver::new(Arc::clone(&conn.hub), head.call, Arc::clone(&arrival));

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rpc_core::{
     Status,
     status::{Side, reason},
@@ -10,7 +9,10 @@ use rpc_core::{
 use tokio::time::Instant;
 
 use super::watch::Watch;
-use crate::{stream::Arrival, wire::CallId};
+use crate::{
+    stream::{Arrival, Hub},
+    wire::CallId,
+};
 
 /// By slot. As long as the highest slot that was needed.
 #[derive(Debug, Default)]
@@ -28,9 +30,9 @@ struct Entry {
 
 impl Calls {
     /// The slot is used again: whatever was there is over for the client.
-    pub(super) fn renew(&mut self, call: CallId) {
+    pub(super) fn renew(&mut self, call: CallId, hub: &Hub) {
         if let Some(entry) = self.entries.get_mut(call.slot as usize) {
-            entry.end();
+            entry.end(call.slot, hub);
         }
     }
 
@@ -63,17 +65,17 @@ impl Calls {
     }
 
     /// The client gives a call up; false if there is none such.
-    pub(super) fn cancel(&mut self, call: CallId) -> bool {
+    pub(super) fn cancel(&mut self, call: CallId, hub: &Hub) -> bool {
         match self.entries.get_mut(call.slot as usize) {
-            Some(entry) if entry.generation == call.generation => entry.end(),
+            Some(entry) if entry.generation == call.generation => entry.end(call.slot, hub),
             _ => false,
         }
     }
 
     /// Gives all up.
-    pub(super) fn cancel_all(&mut self) {
-        for entry in &mut self.entries {
-            entry.end();
+    pub(super) fn cancel_all(&mut self, hub: &Hub) {
+        for (slot, entry) in (0..).zip(&mut self.entries) {
+            entry.end(slot, hub);
         }
     }
 
@@ -114,11 +116,9 @@ impl Calls {
     }
 
     /// Gives memory back while there is no call.
-    pub(super) fn trim(&mut self) {
+    pub(super) fn trim(&mut self, hub: &Hub) {
         // None is open, as each was ended with its call: but nobody could end it any more.
-        for entry in &mut self.entries {
-            entry.end();
-        }
+        self.cancel_all(hub);
         self.entries = Vec::new();
         self.earliest = None;
     }
@@ -142,11 +142,12 @@ impl Calls {
 
 impl Entry {
     /// True if there was something to end.
-    fn end(&mut self) -> bool {
+    fn end(&mut self, slot: u32, hub: &Hub) -> bool {
         let arrival = self.arrival.take();
         let watch = self.watch.take();
         if let Some(arrival) = &arrival {
-            arrival.end(Err::<Bytes, _>(caller_gone()));
+            let generation = self.generation;
+            hub.end(CallId { slot, generation }, arrival, Err(caller_gone()));
         }
         if let Some(watch) = &watch {
             watch.cancel();

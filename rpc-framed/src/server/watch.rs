@@ -12,7 +12,10 @@ use atomic_waker::AtomicWaker;
 use rpc_core::{Deadline, Status, status::reason, transport::connection};
 
 use super::conn::Ticket;
-use crate::{stream::Arrival, wire::CallId};
+use crate::{
+    stream::{Arrival, Hub},
+    wire::CallId,
+};
 
 /// What the connection tells a call that waits.
 #[derive(Debug)]
@@ -51,19 +54,28 @@ pub(super) struct Watched {
     pub(super) watch: Arc<Watch>,
     pub(super) call: CallId,
     pub(super) ticket: Ticket,
-    pub(super) _requests: Requests,
+    pub(super) _requests: Option<Requests>,
 }
 
-/// The requests of a call that stream, if they do. A handler may read them in a task that outlives the call; dropped with the
-/// call, this ends them there.
+/// The requests of a call that stream. A handler may read them in a task that outlives the call; dropped with the call, this
+/// ends them there.
 #[derive(Debug)]
-pub(super) struct Requests(pub(super) Option<Arc<Arrival>>);
+pub(super) struct Requests {
+    hub: Arc<Hub>,
+    call: CallId,
+    arrival: Arc<Arrival>,
+}
+
+impl Requests {
+    pub(super) fn new(hub: &Arc<Hub>, call: CallId, arrival: Arc<Arrival>) -> Self {
+        let hub = Arc::clone(hub);
+        Self { hub, call, arrival }
+    }
+}
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        if let Some(arrival) = &self.0 {
-            arrival.end(Err(over()));
-        }
+        self.hub.end(self.call, &self.arrival, Err(over()));
     }
 }
 

@@ -161,27 +161,32 @@ impl Arrival {
     }
 
     /// A message that asked the pool arrives still, and is waited for.
-    pub(crate) fn asks(&self) -> bool {
+    pub(super) fn asks(&self) -> bool {
         let inbound = self.lock();
         inbound.end.is_none() && inbound.partial.as_ref().is_some_and(|partial| partial.asked > 0)
     }
 
     /// The pool pays: the peer may send so much more. False if nobody waits for it any more.
-    pub(crate) fn paid(&self, bytes: usize) -> bool {
+    pub(super) fn paid(&self, bytes: usize) -> bool {
         let mut inbound = self.lock();
-        let Some(partial) = &mut inbound.partial else {
-            return false;
-        };
-        partial.pooled += bytes;
-        inbound.allowed += bytes as u64;
-        true
+        let inbound = &mut *inbound;
+        match &mut inbound.partial {
+            Some(partial) if inbound.end.is_none() => {
+                partial.pooled += bytes;
+                inbound.allowed += bytes as u64;
+                true
+            }
+            _ => false,
+        }
     }
 
-    /// There is no more.
-    pub(crate) fn end(&self, end: Result<Bytes, Status>) {
+    /// There is no more. True if a message that had asked the pool is not going to be complete.
+    pub(super) fn end(&self, end: Result<Bytes, Status>) -> bool {
         let mut inbound = self.lock();
+        let had_asked = inbound.partial.as_ref().is_some_and(|partial| partial.asked > 0);
         inbound.end.get_or_insert(end);
         Self::wake(inbound);
+        had_asked
     }
 
     /// What is next, in order. An end that is a failure does not wait for messages that were not taken.
@@ -227,7 +232,7 @@ impl Arrival {
     }
 
     /// Nobody takes anything any more. What was held is dropped; answers how much of it the pool gets back.
-    pub(crate) fn leave(&self) -> usize {
+    pub(super) fn leave(&self) -> usize {
         let mut inbound = self.lock();
         inbound.left = true;
         let queue = std::mem::take(&mut inbound.queue);

@@ -8,6 +8,7 @@ mod receive;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rpc_core::Status;
 
 use self::pool::Grant;
@@ -86,9 +87,16 @@ impl Hub {
     }
 
     /// A message that needed the pool is complete, or given up.
-    pub(crate) fn settle(&self, call: CallId) {
+    fn settle(&self, call: CallId) {
         let grants = self.pool.settle(call);
         self.serve(grants);
+    }
+
+    /// No more arrives for a call.
+    pub(crate) fn end(&self, call: CallId, arrival: &Arrival, end: Result<Bytes, Status>) {
+        if arrival.end(end) {
+            self.settle(call);
+        }
     }
 
     /// Nobody takes what arrives for a call any more.

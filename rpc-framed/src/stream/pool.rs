@@ -167,7 +167,7 @@ mod tests {
         left.leave();
         let pushed = complete.push(Bytes::new(), false, false, true);
         assert!(pushed.expect("it is allowed").settled);
-        ended.end(Ok(Bytes::new()));
+        assert!(ended.end(Ok(Bytes::new())));
         for late in [&left, &complete, &ended] {
             assert!(pool.settle(call(1)).is_empty());
             assert!(!pool.ask(call(1), late, 5));

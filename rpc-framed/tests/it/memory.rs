@@ -3,12 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rpc_core::{Body, Channel, Status, transport::Link};
+use rpc_core::{Body, Channel, Response, Status, transport::Link};
+use rpc_framed::ServerConfig;
 use tokio::task::JoinSet;
 
 use super::{
-    peer::{DRAIN, Server, begin, call, connect, connected, frame},
-    support::{Direct, echo, piped_links, within},
+    peer::{
+        CHUNK, DEFINE, DRAIN, END, ERROR, MESSAGE, Peer, REPLY, REQUEST, STREAM_END, Server, begin, call,
+        connect, connected, define, frame, send_large,
+    },
+    service::TestService,
+    support::{Direct, echo, piped_links, serve_one, within},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -134,4 +139,59 @@ async fn answers_that_nobody_has_taken_yet_hold_up_no_other() {
         let reply = within(call).await.expect("it is answered");
         assert!(matches!(reply.body, Body::Encoded(message) if message.bytes.len() == BYTES));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_broke_off_and_that_nobody_looks_at_holds_up_no_other() {
+    const BYTES: usize = 700 << 10;
+    let failure = [0; 4];
+    for (kind, payload) in [(STREAM_END, &failure[..0]), (ERROR, &failure)] {
+        let (link, mut server) = connected(1 << 16, 10, |config| config.max_buffered_bytes = 1 << 20).await;
+        let mut broken = call(1);
+        let mut broken = Box::pin(link.call(&mut broken));
+        let request = begin(broken.as_mut(), &mut server).await;
+        server.answer_large(&request, BYTES, false).await;
+        let end = frame(kind, END, request.slot, request.generation, 13, payload);
+        server.write(&end).await;
+        let mut other = call(1);
+        let (reply, ()) = tokio::join!(within(link.call(&mut other)), async {
+            let request = server.next_request().await;
+            server.answer_large(&request, BYTES, true).await;
+        });
+        reply.expect("it is answered");
+        assert!(within(broken).await.is_err(), "it is not complete");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_broke_off_and_that_nobody_reads_holds_up_no_other() {
+    const BYTES: usize = 700 << 10;
+    let service = TestService::new().upload(async |request| {
+        let mut stream = request.into_inner();
+        let first = stream.message().await?.unwrap_or_default();
+        if first == "wait" {
+            std::future::pending::<()>().await;
+        }
+        Ok(Response::new(Bytes::from(vec![first[0]])))
+    });
+    let mut config = ServerConfig::default();
+    config.max_buffered_bytes = 1 << 20;
+    let (theirs, ours) = tokio::io::duplex(1 << 16);
+    let (_served, _drain) = serve_one(service, ours, config);
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let upload = define("/test.Test/Upload", b"");
+    peer.write(&frame(REQUEST, DEFINE, 0, 1, 0, &upload)).await;
+    peer.write(&frame(CHUNK, MESSAGE, 0, 1, 0, b"wait")).await;
+    send_large(&mut peer.0, 0, 1, BYTES, false).await;
+    peer.write(&frame(STREAM_END, END, 0, 1, 0, b"")).await;
+    peer.write(&frame(REQUEST, 0, 1, 1, 0, b"")).await;
+    send_large(&mut peer.0, 1, 1, BYTES, true).await;
+    let reply = loop {
+        let frame = peer.read().await.expect("an answer");
+        if frame.kind == REPLY {
+            break frame;
+        }
+    };
+    assert_eq!((reply.slot, reply.payload.as_slice()), (1, &[7][..]));
 }

@@ -22,6 +22,7 @@ use super::{
 pub(crate) const REQUEST: u8 = 1;
 pub(crate) const REPLY: u8 = 2;
 pub(crate) const CHUNK: u8 = 3;
+pub(crate) const STREAM_END: u8 = 4;
 pub(crate) const ERROR: u8 = 5;
 pub(crate) const CANCEL: u8 = 6;
 pub(crate) const CREDIT: u8 = 7;
@@ -117,6 +118,33 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Peer<Io> {
     }
 }
 
+/// Sends so many bytes of a message as its credit comes, of which the last ones are still to come unless it is `complete`.
+pub(crate) async fn send_large(
+    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    slot: u32,
+    generation: u16,
+    bytes: usize,
+    complete: bool,
+) {
+    const PIECE: usize = 32 << 10;
+    let (mut credit, mut left) = (256 << 10, bytes);
+    while left > 0 {
+        let piece = left.min(PIECE);
+        left -= piece;
+        while credit < piece + 16 {
+            let frame = read_frame(io).await.expect("a frame");
+            if (frame.kind, frame.slot, frame.generation) == (CREDIT, slot, generation) {
+                let more = frame.payload.first_chunk::<4>().expect("it says how much");
+                credit += u32::from_le_bytes(*more) as usize;
+            }
+        }
+        credit -= piece + 16;
+        let flags = MESSAGE | if left == 0 && complete { END } else { MORE };
+        let chunk = frame(CHUNK, flags, slot, generation, 0, &vec![7; piece]);
+        within(io.write_all(&chunk)).await.expect("it reads");
+    }
+}
+
 async fn read_frame(io: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
     let mut head = [0; 16];
     within(io.read_exact(&mut head)).await.ok()?;
@@ -175,26 +203,10 @@ impl Server {
     /// Answers with so many bytes, of which the last ones are still to come unless it is `complete`, and waits for them to be
     /// read.
     pub(crate) async fn answer_large(&mut self, request: &Frame, bytes: usize, complete: bool) {
-        const PIECE: usize = 32 << 10;
         let (slot, generation) = (request.slot, request.generation);
         let head = frame(REPLY, MESSAGE | MORE, slot, generation, 0, b"");
         self.write(&head).await;
-        let (mut credit, mut left) = (256 << 10, bytes);
-        while left > 0 {
-            let piece = left.min(PIECE);
-            left -= piece;
-            while credit < piece + 16 {
-                let frame = self.next().await;
-                if (frame.kind, frame.slot, frame.generation) == (CREDIT, slot, generation) {
-                    let more = frame.payload.first_chunk::<4>().expect("it says how much");
-                    credit += u32::from_le_bytes(*more) as usize;
-                }
-            }
-            credit -= piece + 16;
-            let flags = MESSAGE | if left == 0 && complete { END } else { MORE };
-            let chunk = frame(CHUNK, flags, slot, generation, 0, &vec![7; piece]);
-            self.write(&chunk).await;
-        }
+        send_large(&mut self.0, slot, generation, bytes, complete).await;
         self.write(&frame(PING, 0, 0, 0, 0, &[0; 8])).await;
         while self.next().await.kind != PONG {}
     }

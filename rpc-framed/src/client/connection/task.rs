@@ -242,7 +242,7 @@ impl Task {
             arrival.push(body, compressed, more, false)?;
         }
         if ends {
-            arrival.end(Ok(Bytes::new()));
+            connection.hub.end(head.call, &arrival, Ok(Bytes::new()));
         }
         let waker = with(connection, head.call, |waiting| {
             waiting.is_first()?;
@@ -273,7 +273,7 @@ impl Task {
         let pushed: Pushed = arrival.push(piece, head.has(flag::COMPRESSED), head.has(flag::MORE), true)?;
         connection.hub.pushed(head.call, &arrival, &pushed);
         if ends {
-            arrival.end(Ok(Bytes::new()));
+            connection.hub.end(head.call, &arrival, Ok(Bytes::new()));
             connection.hub.credits.end(head.call);
         }
         Ok(())
@@ -286,7 +286,7 @@ impl Task {
             waiting.arrival.take()
         });
         if let Some(arrival) = arrival.flatten() {
-            arrival.end(end);
+            self.connection.hub.end(call, &arrival, end);
         }
         self.connection.hub.credits.end(call);
     }
@@ -304,7 +304,8 @@ impl Task {
         });
         let Some((stream, waker)) = outcome else { return };
         if let Some((arrival, payload)) = stream {
-            arrival.end(Err(connection.explain(status::read(&head, &payload))));
+            let status = connection.explain(status::read(&head, &payload));
+            connection.hub.end(head.call, &arrival, Err(status));
         }
         wake(waker);
         connection.hub.credits.end(head.call);
@@ -487,9 +488,12 @@ impl Drop for Task {
                 waiting.answer = Some(Answer::Lost(status.clone(), untouched));
             }
             let waker = waiting.waker.take();
+            let generation = waiting.generation;
             drop(waiting);
             if let Some(arrival) = arrival {
-                arrival.end(Err(status));
+                connection
+                    .hub
+                    .end(CallId { slot, generation }, &arrival, Err(status));
             }
             wake(waker);
         }

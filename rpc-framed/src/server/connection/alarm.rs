@@ -45,7 +45,7 @@ where
                 self.inbox.trim();
                 self.writer.trim(&self.conn.hub.outbox);
                 if self.conn.calls() == 0 {
-                    self.calls.trim();
+                    self.calls.trim(&self.conn.hub);
                     self.runner.trim();
                 }
             }

@@ -269,6 +269,6 @@ impl<F, M> Drop for Connection<F, M> {
     fn drop(&mut self) {
         self.conn.hub.outbox.close();
         self.conn.hub.credits.end_all();
-        self.calls.cancel_all();
+        self.calls.cancel_all(&self.conn.hub);
     }
 }

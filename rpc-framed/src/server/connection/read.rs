@@ -100,20 +100,20 @@ where
                 self.conn.hub.pushed(head.call, &arrival, &pushed);
                 if head.has(flag::END) {
                     self.calls.close(head.call);
-                    arrival.end(Ok(Bytes::new()));
+                    self.conn.hub.end(head.call, &arrival, Ok(Bytes::new()));
                 }
             }
             kind::END => {
                 self.inbox.skip(&head);
                 match self.calls.close(head.call) {
-                    Some(arrival) => arrival.end(Ok(Bytes::new())),
+                    Some(arrival) => self.conn.hub.end(head.call, &arrival, Ok(Bytes::new())),
                     None => self.police.idle(self.accepted)?,
                 }
             }
             kind::CANCEL => {
                 self.inbox.skip(&head);
                 self.conn.hub.credits.end(head.call);
-                if !self.calls.cancel(head.call) {
+                if !self.calls.cancel(head.call, &self.conn.hub) {
                     self.police.idle(self.accepted)?;
                 }
             }

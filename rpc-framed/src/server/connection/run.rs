@@ -57,7 +57,7 @@ where
             return Err(Broken("more calls at once than was allowed"));
         }
         self.accepted += 1;
-        self.calls.renew(head.call);
+        self.calls.renew(head.call, &self.conn.hub);
         let accepted = accept(
             &self.conn,
             &mut self.numbers,
@@ -82,10 +82,10 @@ where
             arrival,
         } = accepted;
         let (id, deadline) = (head.call, request.deadline());
-        let requests = Requests(arrival);
-        if let Some(arrival) = &requests.0 {
-            self.calls.expect(id, Arc::clone(arrival));
-        }
+        let requests = arrival.map(|arrival| {
+            self.calls.expect(id, Arc::clone(&arrival));
+            Requests::new(&self.conn.hub, id, arrival)
+        });
         let work = Work {
             conn: Arc::clone(&self.conn),
             id,
