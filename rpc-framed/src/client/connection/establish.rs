@@ -1,9 +1,6 @@
 //! From a byte stream to a connection that takes calls.
 
-use std::sync::{
-    Arc, Mutex, OnceLock,
-    atomic::{AtomicBool, AtomicU32},
-};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 
 use bytes::BytesMut;
 use rpc_core::{
@@ -13,12 +10,9 @@ use rpc_core::{
         supervise::{Life, Unable},
     },
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::Notify,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Connection, Task};
+use super::{Connection, Line, Task};
 use crate::{
     ALPN,
     client::{ClientConfig, protocol::Framed, slab::Slab},
@@ -99,9 +93,7 @@ pub(crate) async fn establish(
         of_use: AtomicBool::new(false),
         loss: OnceLock::new(),
         alarm: Alarm::new(),
-        queued: AtomicU32::new(0),
-        freed: Notify::new(),
-        regrouped: AtomicU32::new(0),
+        line: Line::default(),
     });
     let inbox = Inbox::new(theirs, frame_limit(config));
     let task = Task::new(Arc::clone(&connection), inbox, config);

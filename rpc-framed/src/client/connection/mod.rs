@@ -1,6 +1,7 @@
 //! One connection, as calls see it.
 
 mod establish;
+mod line;
 mod task;
 
 use std::{
@@ -8,7 +9,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     task::{Context as Poller, Poll, Waker},
 };
@@ -25,8 +26,9 @@ use rpc_core::{
         supervise::{Life, Phase, Supervised},
     },
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
+use self::line::Line;
 pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
 use crate::{
@@ -51,11 +53,8 @@ pub(crate) struct Connection {
     /// Why it was lost.
     loss: OnceLock<String>,
     alarm: Alarm,
-    /// How many calls wait for a slot, and what tells them.
-    queued: AtomicU32,
-    freed: Notify,
-    /// How often those that wait were sent away.
-    regrouped: AtomicU32,
+    /// The calls that wait for a slot.
+    line: Line,
 }
 
 /// A call that waits for its answer.
@@ -139,54 +138,6 @@ impl Connection {
     /// What a call ends with that the connection took along.
     fn lost(&self) -> Status {
         lost(self.loss.get().map_or("it was closed", String::as_str))
-    }
-
-    /// Takes a slot; waits for one if there is none. `None` if the connection takes no calls any more, or another one has room.
-    ///
-    /// # Cancellation
-    /// Dropping the future leaves the queue.
-    pub(crate) async fn slot(&self) -> Option<u32> {
-        match self.slab.take() {
-            Some(slot) => Some(slot),
-            None => Box::pin(self.wait_for_slot()).await,
-        }
-    }
-
-    #[cold]
-    async fn wait_for_slot(&self) -> Option<u32> {
-        struct Queued<'c>(&'c AtomicU32);
-        impl Drop for Queued<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, SeqCst);
-            }
-        }
-        self.queued.fetch_add(1, SeqCst);
-        let _queued = Queued(&self.queued);
-        let regrouped = self.regrouped.load(SeqCst);
-        self.life.note_crowded();
-        loop {
-            let mut freed = std::pin::pin!(self.freed.notified());
-            // In the queue before it looks, so that a slot that is freed in between is told to it.
-            freed.as_mut().enable();
-            if !self.takes_calls() || self.regrouped.load(SeqCst) != regrouped {
-                return None;
-            }
-            if let Some(slot) = self.slab.take() {
-                return Some(slot);
-            }
-            freed.await;
-        }
-    }
-
-    /// Gives a slot back that nothing was sent from.
-    pub(crate) fn give_back(&self, slot: u32) {
-        let taken = self.slab.give_back(slot);
-        if self.queued.load(SeqCst) > 0 {
-            self.freed.notify_one();
-        }
-        if taken == 0 && !self.takes_calls() {
-            self.alarm.ring();
-        }
     }
 
     /// Waits until there is room for a request from a slot, or the connection takes none any more.
@@ -431,7 +382,7 @@ impl Supervised for Connection {
     }
 
     fn load(&self) -> usize {
-        (self.slab.taken() + self.queued.load(SeqCst)) as usize
+        (self.slab.taken() + self.line.length()) as usize
     }
 
     fn capacity(&self) -> usize {
@@ -445,13 +396,12 @@ impl Supervised for Connection {
     fn has_advanced(&self, phase: Phase) {
         if phase >= Phase::Draining {
             self.hub.outbox.refuse();
-            self.freed.notify_waiters();
+            self.line.send_away();
         }
         self.alarm.ring();
     }
 
     fn regroup(&self) {
-        self.regrouped.fetch_add(1, SeqCst);
-        self.freed.notify_waiters();
+        self.line.send_away();
     }
 }
