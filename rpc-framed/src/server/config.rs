@@ -52,7 +52,8 @@ pub struct ServerConfig {
     /// How many bytes of messages that are larger than that may be held while they arrive, over all calls; one message may
     /// exceed it. Besides, each call may hold one that is complete and was not taken. Default: 16 MiB.
     pub max_buffered_bytes: usize,
-    /// How many bytes may wait to be written before answers wait for room, and no more requests are read. Default: 1 MiB.
+    /// How many bytes may wait to be written before streams, and answers that are larger than a frame, wait for room, and no
+    /// more requests are read. Other answers wait from eight times as much on. Default: 1 MiB.
     pub max_unwritten_bytes: usize,
     /// How replies are compressed, if the client can undo that. Default: not at all. A handler decides otherwise for its own
     /// reply with [`SendCompressed`](rpc_core::message::SendCompressed).

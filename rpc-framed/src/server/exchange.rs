@@ -25,12 +25,20 @@ pub(super) async fn exchange(conn: Arc<Conn>, id: CallId, request: Request) {
     let mut call = request.into_call(&conn.caller);
     let result = conn.dispatch.answer(&mut call).await;
     let sent = match result {
+        // Boxed, as the rare case: it would make every call's future larger.
+        Ok(reply) if conn.hub.outbox.is_crowded() => Box::pin(send_later(reply, id, &conn)).await,
         Ok(reply) => send(reply, id, &conn).await,
         Err(status) => Err(status),
     };
     if let Err(status) = sent {
         conn.fail(id, &status);
     }
+}
+
+/// Sends a reply once there is room for it.
+async fn send_later(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
+    poll_fn(|cx| conn.hub.outbox.poll_room(cx)).await;
+    send(reply, id, conn).await
 }
 
 /// Sends a reply. An error is how the call ends instead.

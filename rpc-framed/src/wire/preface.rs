@@ -89,7 +89,7 @@ impl Settings {
     fn within_bounds(mut self) -> Self {
         self.max_calls = self.max_calls.clamp(1, 1 << 20);
         self.credit_bytes = self.credit_bytes.clamp(1 << 10, 1 << 30);
-        self.max_frame_bytes = self.max_frame_bytes.clamp(1 << 10, 1 << 24);
+        self.max_frame_bytes = self.max_frame_bytes.clamp(1 << 10, crate::MAX_FRAME_BYTES);
         self.max_methods = self.max_methods.min(u32::from(u16::MAX));
         self
     }

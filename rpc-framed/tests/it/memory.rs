@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use rpc_core::{Body, Channel, Response, Status, transport::Link};
 use rpc_framed::ServerConfig;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 
 use super::{
     peer::{
         CHUNK, DEFINE, DRAIN, END, ERROR, MESSAGE, Peer, REPLY, REQUEST, STREAM_END, Server, begin, call,
         connect, connected, define, frame, send_large,
     },
-    service::TestService,
+    service::{Counter, TestService},
     support::{Direct, echo, piped_links, serve_one, within},
 };
 
@@ -194,4 +194,47 @@ async fn a_request_that_broke_off_and_that_nobody_reads_holds_up_no_other() {
         }
     };
     assert_eq!((reply.slot, reply.payload.as_slice()), (1, &[7][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_wait_for_room_where_the_client_does_not_read() {
+    const BYTES: usize = 1000;
+    const CALLS: u32 = 100;
+    let (begun, gate, unsent) = (Counter::default(), Arc::new(Notify::new()), Arc::new(()));
+    let (begins, opens, held) = (begun.clone(), Arc::clone(&gate), Arc::clone(&unsent));
+    let service = TestService::new().unary(move |_| {
+        let (begins, opens, held) = (begins.clone(), Arc::clone(&opens), Arc::clone(&held));
+        async move {
+            let opened = opens.notified();
+            begins.add();
+            opened.await;
+            let mut response = Response::new(Bytes::from(vec![7; BYTES]));
+            response.extensions_mut().insert(held);
+            Ok(response)
+        }
+    });
+    let mut config = ServerConfig::default();
+    config.max_unwritten_bytes = 1000;
+    let (theirs, ours) = tokio::io::duplex(1 << 10);
+    let (_served, _drain) = serve_one(service, ours, config);
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let mut payload = define("/test.Test/Unary", b"");
+    let mut flags = DEFINE | MESSAGE | END;
+    for slot in 0..CALLS {
+        peer.write(&frame(REQUEST, flags, slot, 1, 0, &payload)).await;
+        payload.clear();
+        flags = MESSAGE | END;
+    }
+    within(begun.reached(CALLS as usize)).await;
+    gate.notify_waiters();
+    // Until all that are not held up are answered.
+    tokio::time::sleep(MS).await;
+    // The service has one, and so does the test.
+    let waiting = Arc::strong_count(&unsent) - 2;
+    assert!(waiting >= 80, "{waiting} answers wait");
+    for _ in 0..CALLS {
+        let reply = peer.read().await.expect("the connection lives");
+        assert_eq!((reply.kind, reply.payload.len()), (REPLY, BYTES));
+    }
 }

@@ -180,7 +180,7 @@ impl Connection {
         if queue.refuses || queue.is_closed() {
             return Err(NotSent::Gone);
         }
-        if !queue.has_room_for_request() {
+        if !queue.has_room_for_one() {
             return Err(NotSent::Full);
         }
         // Settled while the queue is held: what the server says of its number can only come afterwards.

@@ -8,14 +8,18 @@
 //!
 //! # Bound
 //! Whoever has time to wait asks [`Outbox::poll_room`] first: a peer that does not read stops those who write to it, not
-//! the process. A request finds out when it is to be appended, since the queue is locked by then.
+//! the process. A request finds out when it is to be appended, since the queue is locked by then; an answer is told by a flag
+//! beside the lock, before it is encoded.
 
 mod alone;
 mod writer;
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context as Poller, Poll, Waker},
 };
 
@@ -30,15 +34,19 @@ use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 /// From here on a body is not copied behind its head.
 pub(crate) const SEPARATE_BYTES: usize = 16 << 10;
 
-/// How many times the bound may wait to be written before requests of one message wait as well. They are to go out at once, and
-/// many large ones together are no sign of a server that does not read.
-const REQUESTS_BOUND: usize = 8;
+/// How many times the bound may wait to be written before requests and answers of one frame wait as well. They are to go out at
+/// once, and many large ones together are no sign of a peer that does not read.
+const ONE_FRAME_BOUND: usize = 8;
 
 /// A buffer that is larger than this is not kept.
 const KEPT_BYTES: usize = 256 << 10;
 
 #[derive(Debug)]
-pub(crate) struct Outbox(Mutex<Queue>);
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    /// There was no room for a message of one frame, and there has not been room for all since.
+    crowded: AtomicBool,
+}
 
 /// What waits to be written.
 #[derive(Debug)]
@@ -71,7 +79,7 @@ pub(crate) struct Queue {
 
 impl Outbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Mutex::new(Queue {
+        let queue = Queue {
             buffer: BytesMut::new(),
             pieces: VecDeque::new(),
             piece_bytes: 0,
@@ -88,18 +96,25 @@ impl Outbox {
             looks_at: None,
             refuses: false,
             taken_requests: 0,
-        }))
+        };
+        Self {
+            queue: Mutex::new(queue),
+            crowded: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
         // What can panic while it is held is a message's own code, and then the queue is whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends, and sees to it that the task looks.
     pub(crate) fn with<R>(&self, append: impl FnOnce(&mut Queue) -> R) -> R {
         let mut queue = self.lock();
         let appended = append(&mut queue);
+        if !queue.has_room_for_one() {
+            self.crowded.store(true, Relaxed);
+        }
         let task = queue.tell();
         drop(queue);
         if let Some(task) = task {
@@ -132,10 +147,15 @@ impl Outbox {
         self.lock().has_room()
     }
 
+    /// A server's: true if an answer has to wait for room before it is encoded.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Relaxed)
+    }
+
     /// A client's: true if a request has to wait for room, and not if it is refused anyway.
     pub(crate) fn holds_back(&self) -> bool {
         let queue = self.lock();
-        !queue.has_room_for_request() && !queue.refuses && !queue.closed
+        !queue.has_room_for_one() && !queue.refuses && !queue.closed
     }
 
     /// A client's: takes no more requests. Who waits for room for one looks again.
@@ -188,9 +208,9 @@ impl Queue {
         self.waiting_bytes() + self.writing < self.limit
     }
 
-    /// A client's: there is room for a request of one message. One that has to wait does so until there is room for all.
-    pub(crate) fn has_room_for_request(&self) -> bool {
-        self.waiting_bytes() + self.writing < self.limit.saturating_mul(REQUESTS_BOUND)
+    /// There is room for a message of one frame. One that has to wait does so until there is room for all.
+    pub(crate) fn has_room_for_one(&self) -> bool {
+        self.waiting_bytes() + self.writing < self.limit.saturating_mul(ONE_FRAME_BOUND)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

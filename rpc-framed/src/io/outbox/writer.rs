@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
     task::{Context as Poller, Poll, Waker, ready},
 };
 
@@ -104,7 +104,11 @@ impl Writer {
             queue.writing = self.bytes;
             queue.taken_requests = queue.requests;
         }
-        let waiting = if queue.has_room() && !queue.waiting.is_empty() {
+        let has_room = queue.has_room();
+        if has_room && outbox.is_crowded() {
+            outbox.crowded.store(false, Relaxed);
+        }
+        let waiting = if has_room && !queue.waiting.is_empty() {
             std::mem::take(&mut queue.waiting)
         } else {
             Vec::new()
