@@ -130,13 +130,13 @@ pub(super) struct Accepted {
     pub(super) arrival: Option<Arc<Arrival>>,
 }
 
-/// Takes the REQUEST that is next. What is wrong with the request alone is a status; the connection goes on.
+/// Takes the REQUEST that is next, which was read at one instant and is looked at at another. What is wrong with the request alone is a status; the connection goes on.
 pub(super) fn accept(
     conn: &Arc<Conn>,
     numbers: &mut Numbers,
     inbox: &mut Inbox,
     head: &Head,
-    now: Instant,
+    (read_at, now): (Instant, Instant),
     max_methods: u32,
 ) -> Result<Result<Accepted, Status>, Broken> {
     let request = request::read(head, inbox.payload(head)).ok_or(Broken("a REQUEST is malformed"))?;
@@ -148,7 +148,7 @@ pub(super) fn accept(
         .ok_or(Broken("a method's number was never said"))?;
     let deadline = request
         .left_ms
-        .map(|left| Deadline::at(now + Duration::from_millis(u64::from(left))));
+        .map(|left| Deadline::at(read_at + Duration::from_millis(u64::from(left))));
     let read = if request.metadata.is_empty() {
         Ok(Metadata::new())
     } else {

@@ -9,7 +9,8 @@ use tokio::{io::DuplexStream, time::Instant};
 
 use super::{
     peer::{
-        CHUNK, DEFINE, DRAIN, END, Frame, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY, REQUEST, define, frame,
+        CHUNK, DEADLINE, DEFINE, DRAIN, END, ERROR, Frame, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY, REQUEST,
+        define, frame,
     },
     service::TestService,
     support::serve_one,
@@ -167,4 +168,31 @@ async fn settings_that_let_nothing_through_are_brought_to_some_that_do() {
     // It waits for the client to read.
     tokio::task::yield_now().await;
     assert_eq!(next(&mut peer).await, Some(REPLY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_request_runs_from_when_it_was_read() {
+    let service = TestService::new().unary(async |_| Ok(Response::new(Bytes::from(vec![7; 2000]))));
+    let (mut peer, _drain) = connected_to(service, 1 << 10, &[], |config| {
+        config.max_unwritten_bytes = 1;
+    })
+    .await;
+    // As many as are taken before anything is written, and one more, which then lies there until answers are read.
+    let mut requests = Vec::new();
+    for slot in 0..9 {
+        let left_ms = 5000_u32.to_le_bytes();
+        let (flags, payload) = match slot {
+            0 => (DEFINE, define("/test.Test/Unary", b"")),
+            8 => (DEADLINE, left_ms.to_vec()),
+            _ => (0, Vec::new()),
+        };
+        requests.extend(frame(REQUEST, flags | MESSAGE | END, slot, 1, 0, &payload));
+    }
+    peer.write(&requests).await;
+    tokio::time::sleep(10 * SECOND).await;
+    for _ in 0..9 {
+        let answer = peer.read().await.expect("the connection lives");
+        let expected = if answer.slot == 8 { ERROR } else { REPLY };
+        assert_eq!(answer.kind, expected, "of {}", answer.slot);
+    }
 }

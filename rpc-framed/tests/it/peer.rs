@@ -34,6 +34,7 @@ pub(crate) const GOAWAY: u8 = 11;
 pub(crate) const END: u8 = 1;
 pub(crate) const MORE: u8 = 2;
 pub(crate) const MESSAGE: u8 = 4;
+pub(crate) const DEADLINE: u8 = 16;
 pub(crate) const DEFINE: u8 = 32;
 
 /// A client's end.

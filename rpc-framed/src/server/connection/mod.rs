@@ -105,6 +105,8 @@ async fn open(
 struct Connection<F, M> {
     io: Mutex<Box<dyn Io>>,
     inbox: Inbox,
+    /// When what is in there was read; set with the first frame of it.
+    read_at: Option<Instant>,
     writer: Writer,
     settings: Settings,
     conn: Arc<Conn>,
@@ -147,6 +149,7 @@ where
         Self {
             io: Mutex::new(io),
             inbox,
+            read_at: None,
             writer: Writer::default(),
             settings,
             make,

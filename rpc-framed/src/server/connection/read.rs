@@ -47,6 +47,7 @@ where
                         Poll::Ready(Ok(true)) => {
                             // What is there now came before now: no deadline is early for it.
                             started = None;
+                            self.read_at = None;
                             self.pace.read();
                             continue;
                         }
@@ -61,6 +62,7 @@ where
                 Err(broken) => return self.break_off(cx, broken),
             };
             let now = *started.get_or_insert_with(Instant::now);
+            self.read_at.get_or_insert(now);
             if head.kind == kind::REQUEST && !self.is_final && self.is_full() {
                 return Batch::Full;
             }

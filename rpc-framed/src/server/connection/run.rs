@@ -63,7 +63,7 @@ where
             &mut self.numbers,
             &mut self.inbox,
             &head,
-            now,
+            (self.read_at.unwrap_or(now), now),
             self.settings.max_methods,
         )?;
         match accepted {
