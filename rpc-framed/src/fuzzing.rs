@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use crate::{
     stream::Arrival,
-    wire::{CallId, HEAD_BYTES, Head, compress, flag, metadata, preface, request, status},
+    wire::{CallId, HEAD_BYTES, Head, compress, kind, metadata, preface, request, status},
 };
 
 /// A small limit, so that the fuzzer meets it.
@@ -49,7 +49,11 @@ pub fn framed(input: &[u8]) {
             assert!(message.len() <= LIMIT_BYTES, "a message passes the limit");
         }
         let piece = bytes::Bytes::copy_from_slice(payload);
-        if arrival.push(piece, false, head.has(flag::MORE), true).is_err() {
+        let chunk = Head {
+            kind: kind::CHUNK,
+            ..head
+        };
+        if arrival.push(piece, &chunk).is_err() {
             break;
         }
     }

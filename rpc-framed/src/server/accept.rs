@@ -215,7 +215,7 @@ fn messages(conn: &Arc<Conn>, head: &Head, body: Bytes) -> Result<Result<Message
     }
     let arrival = conn.hub.arrival();
     if is_message {
-        arrival.push(body, compressed, more, false)?;
+        arrival.push(body, head)?;
     }
     let ends = head.has(flag::END);
     if ends {

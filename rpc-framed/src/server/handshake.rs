@@ -36,13 +36,13 @@ pub(super) async fn handshake(
     ours.encode(&mut out);
     let why = match decoded {
         Ok(_) => None,
-        Err(NoPreface::Version) => Some("no version in common"),
+        Err(NoPreface::Version) => Some((goaway::VERSION, "no version in common")),
         Err(NoPreface::Foreign) => return Err("it speaks another protocol"),
-        Err(NoPreface::Broken) => Some("its preface is malformed"),
+        Err(NoPreface::Broken) => Some((goaway::PROTOCOL, "its preface is malformed")),
     };
-    if let Some(why) = why {
+    if let Some((reason, why)) = why {
         let queue = Outbox::new(usize::MAX);
-        queue.lock().goaway(0, goaway::VERSION, why);
+        queue.lock().goaway(0, reason, why);
         out.extend_from_slice(queue.lock().buffer());
     }
     if io.write_all(&out).await.is_err() || io.flush().await.is_err() {
@@ -50,6 +50,6 @@ pub(super) async fn handshake(
     }
     match (decoded, why) {
         (Ok(peer), _) => Ok((peer, theirs)),
-        (Err(_), why) => Err(why.unwrap_or("its preface is malformed")),
+        (Err(_), why) => Err(why.map_or("its preface is malformed", |(_, why)| why)),
     }
 }

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use rpc_core::Status;
 
 use super::credit::CHUNK_COST;
-use crate::wire::{Broken, too_large};
+use crate::wire::{Broken, Head, flag, kind, too_large};
 
 #[derive(Debug)]
 pub(crate) struct Arrival(Mutex<Inbound>);
@@ -95,16 +95,11 @@ impl Arrival {
         }))
     }
 
-    /// Takes the next piece of a message in. The first frame of a call comes without credit.
-    pub(crate) fn push(
-        &self,
-        piece: Bytes,
-        compressed: bool,
-        more: bool,
-        credited: bool,
-    ) -> Result<Pushed, Broken> {
+    /// Takes the next piece of a message in, which came in such a frame. The first frame of a call comes without credit.
+    pub(crate) fn push(&self, piece: Bytes, head: &Head) -> Result<Pushed, Broken> {
         let mut inbound = self.lock();
         let length = piece.len();
+        let credited = head.kind == kind::CHUNK;
         let cost = if credited { length + CHUNK_COST as usize } else { 0 };
         if credited {
             inbound.allowed = inbound
@@ -115,8 +110,13 @@ impl Arrival {
         if inbound.left || inbound.end.is_some() {
             return Ok(Pushed::default());
         }
+        if !head.has(flag::MESSAGE) && length == 0 && inbound.partial.is_none() {
+            // It came for its END, or for nothing.
+            inbound.taken += cost;
+            return Ok(Pushed::default());
+        }
         let mut partial = inbound.partial.take().unwrap_or_else(|| Partial {
-            compressed,
+            compressed: head.has(flag::COMPRESSED),
             ..Partial::default()
         });
         partial.credited += cost;
@@ -136,7 +136,7 @@ impl Arrival {
             }
             partial.rest.extend_from_slice(&piece);
         }
-        if more {
+        if head.has(flag::MORE) {
             // While nothing is there to be taken, nothing but this lets the peer go on.
             let ask = if inbound.queue.is_empty() { cost } else { 0 };
             partial.asked += ask;

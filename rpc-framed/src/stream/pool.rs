@@ -118,16 +118,24 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::wire::{Head, flag, kind};
 
     fn call(slot: u32) -> CallId {
         CallId { slot, generation: 0 }
+    }
+
+    fn chunk(flags: u8) -> Head {
+        Head {
+            flags,
+            ..Head::new(kind::CHUNK, CallId::default())
+        }
     }
 
     /// A message that has begun, and needs more.
     fn begun() -> Arc<Arrival> {
         let arrival = Arc::new(Arrival::new(1 << 10, 1 << 10));
         let piece = Bytes::from_static(b"x");
-        let pushed = arrival.push(piece, false, true, true).expect("it is allowed");
+        let pushed = arrival.push(piece, &chunk(flag::MORE)).expect("it is allowed");
         assert!(pushed.ask > 0);
         arrival
     }
@@ -165,7 +173,7 @@ mod tests {
     fn what_is_asked_for_too_late_holds_nobody_up() {
         let (pool, left, complete, ended) = (Pool::new(10), begun(), begun(), begun());
         left.leave();
-        let pushed = complete.push(Bytes::new(), false, false, true);
+        let pushed = complete.push(Bytes::new(), &chunk(0));
         assert!(pushed.expect("it is allowed").settled);
         assert!(ended.end(Ok(Bytes::new())));
         for late in [&left, &complete, &ended] {

@@ -16,10 +16,10 @@ pub(crate) use self::head::{CallId, HEAD_BYTES, Head, flag, kind};
 pub(crate) mod goaway {
     /// The peer stops.
     pub(crate) const STOPPING: u16 = 0;
-    /// What was sent is no legal frame, or comes where it must not.
+    /// What was sent is no legal frame, comes where it must not, or too often.
     pub(crate) const PROTOCOL: u16 = 1;
-    /// Too many pings, or too much of something else that costs without being work.
-    pub(crate) const CALM: u16 = 2;
+    /// The peer does not read.
+    pub(crate) const STALLED: u16 = 2;
     /// No version in common.
     pub(crate) const VERSION: u16 = 3;
 }

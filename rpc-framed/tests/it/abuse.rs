@@ -243,3 +243,29 @@ async fn no_version_in_common_is_said() {
     assert_eq!((goaway.kind, goaway.payload[8]), (GOAWAY, 3));
     assert_eq!(peer.read().await, None);
 }
+
+#[tokio::test]
+async fn a_preface_that_is_malformed_is_said() {
+    let pair = pair(TestService::new()).await;
+    for broken in [preface(1, 2, &[]), preface(1, 1, &[1, 0, 4])] {
+        let mut peer = Peer::silent(&pair.address).await;
+        peer.write(&broken).await;
+        peer.read_preface().await;
+        let goaway = peer.read().await.expect("it says why");
+        assert_eq!((goaway.kind, goaway.payload[8]), (GOAWAY, 1));
+        assert_eq!(peer.read().await, None);
+    }
+}
+
+#[tokio::test]
+async fn frames_that_lead_to_nothing_are_bounded() {
+    let idle = [
+        frame(GOAWAY, 0, 0, 0, 0, &[0; 10]),
+        frame(PONG, 0, 0, 0, 0, &[0; 8]),
+        frame(CANCEL, 0, 0, 1, 0, &[]),
+        frame(200, 0, 0, 0, 0, &[]),
+    ];
+    for frame in idle {
+        is_sent_away(&frame.repeat(10_001), 1).await;
+    }
+}

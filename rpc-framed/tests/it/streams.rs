@@ -8,7 +8,7 @@ use rpc_framed::ServerConfig;
 use tokio::task::JoinSet;
 
 use super::{
-    peer::{CHUNK, CREDIT, DEFINE, END, MESSAGE, Peer, REPLY, REQUEST, define, frame},
+    peer::{CHUNK, CREDIT, DEFINE, END, MESSAGE, MORE, Peer, REPLY, REQUEST, define, frame},
     service::{Counter, Dropped, TYPES, TestService},
     support::{echo, pair, pair_with, request, serve_one, within},
 };
@@ -264,6 +264,29 @@ async fn large_messages_go_on_beside_such_as_are_given_up() {
         });
     }
     within(callers.join_all()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_no_message() {
+    let service = TestService::new().upload(async |request| {
+        let (mut stream, mut count) = (request.into_inner(), 0);
+        while stream.message().await?.is_some() {
+            count += 1;
+        }
+        Ok(Response::new(Bytes::from(vec![count])))
+    });
+    let (theirs, ours) = tokio::io::duplex(1 << 16);
+    let (_served, _drain) = serve_one(service, ours, ServerConfig::default());
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let upload = define("/test.Test/Upload", b"");
+    peer.write(&frame(REQUEST, DEFINE, 0, 1, 0, &upload)).await;
+    // Two messages, of which one is of no bytes and one is in two pieces.
+    for (flags, piece) in [(MESSAGE, &b""[..]), (MESSAGE | MORE, b"a"), (0, b""), (END, b"")] {
+        peer.write(&frame(CHUNK, flags, 0, 1, 0, piece)).await;
+    }
+    let reply = peer.read().await.expect("an answer");
+    assert_eq!((reply.kind, reply.payload.as_slice()), (REPLY, &[2][..]));
 }
 
 #[tokio::test(start_paused = true)]

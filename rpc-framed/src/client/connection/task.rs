@@ -24,7 +24,6 @@ use super::{Answer, Connection, Waiting};
 use crate::{
     client::ClientConfig,
     io::{Inbox, Writer, try_use},
-    stream::Pushed,
     wire::{Broken, CallId, Head, flag, goaway, kind, status},
 };
 
@@ -239,7 +238,7 @@ impl Task {
         self.answered = true;
         let arrival = connection.hub.arrival();
         if is_message {
-            arrival.push(body, compressed, more, false)?;
+            arrival.push(body, &head)?;
         }
         if ends {
             connection.hub.end(head.call, &arrival, Ok(Bytes::new()));
@@ -270,7 +269,7 @@ impl Task {
         let Some(arrival) = arrival.flatten() else {
             return Ok(());
         };
-        let pushed: Pushed = arrival.push(piece, head.has(flag::COMPRESSED), head.has(flag::MORE), true)?;
+        let pushed = arrival.push(piece, &head)?;
         connection.hub.pushed(head.call, &arrival, &pushed);
         if ends {
             connection.hub.end(head.call, &arrival, Ok(Bytes::new()));

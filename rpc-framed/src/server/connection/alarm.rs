@@ -37,7 +37,7 @@ where
             .stalled
             .is_some_and(|(since, _)| now >= since + self.conn.config.stall_timeout)
         {
-            return self.close(cx, goaway::CALM, "the peer does not read");
+            return self.close(cx, goaway::STALLED, "the peer does not read");
         }
         match self.lifetime.due(now, self.inbox.reads) {
             Due::Nothing => {}

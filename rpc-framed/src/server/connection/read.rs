@@ -97,8 +97,7 @@ where
                     self.police.idle(self.accepted)?;
                     return Ok(Duration::ZERO);
                 };
-                let (compressed, more) = (head.has(flag::COMPRESSED), head.has(flag::MORE));
-                let pushed = arrival.push(piece, compressed, more, true)?;
+                let pushed = arrival.push(piece, &head)?;
                 self.conn.hub.pushed(head.call, &arrival, &pushed);
                 if head.has(flag::END) {
                     self.calls.close(head.call);
@@ -152,6 +151,7 @@ where
                 let text = String::from_utf8_lossy(&payload[payload.len().min(10)..payload.len().min(256)])
                     .into_owned();
                 tracing::debug!(peer = ?self.conn.caller.peer(), text, "the client closes the connection");
+                self.police.idle(self.accepted)?;
             }
             unknown if unknown >= kind::OPTIONAL => {
                 self.inbox.skip(&head);
