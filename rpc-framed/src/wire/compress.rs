@@ -35,6 +35,17 @@ pub(crate) fn accepted() -> Vec<u8> {
     known.filter(|number| *number != 0).collect()
 }
 
+/// Of the numbers of compressions, those that this build has, once each.
+pub(crate) fn known(numbers: &[u8]) -> Vec<u8> {
+    let mut known = Vec::new();
+    for number in numbers.iter().copied() {
+        if of_number(number).is_some() && !known.contains(&number) {
+            known.push(number);
+        }
+    }
+    known
+}
+
 /// The message inside of a compressed one.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::compress;
+
 /// No text and no other protocol begins with it: 0xF5 is in no UTF-8.
 pub(crate) const MAGIC: [u8; 8] = *b"\xf5rpcfrm\n";
 
@@ -39,7 +41,7 @@ pub(crate) struct Settings {
     pub(crate) max_metadata_bytes: u32,
     /// Numbers of methods.
     pub(crate) max_methods: u32,
-    /// Compressions that are undone, by their numbers, best first.
+    /// Compressions that are undone, by their numbers, best first. Of a peer's, those that are known here.
     pub(crate) compressions: Vec<u8>,
 }
 
@@ -148,7 +150,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Settings, usize)>, NoPrefac
             setting::MAX_METADATA_BYTES => &mut read.max_metadata_bytes,
             setting::MAX_METHODS => &mut read.max_methods,
             setting::COMPRESSIONS => {
-                read.compressions = value.to_vec();
+                read.compressions = compress::known(value);
                 continue;
             }
             // Of a later version of this protocol.
@@ -168,7 +170,7 @@ mod tests {
     fn settings() -> Settings {
         Settings {
             max_calls: 7,
-            compressions: vec![1, 9],
+            compressions: compress::accepted(),
             ..Settings::least()
         }
     }
@@ -200,6 +202,22 @@ mod tests {
         bytes[9] = 10;
         assert_eq!(decode(&bytes), Err(NoPreface::Broken));
         assert_eq!(decode(b"PRI"), Err(NoPreface::Foreign));
+    }
+
+    #[test]
+    fn compressions_are_kept_once_each_if_they_are_known() {
+        let all: Vec<u8> = (0..=255).cycle().take(MAX_SETTINGS_BYTES - 4).collect();
+        let mut bytes = BytesMut::new();
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[VERSION, VERSION, 0, 0]);
+        bytes.put_u32_le(MAX_SETTINGS_BYTES as u32);
+        bytes.put_u16_le(setting::COMPRESSIONS);
+        bytes.put_u16_le(all.len() as u16);
+        bytes.extend_from_slice(&all);
+        let (read, _) = decode(&bytes).unwrap().expect("it is complete");
+        let mut known = compress::accepted();
+        known.sort_unstable();
+        assert_eq!(read.compressions, known, "in the order in which they were said");
     }
 
     proptest! {
