@@ -91,6 +91,18 @@ impl ServerConfig {
         if self.stall_timeout.is_zero() {
             return wrong("stall_timeout", "every write takes some time");
         }
+        if self.keepalive_interval.is_some_and(|interval| interval.is_zero()) {
+            return wrong("keepalive_interval", "the peer would be asked without a pause");
+        }
+        if self.keepalive_interval.is_some() && self.keepalive_timeout.is_zero() {
+            return wrong("keepalive_timeout", "no peer answers in zero time");
+        }
+        if self.max_connection_age.is_some_and(|age| age.is_zero()) {
+            return wrong("max_connection_age", "no connection would take a call");
+        }
+        if self.max_connection_idle.is_some_and(|idle| idle.is_zero()) {
+            return wrong("max_connection_idle", "no connection would take a call");
+        }
         Ok(())
     }
 
@@ -101,10 +113,16 @@ impl ServerConfig {
         self.stream_credit_bytes = self.stream_credit_bytes.clamp(16 << 10, 1 << 30);
         self.max_unwritten_bytes = self.max_unwritten_bytes.max(1);
         self.max_message_bytes = self.max_message_bytes.max(1);
-        self.handshake_timeout = self.handshake_timeout.max(Duration::from_millis(1));
-        self.stall_timeout = self
-            .stall_timeout
-            .clamp(Duration::from_millis(1), Duration::from_hours(24));
+        self.handshake_timeout = self.handshake_timeout.max(LEAST_TIME);
+        self.stall_timeout = self.stall_timeout.clamp(LEAST_TIME, Duration::from_hours(24));
+        self.keepalive_timeout = self.keepalive_timeout.max(LEAST_TIME);
+        for time in [
+            &mut self.keepalive_interval,
+            &mut self.max_connection_age,
+            &mut self.max_connection_idle,
+        ] {
+            *time = time.map(|time| time.max(LEAST_TIME));
+        }
         self
     }
 
@@ -136,6 +154,9 @@ impl ServerConfig {
         crate::MAX_FRAME_BYTES as usize + self.max_metadata_bytes + crate::FRAME_SLACK_BYTES
     }
 }
+
+/// What zero time is brought to.
+const LEAST_TIME: Duration = Duration::from_millis(1);
 
 /// How many methods a client may number: each keeps its path here.
 const MAX_METHODS: u32 = 1024;
@@ -183,5 +204,43 @@ impl fmt::Debug for ServerConfig {
             .field("compression", &self.compression)
             .field("executor", &self.executor.as_ref().map(|_| ".."))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The field that is wrong. What it is brought to is right.
+    fn wrong(change: impl FnOnce(&mut ServerConfig)) -> Option<String> {
+        let mut config = ServerConfig::default();
+        change(&mut config);
+        let wrong = config.check().err().map(|error| error.field().to_owned());
+        config.within_bounds().check().expect("it works");
+        wrong
+    }
+
+    #[test]
+    fn zero_time_is_refused_where_nothing_fits_into_it() {
+        let zero = Duration::ZERO;
+        let field = wrong(|config| config.handshake_timeout = zero);
+        assert_eq!(field.as_deref(), Some("handshake_timeout"));
+        let field = wrong(|config| config.stall_timeout = zero);
+        assert_eq!(field.as_deref(), Some("stall_timeout"));
+        let field = wrong(|config| config.keepalive_interval = Some(zero));
+        assert_eq!(field.as_deref(), Some("keepalive_interval"));
+        let field = wrong(|config| config.keepalive_timeout = zero);
+        assert_eq!(field.as_deref(), Some("keepalive_timeout"));
+        let field = wrong(|config| config.max_connection_age = Some(zero));
+        assert_eq!(field.as_deref(), Some("max_connection_age"));
+        let field = wrong(|config| config.max_connection_idle = Some(zero));
+        assert_eq!(field.as_deref(), Some("max_connection_idle"));
+        // Nobody is asked, and no grace is legal.
+        let field = wrong(|config| {
+            config.keepalive_interval = None;
+            config.keepalive_timeout = zero;
+            config.max_connection_age_grace = Some(zero);
+        });
+        assert_eq!(field, None);
     }
 }
