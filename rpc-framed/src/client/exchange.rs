@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Compression,
     io::{Outbox, SEPARATE_BYTES},
-    stream::{Coding, Pump, Receiver},
+    stream::{Coding, Hub, Pump, Receiver},
     wire::{CallId, compress, metadata, status},
 };
 
@@ -295,6 +295,10 @@ impl UnderWay<'_> {
     fn has_ended(&mut self) {
         self.over = true;
         self.connection.give_back(self.id.slot);
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        &self.connection.hub
     }
 
     /// The same for who outlives the attempt.

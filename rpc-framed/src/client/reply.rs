@@ -17,7 +17,7 @@ use rpc_core::{
 use super::{connection::Connection, exchange::UnderWay};
 use crate::{
     stream::{End, Pump, Receiver},
-    wire::{CallId, compress, metadata},
+    wire::{CallId, compress},
 };
 
 /// The reply that came in one frame.
@@ -46,7 +46,7 @@ pub(super) fn whole(
         reply.extensions.insert(received);
     }
     if !metadata.is_empty() {
-        reply.metadata = metadata::read(metadata)?;
+        reply.metadata = connection.hub.read_metadata(metadata)?;
     }
     Ok(reply)
 }
@@ -59,7 +59,7 @@ pub(super) async fn opened(
     pump: Option<Box<Pump>>,
     streams: bool,
 ) -> Result<Reply, Status> {
-    let metadata = metadata::read(&metadata)?;
+    let metadata = under_way.hub().read_metadata(&metadata)?;
     let observer = ReceivedCompressed::new();
     let receiver = receiver.observed_by(observer.clone());
     let mut reply = Reply::new(Body::Empty);

@@ -16,7 +16,7 @@ use crate::{
     io::Inbox,
     stream::{Arrival, Receiver, RequestStream},
     wire::{
-        Broken, Head, compress, flag, metadata,
+        Broken, Head, compress, flag,
         request::{self, Definition, UNNUMBERED},
     },
 };
@@ -152,8 +152,7 @@ pub(super) fn accept(
     let read = if request.metadata.is_empty() {
         Ok(Metadata::new())
     } else {
-        metadata::check(request.metadata.len(), conn.config.max_metadata_bytes)
-            .and_then(|()| metadata::read(request.metadata))
+        conn.hub.read_metadata(request.metadata)
     };
     let at = request.body;
     let body = inbox.take(head, at);

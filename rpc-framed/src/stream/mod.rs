@@ -9,7 +9,7 @@ mod receive;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rpc_core::Status;
+use rpc_core::{Metadata, Status};
 
 use self::pool::Grant;
 pub(crate) use self::{
@@ -21,7 +21,7 @@ pub(crate) use self::{
 };
 use crate::{
     io::Outbox,
-    wire::{CallId, preface::Settings},
+    wire::{CallId, metadata, preface::Settings},
 };
 
 /// What the calls of a connection share, on either side.
@@ -71,6 +71,15 @@ impl Hub {
         (self.peer.max_metadata_bytes as usize)
             .min(self.max_metadata_bytes)
             .min(usize::from(u16::MAX))
+    }
+
+    /// Reads metadata that came.
+    ///
+    /// # Errors
+    /// If it is of more than we allow, or malformed.
+    pub(crate) fn read_metadata(&self, bytes: &[u8]) -> Result<Metadata, Status> {
+        metadata::check(bytes.len(), self.max_metadata_bytes)?;
+        metadata::read(bytes)
     }
 
     /// Does what a piece of a message leads to.

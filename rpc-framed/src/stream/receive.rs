@@ -12,7 +12,7 @@ use rpc_core::{
 };
 
 use super::{Arrival, Hub, Pushed, arrival::Next};
-use crate::wire::{CallId, compress, metadata};
+use crate::wire::{CallId, compress};
 
 /// Takes messages and gives credit for them.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Receiver {
                     let pushed = Pushed { ask, settled: false };
                     self.hub.pushed(self.call, &self.arrival, &pushed);
                 }
-                Next::End(Ok(trailers)) => return Poll::Ready(Err(metadata::read(&trailers))),
+                Next::End(Ok(trailers)) => return Poll::Ready(Err(self.hub.read_metadata(&trailers))),
                 Next::End(Err(status)) => return Poll::Ready(Err(Err(status))),
             }
         };

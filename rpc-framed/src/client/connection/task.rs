@@ -147,7 +147,8 @@ impl Task {
             kind::REPLY => self.reply(head),
             kind::CHUNK => self.chunk(head),
             kind::END => {
-                let metadata = self.inbox.take(&head, 0);
+                let metadata = self.metadata(&head);
+                self.inbox.skip(&head);
                 self.end(head.call, Ok(metadata));
                 Ok(())
             }
@@ -208,13 +209,16 @@ impl Task {
             .ok_or(Broken("a CREDIT that says not how much"))
     }
 
+    /// The metadata that a frame begins with.
+    fn metadata(&self, head: &Head) -> Bytes {
+        match usize::from(head.metadata) {
+            0 => Bytes::new(),
+            length => Bytes::copy_from_slice(&self.inbox.payload(head)[..length]),
+        }
+    }
+
     fn reply(&mut self, head: Head) -> Result<(), Broken> {
-        let metadata = if head.metadata == 0 {
-            Bytes::new()
-        } else {
-            let length = usize::from(head.metadata);
-            Bytes::copy_from_slice(&self.inbox.payload(&head)[..length])
-        };
+        let metadata = self.metadata(&head);
         let body = self.inbox.take(&head, usize::from(head.metadata));
         let (ends, more) = (head.has(flag::END), head.has(flag::MORE));
         let (is_message, compressed) = (head.has(flag::MESSAGE), head.has(flag::COMPRESSED));
