@@ -36,7 +36,8 @@ pub struct ServerConfig {
     /// its calls refused as not processed.
     pub max_concurrent_streams: u32,
     /// How many calls may be waiting that their caller has given up before the server looked at them. Default 1024:
-    /// a client that drops many calls at once is no attacker. Beyond that the connection is closed.
+    /// a client that drops many calls at once is no attacker. Beyond that the connection is closed; as many more may wait for
+    /// the [`executor`](Self::executor), and beyond that calls are refused as not processed.
     pub max_pending_resets: usize,
     /// The longest that a new connection may take to say that it speaks HTTP/2. Default 10 s.
     pub handshake_timeout: Duration,
@@ -72,7 +73,8 @@ pub struct ServerConfig {
     /// its own reply with [`SendCompressed`](rpc_core::message::SendCompressed).
     pub compression: Option<Compression>,
     /// Where handlers run. `None`, the default, is the runtime of the connection, where a handler that needs not wait is
-    /// run on the spot. With an executor every handler is handed to it.
+    /// run on the spot. With an executor every handler is handed to it; one whose deadline has passed or whose caller is gone
+    /// by the time it is run is not begun.
     pub executor: Option<Arc<dyn Executor>>,
 }
 

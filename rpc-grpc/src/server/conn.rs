@@ -57,6 +57,13 @@ impl Conn {
         self.calls.load(Ordering::Acquire)
     }
 
+    /// True if so many calls are under way that no other is taken: `max_concurrent_streams`, and `max_pending_resets` that
+    /// were given up and have yet to notice it.
+    pub(super) fn is_full(&self) -> bool {
+        let most = self.config.max_concurrent_streams as usize;
+        self.calls() >= most.saturating_add(self.config.max_pending_resets)
+    }
+
     /// From now on the alarm rings when the last call ends.
     pub(super) fn await_end(&self) {
         self.awaits_end.store(true, Ordering::Release);

@@ -54,8 +54,8 @@ impl Exchange {
         }
     }
 
-    /// Answers the call; once.
-    pub(super) async fn run(&mut self, conn: &Conn, respond: &mut SendResponse<Data>) {
+    /// Answers the call; once. One that `waited` before it is polled first may be over by then, and is not begun.
+    pub(super) async fn run(&mut self, conn: &Conn, waited: bool, respond: &mut SendResponse<Data>) {
         let Some(bounds) = self
             .head
             .as_ref()
@@ -64,6 +64,12 @@ impl Exchange {
             return;
         };
         let form = &self.form;
+        if waited && let Poll::Ready(end) = bounds.look(respond).await {
+            if let Some(status) = end {
+                fail(&status.not_processed(), form, respond);
+            }
+            return;
+        }
         let outcome = {
             let Some(mut call) = self.head.take().map(|head| head.into_call(&mut self.messages)) else {
                 return;
@@ -71,10 +77,7 @@ impl Exchange {
             let mut answer = pin!(conn.dispatch.answer(&mut call));
             poll_fn(|cx| match answer.as_mut().poll(cx) {
                 Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending if respond.poll_reset(cx).is_ready() => Poll::Ready(None),
-                Poll::Pending => bounds
-                    .must_end()
-                    .map_or(Poll::Pending, |status| Poll::Ready(Some(Err(status)))),
+                Poll::Pending => bounds.poll_end(respond, cx).map(|end| end.map(Err)),
             })
             .await
         };
@@ -111,6 +114,24 @@ impl<'c> Bounds<'c> {
 
     pub(super) fn must_end(&self) -> Option<Status> {
         self.conn.must_end(self.deadline, self.is_stream)
+    }
+
+    /// Ready if the call is over: with a status for its caller, or with `None` if that is gone.
+    pub(super) fn poll_end(
+        &self,
+        respond: &mut SendResponse<Data>,
+        cx: &mut Poller<'_>,
+    ) -> Poll<Option<Status>> {
+        if respond.poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        self.must_end()
+            .map_or(Poll::Pending, |status| Poll::Ready(Some(status)))
+    }
+
+    /// Whether the call is over now.
+    pub(super) async fn look(&self, respond: &mut SendResponse<Data>) -> Poll<Option<Status>> {
+        poll_fn(|cx| Poll::Ready(self.poll_end(respond, cx))).await
     }
 }
 

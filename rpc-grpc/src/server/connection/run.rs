@@ -61,6 +61,8 @@ impl SlowMethods {
 pub(super) struct Work {
     respond: SendResponse<Data>,
     request: WorkRequest,
+    /// It is polled first by who it is handed to, and that may be late.
+    waited: bool,
     /// Last, so that the call counts until all else is dropped.
     ticket: Ticket,
 }
@@ -82,13 +84,14 @@ pub(super) fn work(mut work: Work) -> impl Future<Output = ()> + Send {
         let Work {
             respond,
             request,
+            waited,
             ticket,
         } = &mut work;
         match request {
-            WorkRequest::Call(exchange) => exchange.run(ticket, respond).await,
+            WorkRequest::Call(exchange) => exchange.run(ticket, *waited, respond).await,
             WorkRequest::Face(request, deadline) => {
                 if let Some(request) = request.take() {
-                    Box::pin(face_exchange(ticket, *request, *deadline, respond)).await;
+                    Box::pin(face_exchange(ticket, *request, *deadline, *waited, respond)).await;
                 }
             }
         }
@@ -106,7 +109,7 @@ where
         mut respond: SendResponse<Data>,
         now: Instant,
     ) {
-        if self.refuses {
+        if self.refuses || self.conn.is_full() {
             // Proves that nothing was begun.
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
@@ -117,6 +120,7 @@ where
             let work = Work {
                 respond,
                 request: WorkRequest::Face(Some(Box::new(request)), deadline),
+                waited: false,
                 ticket: Ticket::new(&self.conn),
             };
             self.run(work, None, deadline, true);
@@ -131,6 +135,7 @@ where
                 let work = Work {
                     respond,
                     request: WorkRequest::Call(Exchange::new(admitted, body, &self.conn.config)),
+                    waited: false,
                     ticket: Ticket::new(&self.conn),
                 };
                 self.run(work, Some((method, now)), deadline, is_stream);
@@ -140,19 +145,23 @@ where
 
     fn run(
         &mut self,
-        work: Work,
+        mut work: Work,
         method: Option<(Method, Instant)>,
         deadline: Option<Deadline>,
         is_stream: bool,
     ) {
+        let executor = self.conn.config.executor.clone();
+        let is_slow = |(method, _): &(Method, Instant)| self.slow.contains(method);
+        work.waited = executor.is_some() || method.as_ref().is_some_and(is_slow);
+        let waited = work.waited;
         let make = || (self.make)(work);
-        if let Some(executor) = self.conn.config.executor.clone() {
+        if let Some(executor) = executor {
             let watch = self.running.add(deadline, is_stream);
             executor.execute(self.runner.place(make).watched(watch));
             return;
         }
         let waits = match method {
-            Some((method, _)) if self.slow.contains(&method) => self.runner.place(make),
+            _ if waited => self.runner.place(make),
             method => {
                 let first = self.runner.run(make);
                 if let Some((method, started)) = method {

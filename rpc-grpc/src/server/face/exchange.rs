@@ -41,11 +41,18 @@ pub(crate) async fn face_exchange(
     conn: &Ticket,
     request: Request<RecvStream>,
     deadline: Option<Deadline>,
+    waited: bool,
     respond: &mut SendResponse<Data>,
 ) {
     let Some(face) = conn.face.clone() else { return };
     let streams = is_stream(conn.dispatch.resolve(request.uri().path()).method());
     let bounds = Bounds::new(conn, deadline, streams);
+    if waited && let Poll::Ready(end) = bounds.look(respond).await {
+        if let Some(status) = end {
+            refuse(&status.not_processed(), respond);
+        }
+        return;
+    }
     let may_owe = conn.config.owed_bytes();
     let source = |stream| RequestBody::new(H2Source::new(stream, Perspective::Server, may_owe));
     let mut request = request.map(|stream| HttpBody::new(source(stream)));
@@ -68,13 +75,14 @@ pub(crate) async fn face_exchange(
         Some(Ok(response)) => send(response, &bounds, respond).await,
         Some(Err(error)) => {
             // A layer failed. What it wrapped was begun, or was not: nobody knows.
-            Refusal::grpc(
-                &Status::from_error(error),
-                content_type::value(content_type::DEFAULT_SUBTYPE),
-            )
-            .send(respond);
+            refuse(&Status::from_error(error), respond);
         }
     }
+}
+
+/// Answers in place of the inner side, which would know the content type.
+fn refuse(status: &Status, respond: &mut SendResponse<Data>) {
+    Refusal::grpc(status, content_type::value(content_type::DEFAULT_SUBTYPE)).send(respond);
 }
 
 async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut SendResponse<Data>) {

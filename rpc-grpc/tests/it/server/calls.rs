@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpc_core::{
-    BoxFuture, Code, Context, Response, Status, Streaming,
+    Code, Context, Response, Status, Streaming,
     context::Caller,
-    executor::Executor,
     transport::{Accepted, Drain, DrainPhase, ServerTransport},
 };
 use rpc_grpc::GrpcServer;
 
 use super::{
     peer::{Answer, Peer, frame, post, with_header, within},
-    service::{Counter, TestService},
+    service::TestService,
 };
 
 #[tokio::test]
@@ -212,34 +211,6 @@ async fn many_calls_at_once_are_all_answered() {
     for call in calls.collect::<Vec<_>>() {
         within(call).await.expect("it does not panic");
     }
-}
-
-#[tokio::test]
-async fn an_executor_runs_the_handlers() {
-    struct Counting(Counter);
-
-    impl Executor for Counting {
-        fn execute(&self, task: BoxFuture<'static, ()>) {
-            self.0.add();
-            tokio::spawn(task);
-        }
-    }
-
-    let counter = Counter::default();
-    let executor = Arc::new(Counting(counter.clone()));
-    let peer = Peer::with(TestService::new(), |config| config.executor = Some(executor)).await;
-    for path in ["/test.Test/Unary", "/test.Test/Download"] {
-        assert_eq!(peer.call(path, "x").await.code(), 0);
-    }
-    assert_eq!(counter.get(), 2);
-    // What is refused needs nobody to run it.
-    let answer = peer
-        .request(
-            with_header(post("/test.Test/Unary"), "grpc-encoding", "snappy"),
-            frame("x"),
-        )
-        .await;
-    assert_eq!((answer.code(), counter.get()), (Code::Unimplemented as u32, 2));
 }
 
 #[tokio::test]

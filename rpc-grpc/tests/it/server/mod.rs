@@ -6,6 +6,7 @@ mod calls;
 mod compression;
 mod deadlines;
 mod drain;
+mod executor;
 mod face;
 mod gone;
 mod http1;
