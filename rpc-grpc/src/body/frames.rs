@@ -12,7 +12,7 @@ use rpc_core::{
 use super::send::UNASKED_BYTES;
 use crate::wire::{
     frame::{Data, Encoder, GUESS_BYTES, PREFIX_BYTES, encode_next, encode_value, frame_encoded},
-    headers::append_metadata,
+    headers::{append_metadata, check_size},
     status,
 };
 
@@ -61,8 +61,8 @@ pub(crate) trait Parts: Send {
 pub(crate) enum Ending {
     /// A client's: the end of the stream. A message that fails breaks it off.
     Stream,
-    /// A server's: trailers, which say whether the call succeeded.
-    Trailers,
+    /// A server's: trailers, which say whether the call succeeded. It fails if its metadata makes them larger than that.
+    Trailers { limit_bytes: usize },
 }
 
 /// The frames of one direction of a call.
@@ -136,8 +136,12 @@ impl Frames {
     pub(crate) fn take_whole(&mut self) -> Option<Whole> {
         match std::mem::replace(&mut self.source, Source::Taken) {
             Source::Whole(data) if data.len() <= UNASKED_BYTES => {
-                let ends_in_trailers = self.ending == Ending::Trailers;
-                let trailers = ends_in_trailers.then(|| Self::trailers(&Ok(()), &self.trailers));
+                let trailers = match self.ending {
+                    Ending::Stream => None,
+                    Ending::Trailers { limit_bytes } => {
+                        Some(Self::trailers(&Ok(()), &self.trailers, limit_bytes))
+                    }
+                };
                 Some(Whole { data, trailers })
             }
             source => {
@@ -156,12 +160,19 @@ impl Frames {
     }
 
     /// The trailers of a call that went like this, with what is to go in them.
-    pub(crate) fn trailers(outcome: &Result<(), Status>, metadata: &Metadata) -> HeaderMap {
+    fn trailers(outcome: &Result<(), Status>, metadata: &Metadata, limit_bytes: usize) -> HeaderMap {
         let mut trailers = HeaderMap::with_capacity(4);
         match outcome {
             Ok(()) => {
-                append_metadata(metadata, &mut trailers);
+                // First, for peers that cut off what is too much for them.
                 status::write_ok(&mut trailers);
+                append_metadata(metadata, &mut trailers);
+                if !metadata.is_empty()
+                    && let Err(failure) = check_size(&trailers, limit_bytes)
+                {
+                    trailers.clear();
+                    status::write(&failure, &mut trailers);
+                }
             }
             Err(failure) => status::write(failure, &mut trailers),
         }
@@ -241,7 +252,11 @@ impl Frames {
 
     fn end(&mut self, outcome: Result<(), Status>) -> Result<Part, Status> {
         match self.ending {
-            Ending::Trailers => Ok(Part::Trailers(Self::trailers(&outcome, &self.trailers))),
+            Ending::Trailers { limit_bytes } => Ok(Part::Trailers(Self::trailers(
+                &outcome,
+                &self.trailers,
+                limit_bytes,
+            ))),
             Ending::Stream => outcome.map(|()| Part::Last(Data::default())),
         }
     }

@@ -16,6 +16,10 @@ pub struct ClientConfig {
     pub max_send_message_bytes: Option<usize>,
     /// The largest metadata of one direction, as HTTP/2 counts: names, values and 32 bytes for each. More fails the call
     /// with RESOURCE_EXHAUSTED and leaves the connection alone. Default: 16 KiB. Many peers take 8 KiB at most.
+    ///
+    /// Of an answer that has more than 4 MiB, or than four times this if that is more, the rest is not looked at: the call fails
+    /// with INTERNAL, or with UNKNOWN where it is the trailers. Four times that closes the connection, and so does a block in
+    /// more than 21 frames.
     pub max_metadata_bytes: usize,
     /// How connections are made, kept and closed.
     pub link: LinkConfig,

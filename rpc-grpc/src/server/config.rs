@@ -26,10 +26,10 @@ pub struct ServerConfig {
     pub max_message_bytes: usize,
     /// The largest message to send, in bytes before compression. Default: no limit.
     pub max_send_message_bytes: usize,
-    /// The most that the headers of a request, or of a reply, may take: the sum of name, value and 32 bytes for each.
-    /// Default 16 KiB.
+    /// The most that the headers of a request, and the headers and the trailers of a reply, may take: the sum of name, value
+    /// and 32 bytes for each. Default 16 KiB.
     ///
-    /// A request with more fails with RESOURCE_EXHAUSTED, one with four times as much with HTTP status 431; from
+    /// A request or a reply with more fails with RESOURCE_EXHAUSTED, a request with four times as much with HTTP status 431; from
     /// sixteen times as much on the connection is closed.
     pub max_metadata_bytes: u32,
     /// How many calls may be under way at once. Default 256. A peer that heeds the setting waits; one that does not has

@@ -182,6 +182,7 @@ async fn send_parts(reply: Box<(HeaderMap, Frames)>, bounds: &Bounds<'_>, respon
 
 /// The headers of a reply, and what follows them.
 pub(super) fn begin(reply: Reply, form: &AnswerForm, conn: &Conn) -> Result<(HeaderMap, Frames), Status> {
+    let limit_bytes = conn.config.max_metadata_bytes as usize;
     let mut headers = HeaderMap::with_capacity(4 + reply.metadata.len());
     headers.insert(header::CONTENT_TYPE, form.content_type.clone());
     let switch = reply.extensions.get::<SendCompressed>().cloned();
@@ -196,13 +197,18 @@ pub(super) fn begin(reply: Reply, form: &AnswerForm, conn: &Conn) -> Result<(Hea
     }
     if !reply.metadata.is_empty() {
         append_metadata(&reply.metadata, &mut headers);
-        check_size(&headers, conn.config.max_metadata_bytes as usize)?;
+        check_size(&headers, limit_bytes)?;
     }
     let encoder = Encoder {
         compression,
         limit_bytes: conn.config.max_send_message_bytes,
     };
-    let frames = Frames::new(reply.body, encoder, Ending::Trailers, reply.trailers)?;
+    let frames = Frames::new(
+        reply.body,
+        encoder,
+        Ending::Trailers { limit_bytes },
+        reply.trailers,
+    )?;
     Ok((headers, frames.switched_by(switch)))
 }
 

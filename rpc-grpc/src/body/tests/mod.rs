@@ -37,6 +37,10 @@ const ENCODER: Encoder = Encoder {
     limit_bytes: 64 << 20,
 };
 
+const TRAILERS: Ending = Ending::Trailers {
+    limit_bytes: 16 << 10,
+};
+
 /// Ends as soon as everything waits.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -118,7 +122,7 @@ fn request(body: Body<'_>) -> Frames {
 }
 
 fn reply(body: Body<'_>) -> Frames {
-    Frames::new(body, ENCODER, Ending::Trailers, Metadata::new()).expect("it can be encoded")
+    Frames::new(body, ENCODER, TRAILERS, Metadata::new()).expect("it can be encoded")
 }
 
 fn encoded(message: impl Into<Bytes>) -> Body<'static> {

@@ -21,7 +21,7 @@ async fn a_unary_call_is_one_frame_each_way() {
 
     let mut trailers = Metadata::new();
     trailers.insert("x-cost", "7").expect("legal");
-    let whole = Frames::new(encoded("world"), ENCODER, Ending::Trailers, trailers)
+    let whole = Frames::new(encoded("world"), ENCODER, TRAILERS, trailers)
         .expect("it can be encoded")
         .take_whole()
         .expect("it is small");

@@ -26,9 +26,14 @@ use crate::{
 /// means that its SETTINGS are here. No stream is opened before.
 const UNKNOWN_STREAMS: usize = usize::MAX - 1;
 
-/// How many times our bound for metadata h2 is told. It gives up the *connection* for a block of four times of what it is
-/// told; we want to give up the call alone.
+/// How many times our bound for metadata h2 is told, and at least how many bytes. What is beyond that it drops, of trailers
+/// without a word: their status may be lost. It gives up the *connection* for a block of four times of what it is told. We want
+/// to see that a block is too large, and to give up the call alone.
+///
+/// The least is so much because h2 counts frames, too: it bears a quarter more CONTINUATIONs than there would be if they were of
+/// `max_frame_bytes`, and some servers write none above 16 KiB.
 const HEADER_SLACK: usize = 4;
+const LEAST_HEADER_BYTES: usize = 4 << 20;
 
 /// How long a stream that was reset is remembered.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -97,6 +102,7 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
     let header_list = config
         .max_metadata_bytes
         .saturating_mul(HEADER_SLACK)
+        .max(LEAST_HEADER_BYTES)
         .min(u32::MAX as usize);
     let mut builder = h2::client::Builder::new();
     builder

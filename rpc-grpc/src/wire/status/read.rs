@@ -13,17 +13,19 @@ use crate::wire::{
 
 /// Takes the end of a call out of trailers, or out of the headers that are the trailers too.
 ///
-/// `None` if they have no `grpc-status`. What is left is metadata.
+/// `None` if they have no `grpc-status`. What is left is metadata, and what [`take_metadata`] leaves out.
 pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
-    if trailers.get(names::STATUS)? == "0" {
+    let code = trailers.get(names::STATUS)?;
+    if code == "0" {
         // What else the protocol says is of no use, and no metadata.
         return Some(Ok(()));
     }
-    let code = trailers.remove(names::STATUS)?;
-    let message = trailers.remove(names::MESSAGE);
-    let encoded = trailers.remove(names::STATUS_DETAILS);
+    // They stay where they are: they are no metadata, and taking one out would change the order of what is.
     let code = parse_code(code.as_bytes());
+    let message = trailers.get(names::MESSAGE);
     let message = message.map_or_else(String::new, |message| percent::decode(message.as_bytes()));
+    let encoded = trailers.get(names::STATUS_DETAILS);
+    let details = encoded.and_then(|value| headers::binary(value.as_bytes()));
     let mut status = Status::new(code, message).at_side(Side::Server);
     if let Some(pushback) = trailers.remove(names::RETRY_PUSHBACK) {
         status = match parse_pushback(&pushback) {
@@ -31,10 +33,7 @@ pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
             None => status.without_retry(),
         };
     }
-    if let Some(bytes) = encoded
-        .as_ref()
-        .and_then(|value| headers::binary(value.as_bytes()))
-    {
+    if let Some(bytes) = details {
         status = status.with_decoded_details(&bytes);
     }
     Some(Err(status))

@@ -31,11 +31,12 @@ pub(crate) fn write_ok(trailers: &mut HeaderMap) {
 /// Trailers stay below what every peer takes as long as the metadata does. If they would not, details are left out first,
 /// and then the end of the text is; the code, the push-back and the metadata always go.
 pub(crate) fn write(status: &Status, trailers: &mut HeaderMap) {
-    append_metadata(status.metadata(), trailers);
+    // First, for peers that cut off what is too much for them.
     trailers.insert(
         names::STATUS,
         HeaderValue::from_static(CODES[status.code() as usize]),
     );
+    append_metadata(status.metadata(), trailers);
     if let Some(pushback) = pushback(status) {
         trailers.insert(names::RETRY_PUSHBACK, pushback);
     }

@@ -56,8 +56,9 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
     let (net, link) = served(
         |_| (),
         |mut exchange| async move {
-            let large = "x".repeat(60_000);
             let sent = exchange.read().await;
+            let size = exchange.request.headers().get("x-size");
+            let large = "x".repeat(size.map_or(0, |size| size.to_str().unwrap().parse().unwrap()));
             match &sent[5..] {
                 b"head" => {
                     let _ = exchange.respond.send_response(head(&[("x-large", &large)]), true);
@@ -68,12 +69,17 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
         },
     );
     for part in ["head", "trailers"] {
-        let status = unary(&link, part).await.unwrap_err();
-        assert_eq!(
-            (status.code(), status.reason()),
-            (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE))
-        );
-        assert_eq!(unary(&link, "x").await.unwrap(), "fine");
+        for size in [20_000, 70_000, 500_000] {
+            let mut call = call(&UNARY, part);
+            call.metadata.insert("x-size", &size.to_string()).unwrap();
+            let status = link.call(&mut call).await.unwrap_err();
+            assert_eq!(
+                (status.code(), status.reason()),
+                (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE)),
+                "{size} in the {part}"
+            );
+            assert_eq!(unary(&link, "x").await.unwrap(), "fine");
+        }
     }
     let mut call = call(&UNARY, "x");
     call.metadata.insert("x-large", &"x".repeat(20_000)).unwrap();

@@ -1,6 +1,7 @@
 //! Metadata in both directions, and its limits.
 
-use rpc_core::{Code, Metadata, Response, Status};
+use bytes::Bytes;
+use rpc_core::{Code, Metadata, Response, Status, Streaming};
 
 use super::{
     peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, with_header},
@@ -89,18 +90,33 @@ async fn far_too_much_is_431() {
 
 #[tokio::test]
 async fn too_much_metadata_in_a_reply_is_a_failure_of_the_call() {
-    let service = TestService::new().unary(async |request| {
-        let mut response = Response::new(request.into_inner());
-        if response.message() != "alive" {
+    let service = TestService::new()
+        .unary(async |request| {
+            let mut response = Response::new(request.into_inner());
+            let large = match &response.message()[..] {
+                b"headers" => response.metadata_mut(),
+                b"trailers" => response.trailers_mut(),
+                _ => return Ok(response),
+            };
+            large.insert("x-large", &"x".repeat(20_000)).expect("legal");
+            Ok(response)
+        })
+        .download(async |_| {
+            let mut response = Response::new(Streaming::from_iter([Bytes::from_static(b"x")]));
             response
-                .metadata_mut()
+                .trailers_mut()
                 .insert("x-large", &"x".repeat(20_000))
                 .expect("legal");
-        }
-        Ok(response)
-    });
+            Ok(response)
+        });
     let peer = Peer::new(service).await;
-    let answer = peer.call("/test.Test/Unary", "x").await;
-    assert_eq!(answer.code(), Code::ResourceExhausted as u32);
-    peer.assert_alive().await;
+    for (path, message) in [
+        ("/test.Test/Unary", "headers"),
+        ("/test.Test/Unary", "trailers"),
+        ("/test.Test/Download", "x"),
+    ] {
+        let answer = peer.call(path, message).await;
+        assert_eq!(answer.code(), Code::ResourceExhausted as u32, "{path} {message}");
+        peer.assert_alive().await;
+    }
 }
