@@ -77,8 +77,13 @@ impl CallHead {
     }
 }
 
-/// Checks a request.
-pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, Box<Refusal>> {
+/// Checks a request, whose time runs from when it arrived.
+pub(super) fn admit(
+    conn: &Conn,
+    head: Parts,
+    arrived: Instant,
+    now: Instant,
+) -> Result<Admitted, Box<Refusal>> {
     let Parts {
         method: http_method,
         uri,
@@ -108,7 +113,7 @@ pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, 
     if headers.contains_key(header::CONNECTION) {
         return Err(malformed(broken("HTTP/2 has no `connection` header")));
     }
-    let Ok(deadline) = deadline(&headers, now) else {
+    let Ok(deadline) = deadline(&headers, arrived) else {
         return Err(malformed(broken("`grpc-timeout` is malformed")));
     };
     if let Err(status) = check_size(&headers, conn.config.max_metadata_bytes as usize) {
@@ -157,10 +162,10 @@ pub(super) fn admit(conn: &Conn, head: Parts, now: Instant) -> Result<Admitted, 
     })
 }
 
-/// The deadline that a request of this moment has.
-pub(super) fn deadline(headers: &HeaderMap, now: Instant) -> Result<Option<Deadline>, InvalidTimeout> {
+/// The deadline of a request that arrived then.
+pub(super) fn deadline(headers: &HeaderMap, arrived: Instant) -> Result<Option<Deadline>, InvalidTimeout> {
     let timeout = headers.get(names::TIMEOUT).map(timeout::parse).transpose()?;
-    Ok(timeout.map(|timeout| Deadline::at(now + timeout.min(FOREVER))))
+    Ok(timeout.map(|timeout| Deadline::at(arrived + timeout.min(FOREVER))))
 }
 
 /// True if either side of a method sends a stream.

@@ -17,7 +17,7 @@ use crate::{
         admit::{admit, deadline},
         conn::Ticket,
         exchange::Exchange,
-        face::face_exchange,
+        face::{FaceRequest, face_exchange},
     },
     wire::frame::Data,
 };
@@ -74,7 +74,7 @@ pub(super) struct Work {
 enum WorkRequest {
     Call(Exchange),
     /// It passes the HTTP layers first.
-    Face(Option<Box<Request<RecvStream>>>, Option<Deadline>),
+    Face(Option<Box<FaceRequest>>),
 }
 
 /// Answers a call. What it takes out of `work`, it takes by reference: there would be room for both otherwise.
@@ -89,9 +89,9 @@ pub(super) fn work(mut work: Work) -> impl Future<Output = ()> + Send {
         } = &mut work;
         match request {
             WorkRequest::Call(exchange) => exchange.run(ticket, *waited, respond).await,
-            WorkRequest::Face(request, deadline) => {
+            WorkRequest::Face(request) => {
                 if let Some(request) = request.take() {
-                    Box::pin(face_exchange(ticket, *request, *deadline, *waited, respond)).await;
+                    Box::pin(face_exchange(ticket, *request, *waited, respond)).await;
                 }
             }
         }
@@ -119,7 +119,11 @@ where
             let deadline = deadline(request.headers(), now).unwrap_or_default();
             let work = Work {
                 respond,
-                request: WorkRequest::Face(Some(Box::new(request)), deadline),
+                request: WorkRequest::Face(Some(Box::new(FaceRequest {
+                    request,
+                    arrived: now,
+                    deadline,
+                }))),
                 waited: false,
                 ticket: Ticket::new(&self.conn),
             };
@@ -127,7 +131,7 @@ where
             return;
         }
         let (head, body) = request.into_parts();
-        match admit(&self.conn, head, now) {
+        match admit(&self.conn, head, now, now) {
             Err(refusal) => refusal.send(&mut respond),
             Ok(admitted) => {
                 let method = admitted.head.method().clone();

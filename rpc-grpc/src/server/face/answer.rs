@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context as Poller, Poll},
 };
 
@@ -13,7 +13,7 @@ use http_body::Frame;
 use rpc_core::{Deadline, Status, context::Expiry};
 use tokio::time::Instant;
 
-use super::HttpBody;
+use super::{HttpBody, exchange::Passage};
 use crate::{
     body::{Frames, HttpSource, Part, Parts, RecvMessages},
     server::{
@@ -28,13 +28,30 @@ use crate::{
 /// Answers a request that passed the layers.
 pub(super) async fn answer(request: Request<HttpBody>) -> Response<HttpBody> {
     let (mut head, body) = request.into_parts();
-    let Some(conn) = head.extensions.remove::<Arc<Conn>>() else {
+    let Some(passage) = head.extensions.remove::<Arc<Passage>>() else {
         let text = "an HTTP layer dropped the extensions of the request, which the connection is found in";
         return refused(Refusal::http(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
-    match admit(&conn, head, Instant::now()) {
-        Ok(admitted) => call(conn, admitted, body).await,
+    let _inside = Inside::enter(&passage);
+    match admit(&passage.conn, head, passage.arrived, Instant::now()) {
+        Ok(admitted) => call(Arc::clone(&passage.conn), admitted, body).await,
         Err(refusal) => refused(*refusal),
+    }
+}
+
+/// While it is there, the inner side looks after what bounds the call.
+struct Inside<'p>(&'p Passage);
+
+impl<'p> Inside<'p> {
+    fn enter(passage: &'p Passage) -> Self {
+        passage.is_inside.store(true, Ordering::Release);
+        Self(passage)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.is_inside.store(false, Ordering::Release);
     }
 }
 

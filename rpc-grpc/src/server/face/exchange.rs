@@ -3,7 +3,10 @@
 use std::{
     future::poll_fn,
     panic::{self, AssertUnwindSafe},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
@@ -11,13 +14,14 @@ use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body::Body as _;
 use rpc_core::{Deadline, Status};
+use tokio::time::Instant;
 
 use super::HttpBody;
 use crate::{
     body::{H2Source, HttpParts, RequestBody, SendBody},
     server::{
         admit::is_stream,
-        conn::Ticket,
+        conn::{Conn, Ticket},
         exchange::{Bounds, finish},
         refusal::Refusal,
     },
@@ -33,18 +37,38 @@ const CONNECTION_SPECIFIC: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// A request that is to pass the layers.
+pub(crate) struct FaceRequest {
+    pub(crate) request: Request<RecvStream>,
+    pub(crate) arrived: Instant,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// What the inner side finds among the extensions of a request.
+pub(super) struct Passage {
+    pub(super) conn: Arc<Conn>,
+    pub(super) arrived: Instant,
+    /// The inner side is at work on it.
+    pub(super) is_inside: AtomicBool,
+}
+
 /// Has a request answered by the layers, and sends what they say.
 ///
 /// What bounds a call is looked after inside the layers, so that they see how it ends. Here a caller that is gone ends it, and
-/// its bounds once the caller takes no more of the answer: then the inner side is not asked.
+/// its bounds where the inner side is not asked: while a layer holds the request or the answer, and once the caller takes no more
+/// of it.
 pub(crate) async fn face_exchange(
     conn: &Ticket,
-    request: Request<RecvStream>,
-    deadline: Option<Deadline>,
+    request: FaceRequest,
     waited: bool,
     respond: &mut SendResponse<Data>,
 ) {
     let Some(face) = conn.face.clone() else { return };
+    let FaceRequest {
+        request,
+        arrived,
+        deadline,
+    } = request;
     let streams = is_stream(conn.dispatch.resolve(request.uri().path()).method());
     let bounds = Bounds::new(conn, deadline, streams);
     if waited && let Poll::Ready(end) = bounds.look(respond).await {
@@ -58,14 +82,24 @@ pub(crate) async fn face_exchange(
     let mut request = request.map(|stream| HttpBody::new(source(stream)));
     // For layers that ask who calls.
     request.extensions_mut().insert(Arc::clone(&conn.caller));
-    request.extensions_mut().insert(Arc::clone(conn.conn()));
+    let passage = Arc::new(Passage {
+        conn: Arc::clone(conn.conn()),
+        arrived,
+        is_inside: AtomicBool::new(false),
+    });
+    request.extensions_mut().insert(Arc::clone(&passage));
     let mut answer = face.service.answer(request);
     let outcome = poll_fn(|cx| {
         // gRPC inside the layers does not panic; whether they do, nobody knows.
         let polled = panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
         match polled.unwrap_or_else(|panic| Poll::Ready(Err(Status::from_layer_panic(&*panic).into()))) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => respond.poll_reset(cx).map(|_| None),
+            Poll::Pending if passage.is_inside.load(Ordering::Acquire) => {
+                respond.poll_reset(cx).map(|_| None)
+            }
+            Poll::Pending => bounds
+                .poll_end(respond, cx)
+                .map(|end| end.map(|status| Err(status.into()))),
         }
     })
     .await;
@@ -74,7 +108,7 @@ pub(crate) async fn face_exchange(
         None => {}
         Some(Ok(response)) => send(response, &bounds, respond).await,
         Some(Err(error)) => {
-            // A layer failed. What it wrapped was begun, or was not: nobody knows.
+            // A layer failed, or took too long. What it wrapped was begun, or was not: nobody knows.
             refuse(&Status::from_error(error), respond);
         }
     }

@@ -13,7 +13,7 @@ use rpc_core::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub(super) use self::exchange::face_exchange;
+pub(super) use self::exchange::{FaceRequest, face_exchange};
 pub use self::{body::HttpBody, service::HttpService};
 
 /// The layers of a server, and what they wrap.

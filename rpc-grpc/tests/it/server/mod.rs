@@ -8,6 +8,7 @@ mod deadlines;
 mod drain;
 mod executor;
 mod face;
+mod face_bounds;
 mod gone;
 mod http1;
 mod lifetime;
