@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     Compression,
-    body::SendBody,
+    body::{SendBody, Whole, send_whole},
     wire::{
         frame::{Data, Decoder, Encoder},
         status::{Perspective, from_h2},
@@ -181,8 +181,9 @@ fn compression(call: &Call<'_>, config: &ClientConfig) -> Result<Option<Compress
 
 /// Hands the whole request to h2, which holds it until the server's windows take it: it is in memory anyway.
 fn send_message(mut stream: h2::SendStream<Data>, data: Data) {
-    // A stream that is over already says so to whoever waits for its answer.
-    let _ = stream.send_data(data, true);
+    let whole = Whole { data, trailers: None };
+    // An error means that the stream is over already, and it says so to whoever waits for its answer.
+    let _ = send_whole(&mut stream, whole, Perspective::Client);
 }
 
 /// A reply, and the one message that is yet to go into it.

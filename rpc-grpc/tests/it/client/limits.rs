@@ -51,6 +51,23 @@ async fn a_message_that_is_too_large_to_send_is_not_sent() {
     assert_eq!(net.dials(), 1);
 }
 
+/// More than h2 takes at once.
+#[tokio::test(start_paused = true)]
+async fn a_message_of_two_gibibytes_is_sent() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            // It has seen enough.
+            exchange.body.data().await.unwrap().unwrap();
+            exchange.answer(&[b"done"], &[OK]);
+        },
+    );
+    // Nobody touches more of it than what is sent.
+    let mut call = call(&UNARY, vec![0; 1 << 31]);
+    let reply = within("the answer", link.call(&mut call)).await.unwrap();
+    assert_eq!(message_of(reply), "done");
+}
+
 #[tokio::test(start_paused = true)]
 async fn metadata_that_is_too_large_fails_its_call_only() {
     let (net, link) = served(
