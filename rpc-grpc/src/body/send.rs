@@ -54,7 +54,8 @@ pub(crate) fn send_whole(
 /// The next part is asked for only when h2 has taken the last one, so what is held is bounded by a batch or one message,
 /// and by what h2 may buffer for a stream. Dropped before its end, it resets the stream with CANCEL.
 ///
-/// For a client an error is second-hand: if the reply ended with a status, that one counts.
+/// For a client an error is second-hand: if the reply ended with a status, that one counts. The stream is reset when this is
+/// dropped.
 #[must_use = "nothing is sent unless it is polled"]
 pub(crate) struct SendBody<P: Parts = Frames> {
     stream: SendStream<Data>,
@@ -96,12 +97,14 @@ impl<P: Parts> SendBody<P> {
     /// Drives it on. Not to be polled after it was ready.
     pub(crate) fn poll_send(&mut self, cx: &mut Poller<'_>) -> Poll<Result<(), Status>> {
         let sent = ready!(self.poll_parts(cx));
-        self.finished = true;
-        if let Err(status) = &sent {
-            self.stream.send_reset(match self.perspective {
-                Perspective::Client => Reason::CANCEL,
-                Perspective::Server => reset_reason(status),
-            });
+        match &sent {
+            // Its drop does: a client is to know why before whoever waits for the answer is told.
+            Err(_) if self.perspective == Perspective::Client => {}
+            Err(status) => {
+                self.finished = true;
+                self.stream.send_reset(reset_reason(status));
+            }
+            Ok(()) => self.finished = true,
         }
         Poll::Ready(sent)
     }

@@ -7,8 +7,8 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context as Poller, Poll},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    task::{Context as Poller, Poll, ready},
 };
 
 use rpc_core::{Context, Status, status::Side};
@@ -34,23 +34,20 @@ impl Pump {
 
     /// Sends what can be sent. A failure is kept: how the call ends is for the answer to say, unless we reset the stream.
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
-        let Some(body) = &mut self.body else {
-            return Poll::Ready(());
-        };
-        let sent = panic::catch_unwind(AssertUnwindSafe(|| body.poll_send(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_panic(&*panic))));
-        let Poll::Ready(sent) = sent else {
-            return Poll::Pending;
-        };
-        self.failure = sent.err();
-        // After a panic it was not reset yet, and is now.
-        self.body = None;
+        self.failure = ready!(self.poll_body(cx));
+        self.stop();
         Poll::Ready(())
     }
 
-    /// True while something is left to send.
-    pub(crate) fn is_running(&self) -> bool {
-        self.body.is_some()
+    /// Ready when it is to be stopped, with what it failed with. Stopping it resets the stream of one that failed, and whoever
+    /// waits for the answer then asks for that.
+    fn poll_body(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Status>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        panic::catch_unwind(AssertUnwindSafe(|| body.poll_send(cx)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_panic(&*panic))))
+            .map(Result::err)
     }
 
     /// Why the stream was broken off, if it was we who did it.
@@ -58,13 +55,24 @@ impl Pump {
         self.failure.take().map(|status| status.at_side(Side::Client))
     }
 
-    /// Lets a task go on with it. The task runs in the context of whoever makes the call.
-    pub(crate) fn spawn(self) -> RunningPump {
-        let shared = Arc::new(Mutex::new(self));
-        let task = StopOnDrop(Arc::clone(&shared));
-        let pumping = std::future::poll_fn(move |cx| lock(&task.0).poll(cx));
-        let task = tokio::spawn(Context::current().scope(pumping)).abort_handle();
-        RunningPump { shared, task }
+    /// Lets a task go on with what is left to send. The task runs in the context of whoever makes the call. `None` if it is all
+    /// sent; what failed already has no task, and keeps its failure.
+    pub(crate) fn spawn(mut self) -> Option<RunningPump> {
+        let is_running = self.body.is_some();
+        let failure = self.failure.take();
+        if !is_running && failure.is_none() {
+            return None;
+        }
+        let shared = Arc::new(Shared {
+            pump: Mutex::new(self),
+            failure: failure.map_or_else(OnceLock::new, OnceLock::from),
+        });
+        let task = is_running.then(|| {
+            let task = StopOnDrop(Arc::clone(&shared));
+            let pumping = std::future::poll_fn(move |cx| task.0.poll(cx));
+            tokio::spawn(Context::current().scope(pumping)).abort_handle()
+        });
+        Some(RunningPump { shared, task })
     }
 
     fn stop(&mut self) {
@@ -72,42 +80,61 @@ impl Pump {
     }
 }
 
-/// A request stream with a task of its own. Dropped, it is broken off.
+/// A request stream that outlives the head of the answer, with a task of its own unless it has failed. Dropped, it is broken off.
 pub(crate) struct RunningPump {
-    shared: Arc<Mutex<Pump>>,
-    task: AbortHandle,
+    shared: Arc<Shared>,
+    task: Option<AbortHandle>,
+}
+
+struct Shared {
+    pump: Mutex<Pump>,
+    /// Beside the lock, which is held while the stream is polled, and reset: who asks may be that very stream, or be woken by
+    /// the reset.
+    failure: OnceLock<Status>,
 }
 
 impl RunningPump {
     /// Why the stream was broken off, if it was we who did it.
-    pub(crate) fn take_failure(&self) -> Option<Status> {
-        // Who asks may be the very stream that is being polled: then it has not failed.
-        self.shared.try_lock().ok()?.take_failure()
+    pub(crate) fn failure(&self) -> Option<Status> {
+        let failure = self.shared.failure.get()?;
+        Some(failure.clone().at_side(Side::Client))
     }
 }
 
 impl Drop for RunningPump {
     fn drop(&mut self) {
-        self.task.abort();
-        // At once, not when the task gets its turn; unless it is running, and sees then that it was aborted.
-        if let Ok(mut pump) = self.shared.try_lock() {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        self.shared.stop();
+    }
+}
+
+impl Shared {
+    fn poll(&self, cx: &mut Poller<'_>) -> Poll<()> {
+        // Panics of the stream are caught inside.
+        let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = ready!(pump.poll_body(cx)) {
+            // It fails once.
+            let _ = self.failure.set(failure);
+        }
+        pump.stop();
+        Poll::Ready(())
+    }
+
+    /// At once, not when the task gets its turn; unless it is running, and sees then that it was aborted.
+    fn stop(&self) {
+        if let Ok(mut pump) = self.pump.try_lock() {
             pump.stop();
         }
     }
 }
 
 /// The task may be dropped with its runtime, while the answer is still there.
-struct StopOnDrop(Arc<Mutex<Pump>>);
+struct StopOnDrop(Arc<Shared>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        if let Ok(mut pump) = self.0.try_lock() {
-            pump.stop();
-        }
+        self.0.stop();
     }
-}
-
-fn lock(pump: &Mutex<Pump>) -> MutexGuard<'_, Pump> {
-    // Panics of the stream are caught inside.
-    pump.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -62,7 +62,7 @@ impl ReplySource {
         // We reset it because its request broke off: then that is what happened.
         let ours = status.reason() == Some(reason::CALLER_GONE);
         match &self.pump {
-            Some(pump) if ours => pump.take_failure().unwrap_or(status),
+            Some(pump) if ours => pump.failure().unwrap_or(status),
             _ => overdue(status, self.deadline),
         }
     }
@@ -161,9 +161,7 @@ pub(crate) struct ReplyStream<M: ?Sized = RecvMessages<ReplySource>> {
 
 impl ReplyStream {
     pub(crate) fn new(mut source: ReplySource, decoder: Decoder, pump: Pump) -> Self {
-        if pump.is_running() {
-            source.pump = Some(pump.spawn());
-        }
+        source.pump = pump.spawn();
         let connection = Arc::clone(source.connection());
         let messages = RecvMessages::new(source, decoder, Perspective::Client);
         Self {

@@ -219,6 +219,88 @@ async fn a_request_stream_that_fails_ends_the_call_with_its_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_stream_that_fails_as_the_answer_begins_ends_the_call_with_its_failure() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let _stream = exchange.respond.send_response(head(&[]), false);
+            while let Some(Ok(_)) = exchange.body.data().await {}
+        },
+    );
+    link.connect();
+    reaches(&link, "ready", rpc_core::transport::LinkState::is_ready).await;
+    let (sender, body) = requests();
+    let mut call = streaming_call(&SYNC, body);
+    let mut calling = std::pin::pin!(link.call(&mut call));
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(calling.as_mut().poll(cx).is_pending())).await);
+    // The call is not looked at until both are there.
+    settle().await;
+    sender.send(Err(Status::aborted("the disk is gone"))).unwrap();
+    let outcome = match within("the answer", calling).await {
+        Ok(reply) => within("the failure", next(&mut replies_of(reply))).await.unwrap(),
+        Err(status) => Err(status),
+    };
+    assert_eq!(outcome.unwrap_err().code(), Code::Aborted);
+}
+
+/// The reader is told of the end while the request stream is still on its way out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_stream_that_is_slow_to_go_does_not_hide_its_failure() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let _stream = exchange.respond.send_response(head(&[]), false);
+            while let Some(Ok(_)) = exchange.body.data().await {}
+        },
+    );
+    let (go, told) = tokio::sync::oneshot::channel();
+    let (read, gone) = std::sync::mpsc::channel();
+    let body = rpc_core::Body::Outgoing(Box::new(SlowToGo {
+        told,
+        gone: gone.into(),
+    }));
+    let reply = soon("the head", link.call(&mut streaming_call(&SYNC, body))).await;
+    let mut replies = replies_of(reply.unwrap());
+    go.send(()).unwrap();
+    let status = soon("the failure", next(&mut replies))
+        .await
+        .unwrap()
+        .unwrap_err();
+    read.send(()).unwrap();
+    assert_eq!(
+        (status.code(), status.place().side()),
+        (Code::Internal, Some(Side::Client)),
+        "{status}"
+    );
+}
+
+/// Panics when it is told, and takes its time to be dropped.
+struct SlowToGo {
+    told: tokio::sync::oneshot::Receiver<()>,
+    gone: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl rpc_core::message::Outgoing for SlowToGo {
+    fn poll_encode(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+        _: &mut bytes::BytesMut,
+    ) -> std::task::Poll<Option<Result<(), Status>>> {
+        std::task::ready!(std::pin::Pin::new(&mut self.told).poll(cx)).unwrap();
+        panic!("a test does this")
+    }
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}
+
+impl Drop for SlowToGo {
+    fn drop(&mut self) {
+        let _ = self.gone.get_mut().unwrap().recv_timeout(Duration::from_mins(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_the_answers_ends_the_requests() {
     let (_net, link) = served(
         |_| (),
