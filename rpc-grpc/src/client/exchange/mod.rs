@@ -76,6 +76,8 @@ pub(crate) async fn attempt(
 /// A call whose answer has begun.
 struct Answered {
     response: Response<h2::RecvStream>,
+    /// Its head is its end.
+    ended: bool,
     /// How the request was compressed.
     compression: Option<Compression>,
     pump: Pump,
@@ -135,12 +137,17 @@ async fn ask(
     }
     let (pump, slot) = waiting.over();
     match response {
-        Ok(response) => Ok(Answered {
-            response,
-            compression,
-            pump,
-            slot,
-        }),
+        Ok(mut response) => {
+            let ended =
+                response.body().is_end_stream() || loan.is_some() && response::is_broken_off(&mut response);
+            Ok(Answered {
+                response,
+                ended,
+                compression,
+                pump,
+                slot,
+            })
+        }
         Err(error) => {
             let left = connection.writes.get() != writes;
             let mut failed = failed(&error, left, pump, connection);
@@ -207,12 +214,12 @@ impl Begun {
 fn receive(answered: Answered, call: &Call<'_>, config: &ClientConfig) -> Result<Begun, Status> {
     let Answered {
         response,
+        ended,
         compression: sent,
         pump,
         slot,
     } = answered;
     let (parts, stream) = response.into_parts();
-    let ended = stream.is_end_stream();
     let streams = call.method.shape().streams_responses();
     let source = ReplySource::new(stream, config, call.context.deadline(), slot);
     let head = Response::from_parts(parts, ());

@@ -1,5 +1,8 @@
 //! The head of an answer: is it gRPC at all, how are its messages written, is it the end already?
 
+use std::task::{Context as Poller, Poll, Waker};
+
+use h2::RecvStream;
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 use rpc_core::{
     Metadata, Status,
@@ -51,6 +54,26 @@ pub(crate) fn read(
         metadata,
         compression,
     })
+}
+
+/// True if the head says how the call ended, and nothing follows it. While we still send, h2 does not tell any more that the answer
+/// was at its end once the connection has ended as well. Trailers that do follow are put over the head.
+pub(crate) fn is_broken_off(response: &mut Response<RecvStream>) -> bool {
+    if !response.headers().contains_key(names::STATUS) {
+        return false;
+    }
+    // Pending while there is DATA.
+    match response
+        .body_mut()
+        .poll_trailers(&mut Poller::from_waker(Waker::noop()))
+    {
+        Poll::Pending => false,
+        Poll::Ready(trailers) => {
+            let trailers = trailers.ok().flatten().unwrap_or_default();
+            response.headers_mut().extend(trailers);
+            true
+        }
+    }
 }
 
 /// True if the server says that it cannot undo a compression. It may say so with a failure.

@@ -3,6 +3,7 @@
 mod calls;
 mod cancel;
 mod connect;
+mod failing;
 mod goaway;
 mod limits;
 mod scaling;
