@@ -250,7 +250,10 @@ impl PingPolice {
             } else {
                 INTERVAL_WITHOUT_CALLS
             };
-            if self.last.is_some_and(|last| last + least > now) {
+            if self
+                .last
+                .is_some_and(|last| now.saturating_duration_since(last) < least)
+            {
                 self.strikes += 1;
             }
             self.last = Some(now);
@@ -313,6 +316,16 @@ mod tests {
         assert!(!ping(404, true));
         assert!(!ping(405, true));
         assert!(ping(406, true), "the third early one");
+    }
+
+    #[test]
+    fn no_interval_is_too_long() {
+        let (activity, now) = (Activity::default(), Instant::now());
+        let mut police = PingPolice::new(Duration::MAX, true);
+        activity.pings.fetch_add(3, Ordering::Relaxed);
+        assert!(!police.is_excessive(&activity, || now, true));
+        activity.pings.fetch_add(1, Ordering::Relaxed);
+        assert!(police.is_excessive(&activity, || now, true));
     }
 
     #[test]
