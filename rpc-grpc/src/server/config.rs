@@ -115,6 +115,25 @@ impl ServerConfig {
                 "must be more than zero, or no connection gets through",
             );
         }
+        if self.keepalive_interval.is_some() && self.keepalive_timeout.is_zero() {
+            return wrong(
+                "keepalive_timeout",
+                "must be more than zero: an answer takes time",
+            );
+        }
+        let no_time = Some(Duration::ZERO);
+        if self.max_connection_age == no_time {
+            return wrong(
+                "max_connection_age",
+                "must be more than zero, or no call gets through",
+            );
+        }
+        if self.max_connection_idle == no_time {
+            return wrong(
+                "max_connection_idle",
+                "must be more than zero, or no call gets through",
+            );
+        }
         Ok(())
     }
 
@@ -199,19 +218,36 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_names_its_field() {
-        let config = ServerConfig {
-            max_frame_bytes: 1024,
+    fn each_mistake_names_its_field() {
+        let field = |change: fn(&mut ServerConfig)| {
+            let mut config = ServerConfig::default();
+            change(&mut config);
+            config.check().err().map(|error| error.field().to_owned())
+        };
+        let names = |expected: &str, change: fn(&mut ServerConfig)| {
+            assert_eq!(field(change).as_deref(), Some(expected));
+        };
+        names("max_frame_bytes", |config| config.max_frame_bytes = 1024);
+        names("max_concurrent_streams", |config| {
+            config.max_concurrent_streams = 0;
+        });
+        names("handshake_timeout", |config| {
+            config.handshake_timeout = Duration::ZERO;
+        });
+        names("keepalive_timeout", |config| {
+            config.keepalive_timeout = Duration::ZERO;
+        });
+        names("max_connection_age", |config| {
+            config.max_connection_age = Some(Duration::ZERO);
+        });
+        names("max_connection_idle", |config| {
+            config.max_connection_idle = Some(Duration::ZERO);
+        });
+        let never_asks = ServerConfig {
+            keepalive_interval: None,
+            keepalive_timeout: Duration::ZERO,
             ..ServerConfig::default()
         };
-        assert_eq!(config.check().expect_err("too small").field(), "max_frame_bytes");
-        let config = ServerConfig {
-            max_concurrent_streams: 0,
-            ..ServerConfig::default()
-        };
-        assert_eq!(
-            config.check().expect_err("none").field(),
-            "max_concurrent_streams"
-        );
+        never_asks.check().expect("it has no use");
     }
 }
