@@ -104,6 +104,7 @@ impl Dispatch {
         caught(answer)
             .await
             .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
+            .map_err(Status::leave_layers)
     }
 }
 

@@ -98,7 +98,8 @@ impl Status {
         self
     }
 
-    /// Takes off what was a fact of the hop below only. Dispatch calls it on what a handler returns.
+    /// Takes off what was a fact of the hop below only. Dispatch calls it on what a handler returns, and on what a layer
+    /// returns of a call that it made.
     ///
     /// A status that a channel returned and a handler passes on keeps what it *says*: code, message, reason, domain,
     /// details. What is *known* of it ("not processed", "retryable", overload, pushback), its trailers and its place are
@@ -124,6 +125,16 @@ impl Status {
         let below = std::mem::replace(&mut *self.0, passed_on);
         self.0.source = Some(Arc::new(Self(Box::new(below))));
         self
+    }
+
+    /// The same for what a layer of a server returns. What the layer says itself stays as it is: it knows whether it let
+    /// the call in.
+    pub(crate) fn leave_layers(self) -> Self {
+        if self.0.facts.from_call {
+            self.leave_hop()
+        } else {
+            self
+        }
     }
 }
 

@@ -3,11 +3,14 @@
 use std::{error::Error, time::Duration};
 
 use rpc_core::{
-    BoxError, Code, Request, Response, Status, client,
+    BoxError, Call, Channel, Code, Reply, Request, Response, Result, Stage, Status, client,
+    server::Dispatch,
+    stage::SharedStage,
     status::{BadRequest, ErrorInfo, FieldViolation, RetryInfo, Side, reason},
+    transport::LocalTransport,
 };
 
-use crate::support::{Numbers, ONE, collect, count, one};
+use crate::support::{Numbers, ONE, collect, count, one, router};
 
 /// A refusal with everything that can be said.
 fn refusal() -> Status {
@@ -106,11 +109,14 @@ async fn what_comes_from_below_goes_on_without_the_facts_of_its_hop() {
     assert_eq!(below.metadata().get("x-shelf"), Some("7"));
 }
 
+/// A channel to a server without services.
+fn nowhere() -> Channel {
+    Channel::new(LocalTransport::new(Dispatch::new(std::sync::Arc::default())))
+}
+
 #[tokio::test]
 async fn a_refusal_from_below_is_not_one_of_ours() {
-    let nowhere = rpc_core::Channel::new(rpc_core::transport::LocalTransport::new(
-        rpc_core::server::Dispatch::new(std::sync::Arc::default()),
-    ));
+    let nowhere = nowhere();
     let status = one(&nowhere, 1).await.expect_err("there is no service");
     assert!(!status.was_processed());
 
@@ -141,6 +147,54 @@ async fn a_refusal_from_below_is_not_one_of_ours() {
         .expect_err("it failed");
     assert_eq!(status.reason(), Some(reason::SERVICE_UNKNOWN));
     assert!(status.was_processed(), "so it is inside of a stream");
+}
+
+/// A layer of a server that asks another one before the handler, or after it, as the call says, or refuses the call itself.
+struct Asks<S> {
+    inner: S,
+    other: Channel,
+}
+
+impl<S: Stage> Stage for Asks<S> {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+        match call.metadata.get("x-ask") {
+            Some("after") => {
+                self.inner.call(call).await?;
+                one(&self.other, 1).await?;
+            }
+            Some("before") => drop(one(&self.other, 1).await?),
+            _ => return Err(refusal()),
+        }
+        self.inner.call(call).await
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_layer_got_from_below_is_not_one_of_the_servers() {
+    let asks = |inner| {
+        SharedStage::new(Asks {
+            inner,
+            other: nowhere(),
+        })
+    };
+    let dispatch = Dispatch::with_pipeline(router(Numbers::new()), asks);
+    let channel = Channel::new(LocalTransport::new(dispatch));
+    for ask in ["before", "after"] {
+        let mut request = Request::new(1);
+        request.metadata_mut().insert("x-ask", ask).expect("legal");
+        let status = client::unary(&channel, &ONE, request)
+            .await
+            .expect_err("it could not ask");
+        assert_eq!(status.reason(), Some(reason::SERVICE_UNKNOWN));
+        assert!(status.was_processed() && !status.is_retryable(), "{ask}");
+    }
+    let status = one(&channel, 1).await.expect_err("refused");
+    assert!(!status.was_processed() && status.is_overload());
+    assert_eq!(
+        status.pushback(),
+        Some(Duration::from_secs(3)),
+        "that is its own word"
+    );
 }
 
 #[tokio::test]

@@ -135,3 +135,42 @@ async fn a_layer_that_panics_fails_its_call_alone() {
     assert_eq!(client.echo(2).await.unwrap(), 2);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_handler_does_not_run_twice_because_a_layer_could_not_tell_of_it() {
+    // It is bound, and does not listen: nobody else can get the port meanwhile.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = format!("static://{}", silent.local_addr().unwrap());
+    for framed in [false, true] {
+        let auditor = GateClient(Client::builder().target(nobody.clone()).build().unwrap().into());
+        let layer = layer_fn(move |inner: CallService| {
+            let auditor = auditor.clone();
+            service_fn(move |call: OwnedCall| {
+                let (mut inner, auditor) = (inner.clone(), auditor.clone());
+                async move {
+                    let reply = inner.call(call).await?;
+                    auditor.wait(1).await?;
+                    Ok::<_, Status>(reply)
+                }
+            })
+        });
+        let gate = Gate::new();
+        gate.open(10);
+        let first = Running::start(quiet(&gate).layer(layer.clone())).await;
+        let second = Running::start(quiet(&gate).layer(layer)).await;
+        let both = format!("static://{},{}", first.addresses[0], second.addresses[0]);
+        let client = Client::builder()
+            .target(both)
+            .prefer_framed(framed)
+            .build()
+            .unwrap();
+        let status = GateClient(client.into()).wait(1).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        assert!(status.was_processed(), "{status}");
+        gate.arrived().await;
+        assert!(!gate.has_arrived(), "it ran twice");
+        first.stop().await;
+        second.stop().await;
+    }
+}

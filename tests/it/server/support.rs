@@ -50,6 +50,11 @@ impl Gate {
         in_time(self.arrived.acquire()).await.unwrap().forget();
     }
 
+    /// True if a call of `Wait` arrived that nobody waited for.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.arrived.available_permits() > 0
+    }
+
     /// Lets so many calls of `Wait` go.
     pub(crate) fn open(&self, calls: usize) {
         self.open.add_permits(calls);

@@ -170,14 +170,20 @@ impl<P: Protocol> Shared<P> {
             Ok(reply) => return Ok(reply),
             Err(status) => status,
         };
-        // It was closed under the call, because it is our turn again.
-        let left = !status.was_processed() && status.reason() == Some(reason::CHANNEL_CLOSED);
-        let again = if left && !self.orders.lock().closing {
+        // It was closed under the call, because it is our turn again. Its reason does not tell: a server may have said that.
+        let left = || matches!(*other.state().borrow(), LinkState::Closed) || !self.goes_over(other);
+        let again = if !status.was_processed() && left() && !self.orders.lock().closing {
             Again::NotSent
         } else {
             Again::No
         };
         Err(Failed { status, again })
+    }
+
+    /// True if calls go over this link of another transport.
+    fn goes_over(&self, other: &Arc<dyn Link>) -> bool {
+        let now = self.other.load_full();
+        now.is_some_and(|now| Arc::ptr_eq(&*now, other))
     }
 
     /// Says where a call was going that found no connection: it was not begun.

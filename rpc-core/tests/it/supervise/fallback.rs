@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, sync::atomic::Ordering::SeqCst, time::Duration};
 
-use rpc_core::transport::{Link, LinkState};
+use rpc_core::{
+    Status,
+    status::reason,
+    transport::{Link, LinkState},
+};
 
 use super::{
     call, is_closed,
@@ -82,6 +86,20 @@ async fn a_server_that_restarts_is_asked_when_it_is_there_again() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     call(&link).await.unwrap();
     assert_eq!(ours.open()[0].begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_that_a_channel_was_closed_has_answered() {
+    let (_, others, link) = both();
+    let closed = Status::unavailable("a channel of the server's own was closed")
+        .with_reason(reason::CHANNEL_CLOSED)
+        .with_domain(reason::DOMAIN)
+        .not_processed();
+    others.refuses_calls(closed);
+    others.calls_take(Duration::from_hours(1));
+    let status = within("the call", call(&link)).await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CHANNEL_CLOSED));
+    assert_eq!(others.open()[0].begun(), 1, "it is not sent again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,6 +38,8 @@ pub(super) struct Network {
     capacity: usize,
     /// How long a call takes.
     call_time: Mutex<Duration>,
+    /// What the server answers to calls, if it answers with a failure.
+    refusal: Mutex<Option<Status>>,
     /// The most calls that were under way on one connection.
     pub(super) most: AtomicUsize,
 }
@@ -63,6 +65,7 @@ impl Network {
             under_way: AtomicUsize::new(0),
             capacity,
             call_time: Mutex::default(),
+            refusal: Mutex::default(),
             most: AtomicUsize::new(0),
         })
     }
@@ -77,6 +80,10 @@ impl Network {
 
     pub(super) fn calls_take(&self, time: Duration) {
         *locked(&self.call_time) = time;
+    }
+
+    pub(super) fn refuses_calls(&self, status: Status) {
+        *locked(&self.refusal) = Some(status);
     }
 
     /// When it was dialled.
@@ -216,7 +223,8 @@ impl Protocol for Speaks {
             () = connection.is_gone() => Err(Status::unavailable("the connection was lost").into()),
             () = tokio::time::sleep(time) => {
                 connection.answered.store(true, SeqCst);
-                Ok(Reply::new(Body::Empty))
+                let refusal = locked(&self.network.refusal).clone();
+                refusal.map_or_else(|| Ok(Reply::new(Body::Empty)), |status| Err(status.into()))
             }
         }
     }
