@@ -36,7 +36,7 @@ pub fn framed(input: &[u8]) {
                 assert!(metadata::read(&again).expect("what we write is legal") == read);
             }
         }
-        let first = status::read(&head, payload);
+        let first = status::read(&head, payload, None);
         let mut written = BytesMut::new();
         let length = status::append(&first, usize::from(u16::MAX), &mut written);
         let same = Head {
@@ -44,7 +44,7 @@ pub fn framed(input: &[u8]) {
             extra: first.code() as u16,
             ..Head::new(head.kind, CallId::default())
         };
-        assert_eq!(status::read(&same, &written).code(), first.code());
+        assert_eq!(status::read(&same, &written, None).code(), first.code());
         if let Ok(message) = compress::inflate(payload, LIMIT_BYTES) {
             assert!(message.len() <= LIMIT_BYTES, "a message passes the limit");
         }

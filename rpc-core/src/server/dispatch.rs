@@ -85,7 +85,7 @@ impl Dispatch {
         Lent::new(call, Some(method), slot, context)
     }
 
-    /// Answers a call. Its failure is as the caller shall see it.
+    /// Answers a call. Its failure is as the caller shall see it, and says of which method it is.
     ///
     /// # Errors
     /// What the pipeline refused, or what the handler returned. A panic of either is INTERNAL: the future never panics.
@@ -100,11 +100,10 @@ impl Dispatch {
 
     async fn through(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let below = BelowHooks(self);
-        let answer = pin!(hooked(&self.hooks, &below, call));
-        caught(answer)
-            .await
+        let answer = caught(pin!(hooked(&self.hooks, &below, &mut *call))).await;
+        answer
             .unwrap_or_else(|panic| Err(Status::from_layer_panic(&*panic)))
-            .map_err(Status::leave_layers)
+            .map_err(|status| status.leave_layers().at_method(&call.method))
     }
 }
 

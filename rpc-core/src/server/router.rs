@@ -111,6 +111,7 @@ impl Router {
         Status::unimplemented(text)
             .with_reason(why)
             .with_domain(reason::DOMAIN)
+            .at_method(method)
             .not_processed()
     }
 }
@@ -132,7 +133,7 @@ impl Router {
         // The handler runs in the context; whoever is outside still sees when it must be done.
         let bound = Context::new().with_deadline(call.context.deadline());
         let context = std::mem::replace(&mut call.context, bound);
-        let (result, context) = {
+        let (mut result, context) = {
             let mut handler = pin!(scope(context, run(service, slot.method as usize, call)));
             match caught(handler.as_mut()).await {
                 Ok(result) if LOOK => (result, handler.take_context()),
@@ -143,6 +144,9 @@ impl Router {
         };
         if let Some(context) = context {
             call.context = context;
+        }
+        if let Err(status) = &mut result {
+            status.set_method(&call.method);
         }
         result
     }

@@ -149,10 +149,10 @@ impl Facts {
         self.pushback = Some(pushback);
     }
 
-    /// The facts as parameters, without pushback. See [`details`](super::details).
-    pub(super) fn entries(&self) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    /// The facts of a call of the method with this path as parameters, without pushback. See [`details`](super::details).
+    pub(super) fn entries(&self, path: Option<&str>) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+        let refused = path.filter(|_| self.not_processed);
         let marks = [
-            (NOT_PROCESSED, self.not_processed.then_some("true")),
             (OVERLOAD, self.overload.then_some("true")),
             (
                 RETRYABLE,
@@ -164,18 +164,20 @@ impl Facts {
         let said = marks
             .into_iter()
             .filter_map(|(key, value)| Some((key.into(), value?.into())));
-        said.collect()
+        let refused = refused.map(|path| (NOT_PROCESSED.into(), path.to_owned().into()));
+        refused.into_iter().chain(said).collect()
     }
 
-    /// Takes the facts out of an [`ErrorInfo`] of ours; true if it had nothing else to say.
-    pub(super) fn take_from(&mut self, info: &mut ErrorInfo) -> bool {
+    /// Takes the facts of a call of the method with this path out of an [`ErrorInfo`] of ours; true if it had nothing else to
+    /// say.
+    pub(super) fn take_from(&mut self, info: &mut ErrorInfo, path: Option<&str>) -> bool {
         if info.domain != reason::DOMAIN {
             return false;
         }
         info.metadata.retain(|(key, value)| {
             let is_true = value == "true";
             match key.as_ref() {
-                NOT_PROCESSED => self.not_processed |= is_true,
+                NOT_PROCESSED => self.not_processed |= path == Some(&**value),
                 OVERLOAD => self.overload |= is_true,
                 RETRYABLE => self.retryable = Some(is_true),
                 NO_RETRY => self.no_retry |= is_true,

@@ -77,8 +77,13 @@ impl Status {
 
     /// Says which method was called, unless that is known.
     pub fn at_method(mut self, method: &Method) -> Self {
-        self.0.place.method.get_or_insert_with(|| method.clone());
+        self.set_method(method);
         self
+    }
+
+    /// [`at_method`](Self::at_method) for a status in its place.
+    pub(crate) fn set_method(&mut self, method: &Method) {
+        self.0.place.method.get_or_insert_with(|| method.clone());
     }
 
     /// Says between which addresses the call went, unless that is known.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use rpc_core::{
-    Code, Status,
+    Code, Method, Status,
     status::{
         BadRequest, DebugInfo, Detail, DetailType, ErrorInfo, FieldViolation, Help, HelpLink,
         LocalizedMessage, PreconditionFailure, PreconditionViolation, QuotaFailure, QuotaViolation,
@@ -15,9 +15,17 @@ use rpc_core::{
 
 const LIMIT: usize = 8192;
 
+/// The method that is called.
+fn method() -> Method {
+    Method::unknown("/shop.v1.Cart/Add")
+}
+
 fn over_the_wire(status: &Status) -> Status {
+    let status = status.clone().at_method(&method());
     let bytes = status.encode_details(LIMIT).expect("there is something to send");
-    Status::new(status.code(), status.message().to_owned()).with_decoded_details(&bytes)
+    Status::new(status.code(), status.message().to_owned())
+        .at_method(&method())
+        .with_decoded_details(&bytes)
 }
 
 #[test]
@@ -158,6 +166,33 @@ fn facts_cross_beside_any_reason() {
     assert!(!over_the_wire(&Status::unavailable("x").with_retryable(false)).is_retryable());
 }
 
+/// A server that knows nothing of facts passes details on, of a call of its own.
+#[test]
+fn not_processed_is_believed_of_the_method_that_was_called() {
+    let refused = Status::unavailable("x").with_reason("FULL").not_processed();
+    let bytes = refused
+        .clone()
+        .at_method(&method())
+        .encode_details(LIMIT)
+        .expect("there is a fact");
+    let of_another = Status::unavailable("x").at_method(&Method::unknown("/shop.v1.Cart/Clear"));
+    let read = of_another.with_decoded_details(&bytes);
+    assert!(read.was_processed() && read.reason() == Some("FULL"));
+    assert!(read.details().is_empty(), "it is not passed on either");
+    let nowhere = Status::unavailable("x").with_decoded_details(&bytes);
+    assert!(nowhere.was_processed());
+
+    let placeless = refused.encode_details(LIMIT).expect("there is a reason");
+    let plain = ErrorInfo::new(reason::DOMAIN, reason::HOP).with_parameter("not_processed", "true");
+    let plain = Status::unavailable("x")
+        .with_detail(Detail::from(plain))
+        .at_method(&method());
+    let read = Status::unavailable("x")
+        .at_method(&method())
+        .with_decoded_details(&placeless);
+    assert!(plain.was_processed() && read.was_processed());
+}
+
 #[test]
 fn facts_of_a_hop_are_not_forwarded() {
     let sent = Status::unavailable("x")
@@ -192,8 +227,10 @@ fn what_does_not_fit_is_left_out() {
         .with_error_info(ErrorInfo::new("shop.example", "LOCKED").with_parameter("long", long.clone()))
         .with_detail(RequestInfo::new(long))
         .with_detail(RequestInfo::new("short"))
+        .at_method(&method())
         .not_processed();
     let facts = Status::unavailable("y")
+        .at_method(&method())
         .not_processed()
         .encode_details(LIMIT)
         .expect("facts")
@@ -203,7 +240,9 @@ fn what_does_not_fit_is_left_out() {
             continue;
         };
         assert!(bytes.len() <= limit);
-        let read = Status::unavailable("y").with_decoded_details(&bytes);
+        let read = Status::unavailable("y")
+            .at_method(&method())
+            .with_decoded_details(&bytes);
         assert_eq!(read.was_processed(), limit < facts, "facts come first");
     }
     let bytes = status.encode_details(400).expect("some of it fits");
@@ -215,6 +254,7 @@ fn what_does_not_fit_is_left_out() {
     assert_eq!(read.detail::<RequestInfo>(), Some(RequestInfo::new("short")));
     assert_eq!(
         Status::unavailable("z".repeat(500))
+            .at_method(&method())
             .not_processed()
             .encode_details(100),
         None

@@ -83,7 +83,7 @@ pub(crate) async fn attempt(
             Box::pin(opened(metadata, receiver, under_way, pump.take(), streams)).await
         }
         Ok(Answer::Failed(head, payload)) => {
-            let status = connection.explain(status::read(&head, &payload));
+            let status = connection.explain(status::read(&head, &payload, Some(&call.method)));
             let again = if status.was_processed() || status.reason() != Some(reason::DRAINING) {
                 Again::No
             } else {

@@ -156,18 +156,19 @@ pub(super) fn accept(
     };
     let at = request.body;
     let body = inbox.take(head, at);
+    let refused = |status: Status| Ok(Err(status.at_method(known.resolved.method())));
     let metadata = match read {
         Ok(metadata) => metadata,
-        Err(status) => return Ok(Err(status.not_processed())),
+        Err(status) => return refused(status.not_processed()),
     };
     if deadline.is_some_and(|deadline| deadline.instant() <= now) {
-        return Ok(Err(Expiry::status().not_processed()));
+        return refused(Expiry::status().not_processed());
     }
     let (resolved, codec) = (known.resolved.clone(), known.codec.clone());
     let is_stream = known.is_stream();
     let messages = match messages(conn, head, body)? {
         Ok(messages) => messages,
-        Err(status) => return Ok(Err(status)),
+        Err(status) => return refused(status),
     };
     let (body, received, arrival) = messages;
     let request = Request {

@@ -2,7 +2,7 @@
 //! the text, and an encoded `google.rpc.Status` with reason, details and facts, as gRPC sends it.
 
 use bytes::{BufMut, BytesMut};
-use rpc_core::{Code, Status, status::Side};
+use rpc_core::{Code, Method, Status, status::Side};
 
 use super::{head::Head, metadata};
 
@@ -29,8 +29,9 @@ pub(crate) fn append(status: &Status, metadata_limit: usize, out: &mut BytesMut)
     metadata
 }
 
-/// Reads what follows the head of an ERROR. What is malformed is left out: the code always arrives.
-pub(crate) fn read(head: &Head, payload: &[u8]) -> Status {
+/// Reads what follows the head of an ERROR. What is malformed is left out: the code always arrives. With the method that was
+/// called, it may say that it was not begun.
+pub(crate) fn read(head: &Head, payload: &[u8], called: Option<&Method>) -> Status {
     let code = Code::from_u32(u32::from(head.extra));
     let (metadata, rest) = payload
         .split_at_checked(usize::from(head.metadata))
@@ -40,6 +41,9 @@ pub(crate) fn read(head: &Head, payload: &[u8]) -> Status {
         .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize))
         .unwrap_or((&[], &[]));
     let mut status = Status::new(code, String::from_utf8_lossy(text).into_owned()).at_side(Side::Server);
+    if let Some(method) = called {
+        status = status.at_method(method);
+    }
     if !details.is_empty() {
         status = status.with_decoded_details(details);
     }
@@ -64,6 +68,7 @@ mod tests {
             .with_domain("shop")
             .with_parameter("sku", "1")
             .overload()
+            .at_method(&Method::unknown("/shop.v1.Cart/Add"))
             .not_processed()
             .with_pushback(Duration::from_millis(250));
         status.metadata_mut().insert("x-why", "full").unwrap();
@@ -74,7 +79,13 @@ mod tests {
             metadata,
             ..Head::default()
         };
-        let read = read(&head, &bytes);
+        assert!(
+            read(&head, &bytes, None).was_processed(),
+            "nobody knows what was called"
+        );
+        let elsewhere = Method::unknown("/shop.v1.Cart/Clear");
+        assert!(read(&head, &bytes, Some(&elsewhere)).was_processed());
+        let read = read(&head, &bytes, Some(&Method::unknown("/shop.v1.Cart/Add")));
         assert_eq!((read.code(), read.message()), (status.code(), status.message()));
         assert_eq!((read.reason(), read.domain()), (Some("TOO_MUCH"), Some("shop")));
         assert!(read.is_overload() && !read.was_processed());
@@ -87,7 +98,7 @@ mod tests {
         #[test]
         fn reads_anything(code: u16, metadata in 0..40u16, payload in prop::collection::vec(any::<u8>(), 0..100)) {
             let head = Head { extra: code, metadata, ..Head::default() };
-            let _ = read(&head, &payload);
+            let _ = read(&head, &payload, None);
         }
     }
 }

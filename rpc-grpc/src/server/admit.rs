@@ -99,10 +99,11 @@ pub(super) fn admit(
     let Ok(subtype) = content_type::parse(content_type) else {
         return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_GRPC).into());
     };
-    let refuse = |status: Status| Box::new(Refusal::grpc(&status, content_type::answer(subtype)));
-    let malformed = |what: Status| {
-        Box::new(Refusal::grpc(&what, content_type::answer(subtype)).with_http(StatusCode::BAD_REQUEST))
+    let refusal = |status: Status| {
+        let status = status.at_method(&Method::unknown(uri.path())).not_processed();
+        Refusal::grpc(&status, content_type::answer(subtype))
     };
+    let malformed = |what: Status| Box::new(refusal(what).with_http(StatusCode::BAD_REQUEST));
     if let Some(te) = headers.get(header::TE).filter(|te| *te != "trailers") {
         // Its absence is forgiven: some proxies drop it although they pass trailers on.
         return Err(malformed(broken(format!("`te` is {te:?}, not `trailers`"))));
@@ -117,19 +118,17 @@ pub(super) fn admit(
         return Err(malformed(broken("`grpc-timeout` is malformed")));
     };
     if let Err(status) = check_size(&headers, conn.config.max_metadata_bytes as usize) {
-        return Err(refuse(status.not_processed()));
+        return Err(refusal(status).into());
     }
     let coding = match Coding::parse(headers.get(names::ENCODING)) {
         Coding::Identity => None,
         Coding::Known(compression) => Some(compression),
         Coding::Unknown => {
-            return Err(Box::new(
-                Refusal::grpc(&unknown_coding(), content_type::answer(subtype)).with_accepted_codings(),
-            ));
+            return Err(refusal(unknown_coding()).with_accepted_codings().into());
         }
     };
     if deadline.is_some_and(|deadline| deadline.instant() <= now) {
-        return Err(refuse(Expiry::status().not_processed()));
+        return Err(refusal(Expiry::status()).into());
     }
     let answer = AnswerForm {
         content_type: content_type::answer(subtype),
@@ -137,8 +136,10 @@ pub(super) fn admit(
     };
     let method = conn.dispatch.resolve(uri.path());
     let codec = codec_name(method.method(), subtype.codec());
-    let metadata = take_metadata(headers)
-        .map_err(|status| Refusal::grpc(&status.not_processed(), answer.content_type.clone()))?;
+    let metadata = take_metadata(headers).map_err(|status| {
+        let status = status.at_method(method.method()).not_processed();
+        Refusal::grpc(&status, answer.content_type.clone())
+    })?;
     let context = Context::new()
         .with_deadline(deadline)
         .with_caller(Arc::clone(&conn.caller))
@@ -206,12 +207,10 @@ fn broken(text: impl Into<Cow<'static, str>>) -> Status {
     Status::internal(text)
         .with_reason(reason::PROTOCOL_BROKEN)
         .with_domain(reason::DOMAIN)
-        .not_processed()
 }
 
 fn unknown_coding() -> Status {
     Status::unimplemented("`grpc-encoding` names a compression that is not known here")
         .with_reason(reason::COMPRESSION_UNKNOWN)
         .with_domain(reason::DOMAIN)
-        .not_processed()
 }

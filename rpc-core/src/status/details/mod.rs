@@ -17,8 +17,11 @@
 //! What the next hop must know besides is carried by details as well, so that it crosses proxies and other languages:
 //!
 //! - "not processed", overload, "retryable" and "no retry" are entries of an [`ErrorInfo`] in our domain
-//!   ([`reason::DOMAIN`](super::reason::DOMAIN)): `not_processed=true`. If the status gives a reason of our domain, that
+//!   ([`reason::DOMAIN`](super::reason::DOMAIN)): `overload=true`. If the status gives a reason of our domain, that
 //!   is the one; if the reason is a user's, theirs comes first and ours, with reason `HOP`, follows.
+//! - "Not processed" is the path of the method that was not begun, `not_processed=/shop.v1.Cart/Add`, and is believed of a
+//!   call of that method only: servers that know nothing of these facts pass details on as they got them, from a call of
+//!   their own. A status whose [place](Status::place) has no method neither says so nor is told so.
 //! - Pushback is [`RetryInfo`]; gRPC adds its trailer `grpc-retry-pushback-ms`.
 //!
 //! Reading takes them out again, into the facts: so they are never in [`Status::details`], and never reach the hop
@@ -45,7 +48,7 @@ pub use self::{
         BadRequest, FieldViolation, PreconditionFailure, PreconditionViolation, QuotaFailure, QuotaViolation,
     },
 };
-use super::Status;
+use super::{Inner, Status};
 
 /// One detail: a message with the URL of its type, `google.protobuf.Any`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +156,8 @@ impl Status {
     }
 
     fn add_error_info(&mut self, mut info: ErrorInfo, detail: Detail) {
-        if self.0.facts.take_from(&mut info) {
+        let Inner { facts, place, .. } = &mut *self.0;
+        if facts.take_from(&mut info, place.path()) {
             return;
         }
         if self.0.info.is_none() {

@@ -18,9 +18,10 @@ impl Status {
     /// nothing beyond those, or if not even they fit.
     ///
     /// The result has at most `limit_bytes` bytes, before any base64. What does not fit is left out: facts come first,
-    /// then the reason, without its parameters if need be, then the details in their order.
+    /// then the reason, without its parameters if need be, then the details in their order. That the call was not processed
+    /// is only said where the [place](Self::place) has its method.
     pub fn encode_details(&self, limit_bytes: usize) -> Option<Bytes> {
-        let facts = self.0.facts.entries();
+        let facts = self.0.facts.entries(self.0.place.path());
         if facts.is_empty() && self.0.info.is_none() && self.0.details.is_empty() && self.pushback().is_none()
         {
             return None;
@@ -71,7 +72,8 @@ impl Status {
     /// Takes reason, details and facts out of an encoded `google.rpc.Status`.
     ///
     /// Bytes that are none, that have more than 64 KiB, or that contradict our code are dropped whole, and of more than 64
-    /// details the further ones: the call still has its code and message.
+    /// details the further ones: the call still has its code and message. That the call was not processed is only believed
+    /// where it is said of the method that our [place](Self::place) has.
     pub fn with_decoded_details(mut self, bytes: &[u8]) -> Self {
         if bytes.len() > MAX_BYTES {
             return self;

@@ -307,7 +307,8 @@ impl Task {
         });
         let Some((stream, waker)) = outcome else { return };
         if let Some((arrival, payload)) = stream {
-            let status = connection.explain(status::read(&head, &payload));
+            // It was begun: its answer was.
+            let status = connection.explain(status::read(&head, &payload, None));
             connection.hub.end(head.call, &arrival, Err(status));
         }
         wake(waker);

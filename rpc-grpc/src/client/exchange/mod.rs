@@ -229,7 +229,7 @@ fn receive(answered: Answered, call: &Call<'_>, config: &ClientConfig) -> Result
     let Answer {
         metadata,
         compression,
-    } = response::read(head, ended, &call.codec, config.max_metadata_bytes)?;
+    } = response::read(head, ended, call, config.max_metadata_bytes)?;
     let mut decoder = Decoder::new(config.max_message_bytes, compression);
     let mut reply = Reply::new(Body::Empty);
     reply.peer.clone_from(&source.connection().peer);

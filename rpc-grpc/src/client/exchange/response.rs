@@ -5,7 +5,7 @@ use std::task::{Context as Poller, Poll, Waker};
 use h2::RecvStream;
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 use rpc_core::{
-    Metadata, Status,
+    Call, Metadata, Status,
     status::{Side, reason},
 };
 
@@ -28,16 +28,16 @@ pub(crate) struct Answer {
 pub(crate) fn read(
     response: Response<()>,
     ended: bool,
-    codec: &str,
+    call: &Call<'_>,
     limit_bytes: usize,
 ) -> Result<Answer, Status> {
     let (parts, ()) = response.into_parts();
     let (http, head) = (parts.status, parts.headers);
     headers::check_size(&head, limit_bytes)?;
-    check_type(&head, http, codec)?;
+    check_type(&head, http, &call.codec)?;
     if ended || http != StatusCode::OK {
         // One block is headers and trailers at once.
-        let metadata = status::finish(head, http)?;
+        let metadata = status::finish_at_once(head, http, &call.method)?;
         return Ok(Answer {
             metadata,
             compression: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use rpc_core::{Code, Metadata, Status, status::Side};
+use rpc_core::{Code, Metadata, Method, Status, status::Side};
 
 use super::from_http;
 use crate::wire::{
@@ -13,8 +13,9 @@ use crate::wire::{
 
 /// Takes the end of a call out of trailers, or out of the headers that are the trailers too.
 ///
-/// `None` if they have no `grpc-status`. What is left is metadata, and what [`take_metadata`] leaves out.
-pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
+/// `None` if they have no `grpc-status`. What is left is metadata, and what [`take_metadata`] leaves out. With the method that
+/// was called, they may say that it was not begun.
+pub(super) fn read(trailers: &mut HeaderMap, called: Option<&Method>) -> Option<Result<(), Status>> {
     let code = trailers.get(names::STATUS)?;
     if code == "0" {
         // What else the protocol says is of no use, and no metadata.
@@ -27,6 +28,9 @@ pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
     let encoded = trailers.get(names::STATUS_DETAILS);
     let details = encoded.and_then(|value| headers::binary(value.as_bytes()));
     let mut status = Status::new(code, message).at_side(Side::Server);
+    if let Some(method) = called {
+        status = status.at_method(method);
+    }
     if let Some(pushback) = trailers.remove(names::RETRY_PUSHBACK) {
         status = match parse_pushback(&pushback) {
             Some(pushback) => status.with_pushback(pushback),
@@ -42,8 +46,17 @@ pub(super) fn read(trailers: &mut HeaderMap) -> Option<Result<(), Status>> {
 /// The whole end of a call, for a client: its trailing metadata, or the status it failed with, which has them.
 ///
 /// Without `grpc-status` the HTTP status decides.
-pub(crate) fn finish(mut trailers: HeaderMap, http: StatusCode) -> Result<Metadata, Status> {
-    let outcome = read(&mut trailers).unwrap_or_else(|| Err(from_http(http)));
+pub(crate) fn finish(trailers: HeaderMap, http: StatusCode) -> Result<Metadata, Status> {
+    end(trailers, http, None)
+}
+
+/// The same of headers that are the trailers too. Only such an answer can say that the call of the method was not begun.
+pub(crate) fn finish_at_once(head: HeaderMap, http: StatusCode, method: &Method) -> Result<Metadata, Status> {
+    end(head, http, Some(method))
+}
+
+fn end(mut trailers: HeaderMap, http: StatusCode, called: Option<&Method>) -> Result<Metadata, Status> {
+    let outcome = read(&mut trailers, called).unwrap_or_else(|| Err(from_http(http)));
     match (outcome, take_metadata(trailers)) {
         (Ok(()), metadata) => metadata,
         (Err(status), Ok(metadata)) => Err(status.with_metadata(metadata)),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use rpc_core::{
-    Code, Deadline, Status,
+    Code, Deadline, Method, Status,
     status::{Side, reason},
 };
 
@@ -120,6 +121,30 @@ async fn trailers_only_is_the_servers_status() {
     assert_eq!(status.place().side(), Some(Side::Server));
     assert_eq!(status.place().peer(), Some(&address()));
     assert!(status.was_processed());
+}
+
+/// A server in another language passes on what it got from further down, details and all.
+#[tokio::test(start_paused = true)]
+async fn not_processed_is_believed_of_the_method_that_was_called() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let path = String::from_utf8(exchange.read().await[5..].to_vec()).unwrap();
+            let refused = Status::unavailable("")
+                .at_method(&Method::unknown(&path))
+                .not_processed();
+            let details = STANDARD_NO_PAD.encode(refused.encode_details(1024).unwrap());
+            exchange.end(&[("grpc-status", "14"), ("grpc-status-details-bin", &details)]);
+        },
+    );
+    for (path, processed) in [("/t.S/Unary", false), ("/t.S/Other", true), ("true", true)] {
+        let status = unary(&link, path).await.unwrap_err();
+        assert_eq!(
+            (status.code(), status.was_processed()),
+            (Code::Unavailable, processed),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
