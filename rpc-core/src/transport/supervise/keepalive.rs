@@ -6,8 +6,9 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Keepalive {
-    /// How long nothing may be heard before a ping is sent; less than 10 s counts as 10 s. A server that gets more pings
-    /// than it likes closes the connection, and the time is doubled for the next ones. Default: no pings.
+    /// How long nothing may be heard before a ping is sent; less than 10 s counts as 10 s. A call that begins after longer than
+    /// that has it sent at once; over the framed protocol, within this time. A server that gets more pings than it likes
+    /// closes the connection, and the time is doubled for the next ones. Default: no pings.
     pub interval: Option<Duration>,
     /// How long to wait for anything from the server after a ping before the connection is given up. Default: 20 s.
     pub timeout: Duration,

@@ -69,10 +69,13 @@ struct Liveness {
     interval: Duration,
     timeout: Duration,
     without_calls: bool,
-    /// When something was last heard, or calls began.
+    /// When something was last heard; for who is polled rarely, or when it was last seen that nothing was to be heard.
     heard: Instant,
     reads: u64,
-    had_calls: bool,
+    /// How many calls had been begun by then.
+    begun: u64,
+    /// Somebody waits for an answer.
+    is_awaited: bool,
     pinged: Option<Instant>,
     /// Calls begin without anybody looking at the timers.
     polled_rarely: bool,
@@ -197,27 +200,31 @@ impl Liveness {
             without_calls: config.without_calls,
             heard: now,
             reads: 0,
-            had_calls: false,
+            begun: 0,
+            is_awaited: false,
             pinged: None,
             polled_rarely: false,
         })
     }
 
+    /// That calls begin says nothing of the peer: a dead one is found even if no call waits for as long as the interval. A
+    /// call that begins after longer than that asks at once.
     fn note(&mut self, activity: Activity) {
-        let has_calls = activity.calls > 0;
-        let begins = has_calls && !self.had_calls && !self.without_calls && !self.polled_rarely;
-        self.had_calls = has_calls;
-        if activity.reads != self.reads || begins {
+        if activity.reads != self.reads {
             self.reads = activity.reads;
+            self.begun = activity.begun;
             self.heard = Instant::now();
             self.pinged = None;
         }
+        // Who is polled rarely does not see a call that is over between two looks.
+        let began = self.polled_rarely && activity.begun != self.begun;
+        self.is_awaited = activity.calls > 0 || began;
     }
 
     fn next(&self) -> Option<Instant> {
         match self.pinged {
             Some(at) => Some(at + self.timeout),
-            None if self.had_calls || self.without_calls || self.polled_rarely => {
+            None if self.is_awaited || self.without_calls || self.polled_rarely => {
                 Some(self.heard + self.interval)
             }
             None => None,
@@ -231,7 +238,7 @@ impl Liveness {
         if self.pinged.is_some() {
             return Some(Due::Dead);
         }
-        if !self.had_calls && !self.without_calls {
+        if !self.is_awaited && !self.without_calls {
             // Nobody minds a dead connection without calls; the next call will find out.
             self.heard = now;
             return None;

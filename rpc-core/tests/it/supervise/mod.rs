@@ -3,6 +3,7 @@
 mod backoff;
 mod calls;
 mod fallback;
+mod keepalive;
 mod network;
 mod scaling;
 mod upkeep;

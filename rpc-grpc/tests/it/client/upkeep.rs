@@ -28,6 +28,37 @@ async fn a_server_that_answers_no_ping_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_fell_silent_is_given_up_though_no_call_waits_for_long() {
+    let (net, mut incoming) = Net::new();
+    let link = link_with(&net, |config| {
+        config.link.keepalive.interval = Some(Duration::from_secs(10));
+    });
+    let first = spawn_unary(&link, "x");
+    let mut peer = Peer::on(incoming.recv().await.unwrap()).await;
+    let exchange = peer.next().await.unwrap();
+    tokio::select! {
+        () = exchange.echo() => {}
+        _ = peer.next() => panic!("there is one call"),
+    }
+    let _ = tokio::time::timeout(Duration::from_millis(500), peer.next()).await;
+    first.await.unwrap().unwrap();
+    // From here on nobody drives the server's end.
+    let calls = async {
+        loop {
+            let _ = tokio::time::timeout(Duration::from_secs(1), unary(&link, "x")).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    };
+    tokio::select! {
+        () = calls => {}
+        again = tokio::time::timeout(Duration::from_secs(40), incoming.recv()) => {
+            let again = again.expect("the connection is given up");
+            assert!(again.is_some(), "the link dials anew");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_answers_pings_may_take_its_time() {
     let (net, link) = served(
         |config| config.link.keepalive.interval = Some(Duration::from_secs(10)),
