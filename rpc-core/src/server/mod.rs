@@ -11,9 +11,9 @@ mod lent;
 mod panic;
 mod router;
 
-pub(crate) use self::lent::Lent;
 pub use self::{
     dispatch::{Dispatch, Resolved},
     handler::{bidi, client_streaming, server_streaming, unary},
     router::{Router, Service, Slot},
 };
+pub(crate) use self::{lent::Lent, panic::caught};

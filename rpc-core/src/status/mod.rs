@@ -279,7 +279,8 @@ pub(crate) fn excerpt(text: &str) -> &str {
     &text[..text.floor_char_boundary(256)]
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(not a text)")

@@ -23,7 +23,7 @@ use self::{
 #[cfg(feature = "tls")]
 use super::tls::ClientTls;
 use super::{Address, SocketOptions};
-use crate::{Status, status::Side, transport::Io};
+use crate::{Deadline, Status, status::Side, transport::Io};
 
 /// Makes connections. Cheap to clone.
 ///
@@ -144,7 +144,7 @@ impl Dialer {
     }
 
     async fn dial_by(&self, net: &impl Net, address: &Address) -> Result<Dialed, Status> {
-        let deadline = Instant::now() + self.connect_timeout;
+        let deadline = Deadline::after(self.connect_timeout).instant();
         let connected = match address {
             Address::Socket(socket) => self.race(net, &[*socket], deadline).await,
             Address::Host(host, port) => match self.lookup(net, host, *port, deadline).await {

@@ -8,7 +8,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{HANDSHAKE_TIMEOUT, error, pem::Pem, provider};
 use crate::{
-    BuildError,
+    BuildError, Deadline,
     net::{Address, Dialed},
 };
 
@@ -207,7 +207,7 @@ impl ClientHandshake {
         deadline: Instant,
     ) -> io::Result<Dialed> {
         let name = self.name_of(address)?;
-        let deadline = deadline.min(Instant::now() + self.timeout);
+        let deadline = deadline.min(Deadline::after(self.timeout).instant());
         let stream = tokio::time::timeout_at(deadline, self.connector.connect(name, dialed.io))
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))?

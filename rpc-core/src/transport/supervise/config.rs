@@ -5,6 +5,9 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::{Backoff, Keepalive};
 use crate::BuildError;
 
+/// Nobody would be waited for any less: a link that was called would have given up before it connects.
+const SHORTEST_IDLE: Duration = Duration::from_millis(1);
+
 /// How the connections to an address are kept. Start from the default and change fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -25,7 +28,7 @@ pub struct LinkConfig {
     pub shrink_after: Duration,
     /// How long a link may be without calls before its connections are closed; it may take half as long again. The next call,
     /// or being told to connect, makes them anew. A link to an address that cannot be reached gives up after the same
-    /// time, unless it is called. `None`: connections are kept warm for ever. Default: 30 min.
+    /// time, unless it is called. At least 1 ms. `None`: connections are kept warm for ever. Default: 30 min.
     pub idle_timeout: Option<Duration>,
     /// Whether a connection that the server closes while there is no call on it, as servers do with idle ones, is
     /// made anew before there is a call for it. It is given up all the same once there was no call for the
@@ -70,6 +73,9 @@ impl LinkConfig {
         if self.shrink_after.is_zero() {
             return wrong("link.shrink_after", "must be longer than nothing");
         }
+        if self.idle_timeout.is_some_and(|timeout| timeout < SHORTEST_IDLE) {
+            return wrong("link.idle_timeout", "must be at least a millisecond, or none");
+        }
         self.backoff.check()
     }
 
@@ -104,6 +110,15 @@ mod tests {
             field(|c| c.connect_timeout = Duration::ZERO).as_deref(),
             Some("link.connect_timeout")
         );
+        for timeout in [Duration::ZERO, Duration::from_nanos(1)] {
+            let config = LinkConfig {
+                idle_timeout: Some(timeout),
+                ..LinkConfig::default()
+            };
+            let error = config.check().expect_err("no call would find a connection");
+            assert_eq!(error.field(), "link.idle_timeout");
+        }
+        assert_eq!(field(|c| c.idle_timeout = None), None);
         assert_eq!(
             field(|c| c.backoff.factor = f64::NAN).as_deref(),
             Some("link.backoff.factor")

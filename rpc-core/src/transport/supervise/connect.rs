@@ -13,7 +13,8 @@ pub trait Connect: Send + Sync + 'static {
     /// Connects to an address.
     ///
     /// # Errors
-    /// UNAVAILABLE, reason `CONNECT_FAILED`, not processed: it is what calls fail with while no connection can be made.
+    /// UNAVAILABLE, reason `CONNECT_FAILED`, not processed: it is what calls fail with while no connection can be made. A
+    /// panic counts as such a failure.
     fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>>;
 
     /// True if what it makes is protected by TLS: the scheme of HTTP requests is `https` then.

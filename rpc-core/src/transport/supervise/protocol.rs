@@ -1,12 +1,12 @@
 //! What a transport implements.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use super::{Life, LinkConfig, Phase};
 use crate::{
     Call, Reply, Status,
     net::Address,
-    status::{Side, reason},
+    status::{Side, reason, text_of},
 };
 
 /// How a transport makes connections, and how a call goes over one. There is one for each link.
@@ -101,6 +101,10 @@ impl Unable {
     /// Somebody is there, and does not speak this protocol. The text says what was found.
     pub fn foreign(text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self::Foreign(no_connection(text))
+    }
+
+    pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        format!("connecting panicked: {}", text_of(panic)).into()
     }
 
     pub(super) fn at(self, address: &Address) -> Self {

@@ -9,7 +9,10 @@
 //! Where the server turns out not to speak this protocol, and there is another one to fall back to, the supervisor makes a
 //! link of that one and follows its states, until the server speaks this protocol.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use tokio::{
     task::JoinSet,
@@ -23,7 +26,7 @@ use super::{
     members::{Members, pace},
     orders::Orders,
 };
-use crate::{BoxFuture, Status, transport::LinkState};
+use crate::{BoxFuture, Status, server::caught, transport::LinkState};
 
 /// What comes of a dial.
 type Made<P> = Result<(Arc<<P as Protocol>::Connection>, <P as Protocol>::Driver), Unable>;
@@ -213,9 +216,11 @@ impl<P: Protocol> Supervisor<P> {
         self.dial = Some(Box::pin(async move {
             let life = Life::new(&shared.changed, shared.config().scales());
             let timeout = shared.config().connect_timeout;
-            let connecting = shared.protocol.connect(&shared.address, life);
-            let made = tokio::time::timeout(timeout, connecting).await;
-            made.unwrap_or_else(|_| Err(format!("nothing came of it within {timeout:?}").into()))
+            // What connects may be the user's own: a panic of it is a failure like others.
+            let connecting = pin!(async { shared.protocol.connect(&shared.address, life).await });
+            let made = tokio::time::timeout(timeout, caught(connecting)).await;
+            made.unwrap_or_else(|_| Ok(Err(format!("nothing came of it within {timeout:?}").into())))
+                .unwrap_or_else(|panic| Err(Unable::panicked(&*panic)))
                 .map_err(|unable| unable.at(&shared.address))
         }));
     }

@@ -106,6 +106,20 @@ async fn alpn_decides_who_serves() {
 }
 
 #[tokio::test]
+async fn bounds_may_be_as_long_as_can_be() {
+    let authority = Authority::new();
+    let serving = serve(&authority.sign("localhost")).await;
+    let tls = ClientTls::builder()
+        .trust_pem(authority.pem())
+        .handshake_timeout(Duration::MAX)
+        .build()
+        .unwrap();
+    let dialer = Dialer::new().with_tls(tls).with_connect_timeout(Duration::MAX);
+    let result = in_time(dialer.with_alpn(b"echo").dial(&localhost(&serving))).await;
+    assert!(result.is_ok(), "{result:?}");
+}
+
+#[tokio::test]
 async fn an_address_or_another_name_can_be_expected() {
     let authority = Authority::new();
     let serving = serve(&authority.sign("127.0.0.1")).await;

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use rpc_core::transport::LinkState;
+use rpc_core::{status::reason, transport::LinkState};
 
 use super::{
     call,
@@ -137,6 +137,24 @@ async fn a_connection_that_lasts_or_answers_ends_the_back_off() {
         let pause = *dials.last().unwrap() - dials[dials.len() - 2];
         assert_eq!(pause.as_millis(), 1000);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_panics_has_failed() {
+    let network = Network::new(100);
+    let link = network.link(|config| config.backoff.jitter = 0.0);
+    network.script([Connects::Panics; 3]);
+    let status = call(&link).await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CONNECT_FAILED));
+    assert!(!status.was_processed(), "{status}");
+    assert!(status.message().contains("has a fault"), "{status}");
+    reaches(&link, "ready", LinkState::is_ready).await;
+    let dials = network.dials();
+    let pauses: Vec<_> = dials
+        .windows(2)
+        .map(|two| (two[1] - two[0]).as_millis())
+        .collect();
+    assert_eq!(pauses, [1000, 1600, 2560]);
 }
 
 #[tokio::test(start_paused = true)]

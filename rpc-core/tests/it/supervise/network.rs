@@ -50,6 +50,7 @@ pub(super) enum Connects {
     /// The server closes the connection before anything is done on it.
     HangsUp,
     Fails,
+    Panics,
     Hangs,
     /// Somebody else is there.
     Foreign,
@@ -186,6 +187,7 @@ impl Protocol for Speaks {
         match next {
             Connects::Succeeds | Connects::HangsUp => {}
             Connects::Fails => return Err("nobody is there".into()),
+            Connects::Panics => panic!("what connects has a fault"),
             Connects::Hangs => std::future::pending().await,
             Connects::Foreign => return Err(Unable::foreign("it speaks something else")),
         }
