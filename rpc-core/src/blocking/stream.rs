@@ -7,10 +7,11 @@ use crate::{Metadata, Status, Streaming, message::Sender};
 
 /// A stream that is received, as an iterator: each step waits for the next message.
 ///
-/// After an error and after the end it stays at the end.
+/// After an error and after the end it stays at the end. Read inside of async code it fails, with reason `BLOCKING_IN_ASYNC`,
+/// and is given up.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct Messages<T: 'static> {
-    /// Taken when it is dropped.
+    /// Taken when it is given up.
     stream: Option<Streaming<T>>,
     blocking: Blocking,
 }
@@ -22,6 +23,11 @@ impl<T: 'static> Messages<T> {
             stream: Some(stream),
             blocking: blocking.clone(),
         }
+    }
+
+    fn give_up(&mut self) {
+        // It may start work that needs the runtime.
+        self.blocking.enter(|| drop(self.stream.take()));
     }
 }
 
@@ -39,15 +45,17 @@ impl<T: Send + 'static> Iterator for Messages<T> {
         let stream = self.stream.as_mut()?;
         match self.blocking.run(stream.message()) {
             Ok(message) => message.transpose(),
-            Err(status) => Some(Err(status)),
+            Err(status) => {
+                self.give_up();
+                Some(Err(status))
+            }
         }
     }
 }
 
 impl<T: 'static> Drop for Messages<T> {
     fn drop(&mut self) {
-        // Giving a stream up may start work that needs the runtime.
-        self.blocking.enter(|| drop(self.stream.take()));
+        self.give_up();
     }
 }
 

@@ -1,16 +1,23 @@
 //! `Streaming` by itself.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use rpc_core::{
-    Code, Metadata, Result, Status, Streaming,
-    codec::{Json, MessageCodec},
-    message::Incoming,
+    Body, Call, Channel, Code, Metadata, MethodDescriptor, Reply, Request, Result, Shape, Stage, Status,
+    Streaming,
+    blocking::{Blocking, Messages},
+    client,
+    codec::{Codec, CodecError, Decode, Encode, Json, MessageCodec, MethodTypes},
+    message::{Incoming, Sender, StreamEnd},
+    status::reason,
 };
 
 use crate::support::{Numbers, collect, relay, soon};
@@ -77,7 +84,7 @@ async fn a_slow_reader_stops_the_sender() -> Result<()> {
         sender.send(number).await.expect("there is room");
     }
     let mut blocked = Box::pin(sender.send(2));
-    let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(blocked.as_mut().poll(cx))).await;
+    let polled = poll_fn(|cx| std::task::Poll::Ready(blocked.as_mut().poll(cx))).await;
     assert!(polled.is_pending(), "there is no room for a third");
     assert_eq!(stream.message().await?, Some(0));
     blocked.await.expect("now there is");
@@ -129,40 +136,97 @@ async fn it_is_a_stream_and_made_of_streams() -> Result<()> {
     let stream: Streaming<u32> = Streaming::new(Streaming::from_iter([1, 2]));
     let mut stream = Box::pin(stream);
     let mut all = Vec::new();
-    while let Some(item) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+    while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
         all.push(item?);
     }
     assert_eq!(all, [1, 2]);
     Ok(())
 }
 
+/// A message that cannot be encoded.
+struct Torn;
+
+enum Half {}
+
+impl Codec for Half {
+    const NAME: &'static str = "half";
+}
+
+impl Encode<Torn> for Half {
+    fn encode(_: &Torn, out: &mut BytesMut) -> Result<(), CodecError> {
+        out.extend_from_slice(b"half of it");
+        panic!("torn")
+    }
+}
+
+impl Decode<Torn> for Half {
+    fn decode(_: Bytes) -> Result<Torn, CodecError> {
+        Err(CodecError::new("torn"))
+    }
+}
+
 #[test]
 fn an_encoder_that_fails_leaves_the_buffer_alone() {
-    struct Torn;
-
-    enum Half {}
-
-    impl rpc_core::codec::Codec for Half {
-        const NAME: &'static str = "half";
-    }
-
-    impl rpc_core::codec::Encode<Torn> for Half {
-        fn encode(_: &Torn, out: &mut BytesMut) -> Result<(), rpc_core::codec::CodecError> {
-            out.extend_from_slice(b"half of it");
-            panic!("torn")
-        }
-    }
-
-    impl rpc_core::codec::Decode<Torn> for Half {
-        fn decode(_: Bytes) -> Result<Torn, rpc_core::codec::CodecError> {
-            Err(rpc_core::codec::CodecError::new("torn"))
-        }
-    }
-
     let mut out = BytesMut::from(&b"before"[..]);
     let status = MessageCodec::of::<Half>()
         .encode(&Torn, &mut out)
         .expect_err("it panics");
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(&out[..], b"before");
+}
+
+/// Reads a request stream as a transport does, while it is told of its end. It holds the stream until it was dropped.
+struct Reads(Sender<Torn>);
+
+struct Told(Arc<OnceLock<Code>>);
+
+impl StreamEnd for Told {
+    fn ended(self: Box<Self>, outcome: Result<&mut Metadata, &mut Status>) {
+        let code = outcome.map_or_else(|status| status.code(), |_| Code::Ok);
+        self.0.set(code).expect("it is told once");
+    }
+}
+
+impl Stage for Reads {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let Body::Outgoing(stream) = &mut call.body else {
+            panic!("it is a stream");
+        };
+        let told = Arc::default();
+        stream.on_end(Box::new(Told(Arc::clone(&told))));
+        let mut out = BytesMut::new();
+        let item = poll_fn(|cx| stream.poll_encode(cx, &mut out)).await;
+        assert_eq!(told.get(), Some(&Code::Internal), "it has not been given up");
+        soon(self.0.closed()).await;
+        assert!(poll_fn(|cx| stream.poll_encode(cx, &mut out)).await.is_none());
+        Err(item.expect("an item").expect_err("it cannot be encoded"))
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_encoded_ends_its_stream() {
+    static METHOD: MethodDescriptor = MethodDescriptor::new("/test.v1.Torn/Send", Shape::ClientStreaming);
+    static TYPES: MethodTypes<Torn, u32> = MethodTypes::new(
+        &METHOD,
+        &[MessageCodec::of::<Half>()],
+        &[MessageCodec::of::<Json>()],
+    );
+    let (sender, stream) = Streaming::channel(2);
+    sender
+        .send(Torn)
+        .await
+        .unwrap_or_else(|_| panic!("there is room"));
+    let channel = Channel::new(Reads(sender));
+    let sent = client::client_streaming(&channel, &TYPES, Request::new(stream)).await;
+    let status = sent.map(drop).expect_err("it cannot be encoded");
+    assert_eq!(status.reason(), Some(reason::MESSAGE_UNENCODABLE));
+}
+
+#[tokio::test]
+async fn an_iterator_that_is_stepped_inside_of_async_code_ends_with_the_error() {
+    let blocking = Blocking::new().expect("a thread");
+    let mut messages = Messages::new(Streaming::from_iter([1, 2]), &blocking);
+    let status = messages.next().expect("an item").expect_err("it would block");
+    assert_eq!(status.reason(), Some(reason::BLOCKING_IN_ASYNC));
+    assert!(messages.next().is_none() && messages.next().is_none());
 }

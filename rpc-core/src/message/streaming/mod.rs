@@ -173,14 +173,17 @@ impl<T: Send + 'static> Streaming<T> {
         let polled = self.poll_source(cx);
         let mut item = ready!(self.end.poll(polled, cx));
         if !matches!(item, Some(Ok(_))) {
-            self.ended = true;
-            let failure = item.as_mut().and_then(|item| item.as_mut().err());
-            self.ends.tell(&mut self.trailers, failure);
-            // What is not read any more is given up, on the wire as well.
-            self.source = Source::Ended;
-            self.end = End::default();
+            self.end_with(item.as_mut().and_then(|item| item.as_mut().err()));
         }
         Poll::Ready(item)
+    }
+
+    fn end_with(&mut self, failure: Option<&mut Status>) {
+        self.ended = true;
+        self.ends.tell(&mut self.trailers, failure);
+        // What is not read any more is given up, on the wire as well.
+        self.source = Source::Ended;
+        self.end = End::default();
     }
 
     fn poll_source(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<T, Status>>> {

@@ -27,8 +27,16 @@ impl<T: Send + 'static> Encoding<T> {
 
 impl<T: Send + 'static> Outgoing for Encoding<T> {
     fn poll_encode(&mut self, cx: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>> {
-        let item = ready!(self.stream.poll_message(cx));
-        Poll::Ready(item.map(|item| item.and_then(|message| self.codec.encode(&message, out))))
+        let message = match ready!(self.stream.poll_message(cx)) {
+            Some(Ok(message)) => message,
+            Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+            None => return Poll::Ready(None),
+        };
+        let encoded = self.codec.encode(&message, out).map_err(|mut status| {
+            self.stream.end_with(Some(&mut status));
+            status
+        });
+        Poll::Ready(Some(encoded))
     }
 
     fn take_trailers(&mut self) -> Metadata {
