@@ -52,7 +52,8 @@ impl Server {
     /// [`without_signals`](ServerBuilder::without_signals).
     ///
     /// # Errors
-    /// If it cannot begin: an address cannot be bound, or a registry does not take it.
+    /// If it cannot begin: an address cannot be bound, or a registry does not take it. A registry is heard while the server
+    /// serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
     /// Dropping the future closes everything at once, without a stop.
@@ -63,7 +64,8 @@ impl Server {
     /// The same, until a future is done. Signals are left alone.
     ///
     /// # Errors
-    /// If it cannot begin: an address cannot be bound, or a registry does not take it.
+    /// If it cannot begin: an address cannot be bound, or a registry does not take it. A registry is heard while the server
+    /// serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
     /// Dropping the future closes everything at once, without a stop.
@@ -231,12 +233,13 @@ impl Bound {
             .begin(&parts.protocols, &addresses, &parts.dispatch);
         let serving = listener.serve(parts.transports, parts.dispatch, view);
         let mut serving = pin!(reporting(parts.load.as_ref(), &parts.health, serving));
-        tokio::select! {
+        // Whoever was refused may be found elsewhere already: calls get their time nevertheless.
+        let result = tokio::select! {
             biased;
             () = serving.as_mut() => return Ok(()),
-            () = handle.stop_wanted() => {}
-            error = announced.keep(&parts.health) => return Err(error),
-        }
+            () = handle.stop_wanted() => Ok(()),
+            error = announced.keep(&parts.health) => Err(error),
+        };
         let stop = Stop {
             times: parts.times,
             handle,
@@ -245,7 +248,7 @@ impl Bound {
             announced: Some(announced),
         };
         stop.run(serving).await;
-        Ok(())
+        result
     }
 }
 

@@ -75,17 +75,18 @@ impl Announcer {
     /// Keeps it announced until it is [withdrawn](InstanceHandle::withdraw).
     ///
     /// # Errors
-    /// Only if the registry says of the first announcement that it makes no sense: that does not mend itself.
+    /// Only if the first thing that the registry says is that the instance makes no sense: that does not mend itself. Said
+    /// later, by a registry that was away or had taken it, it is tried again.
     ///
     /// # Cancellation
     /// Dropping the future gives the instance up as a crash would.
     pub async fn run(mut self) -> Result<(), Fault> {
-        let mut was_announced = false;
+        let mut is_first = true;
         while self.healthy().await {
             let shown = self.shown();
             let fault = match self.announce(&shown).await {
                 Ok(registration) => {
-                    was_announced = true;
+                    is_first = false;
                     tracing::info!(name = self.name, instance = %shown.id, state = %shown.state, "announced");
                     self.state.send_replace(AnnounceState::Announced);
                     match Keep::new(&mut self, registration, shown).run().await {
@@ -103,7 +104,7 @@ impl Announcer {
                 }
                 Err(fault) => fault,
             };
-            if fault.kind() == FaultKind::Invalid && !was_announced {
+            if std::mem::take(&mut is_first) && fault.kind() == FaultKind::Invalid {
                 return Err(fault);
             }
             let pause = match fault.kind() {

@@ -12,7 +12,8 @@
 //!   not renewed for its whole time is taken as lost.
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
-//!   would make an instance unreachable for ever that serves perfectly well.
+//!   would make an instance unreachable for ever that serves perfectly well. Only a registry whose very first answer is that
+//!   the instance makes no sense ends it.
 //! - The record is read back every 30 s, or every lease if that is longer, and before each amendment.
 //! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops
 //!   being healthy is shown as disabled until it is healthy again.

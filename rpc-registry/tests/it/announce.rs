@@ -435,10 +435,17 @@ async fn what_makes_no_sense_ends_the_start_and_nothing_later() {
     let fault = running.task.await.unwrap().unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Invalid);
 
-    broken(None);
+    // Away at first: the server serves by then.
+    broken(Some(Fault::transient("no leader")));
     let running = run(&registry, shop(), 1);
     running.handle.set_healthy(true);
     settle().await;
+    broken(Some(Fault::invalid("weight", "too large")));
+    sleep(Duration::from_mins(10)).await;
+    broken(None);
+    sleep(Duration::from_mins(1)).await;
+    assert!(running.is_announced());
+
     broken(Some(Fault::invalid("weight", "too large")));
     registry.forget();
     sleep(Duration::from_mins(10)).await;

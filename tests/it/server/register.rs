@@ -11,6 +11,7 @@ use rpc::{
     registry::{Fault, InstanceState, Registration, Registry},
     server::ServingStatus,
 };
+use tokio::sync::Notify;
 
 use super::support::{Gate, Running, in_time, quiet};
 
@@ -150,6 +151,50 @@ async fn a_registry_that_does_not_take_it_ends_the_start() {
     assert!(error.is_announce());
     assert!(
         error.to_string().contains("denied") && error.to_string().contains("no room"),
+        "{error}"
+    );
+}
+
+/// Says no once it is told to.
+struct Late(Arc<Notify>);
+
+#[async_trait]
+impl Registry for Late {
+    async fn announce(&self, _: &str, _: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        self.0.notified().await;
+        Err(Fault::invalid("weight", "no room"))
+    }
+
+    fn notice(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_a_registry_refuses_while_it_serves_stops_as_usual() {
+    let (gate, registry, no) = (Gate::new(), MemoryRegistry::new(), Arc::new(Notify::new()));
+    let builder = quiet(&gate)
+        .register(registry.clone(), "shop")
+        .register(Late(Arc::clone(&no)), "late")
+        .shutdown_grace(Duration::from_hours(1));
+    let running = Running::start(builder).await;
+    let client = running.client();
+    let call = tokio::spawn(async move { client.wait(7).await });
+    gate.arrived().await;
+    in_time(async {
+        while registry.instances("shop").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    no.notify_one();
+    running.refuses().await;
+    assert!(registry.instances("shop").is_empty());
+    gate.open(1);
+    assert_eq!(call.await.unwrap().unwrap(), 7);
+    let error = running.failed().await;
+    assert!(
+        error.is_announce() && error.to_string().contains("late"),
         "{error}"
     );
 }

@@ -185,6 +185,11 @@ impl Running {
         in_time(self.task).await.unwrap().unwrap();
     }
 
+    /// Waits until it has stopped, and says why.
+    pub(crate) async fn failed(self) -> ServeError {
+        in_time(self.task).await.unwrap().unwrap_err()
+    }
+
     /// Begins the graceful stop, and waits until it has stopped.
     pub(crate) async fn stop(self) {
         self.handle.shutdown();
