@@ -28,13 +28,32 @@ use rpc_registry::InstanceId;
 /// let client = Client::builder().registry(registry).target("memory:///shop").local_servers(&local).build()?;
 /// # Ok::<(), rpc::BuildError>(())
 /// ```
+///
+/// A server is here while it serves, until its stop is over or it is dropped. The registries' list says who is called,
+/// though: as soon as a client has learned from it that a server stops, it calls others. Where there is no other one, calls
+/// between services of a process that is stopping fail then, with UNAVAILABLE.
 #[derive(Clone, Default)]
-pub struct LocalServers(Arc<Mutex<HashMap<InstanceId, Local>>>);
+pub struct LocalServers(Arc<Mutex<Servers>>);
+
+#[derive(Default)]
+struct Servers {
+    by_id: HashMap<InstanceId, Local>,
+    next: u64,
+}
 
 struct Local {
+    /// Another one for each server, also of the same id.
+    number: u64,
     dispatch: Dispatch,
     /// Links that were given out. They end with the server.
     links: Vec<Weak<dyn Link>>,
+}
+
+/// A server's place among [`LocalServers`]: dropping it takes the server out.
+pub(crate) struct LocalEntry {
+    servers: LocalServers,
+    id: InstanceId,
+    number: u64,
 }
 
 impl LocalServers {
@@ -43,26 +62,30 @@ impl LocalServers {
         Self::default()
     }
 
-    /// Adds a server.
-    pub(crate) fn add(&self, id: InstanceId, dispatch: Dispatch) {
-        let links = Vec::new();
-        self.with(|servers| servers.insert(id, Local { dispatch, links }));
-    }
-
-    /// Takes a server out: calls go elsewhere from now on, and those under way are finished.
-    pub(crate) fn remove(&self, id: &InstanceId) {
-        let removed = self.with(|servers| servers.remove(id));
-        for link in removed.iter().flat_map(|local| &local.links) {
-            if let Some(link) = link.upgrade() {
-                link.close();
-            }
+    /// Adds a server, in place of an earlier one of the same id.
+    pub(crate) fn add(&self, id: InstanceId, dispatch: Dispatch) -> LocalEntry {
+        let (number, replaced) = self.with(|servers| {
+            let number = servers.next;
+            servers.next += 1;
+            let local = Local {
+                number,
+                dispatch,
+                links: Vec::new(),
+            };
+            (number, servers.by_id.insert(id.clone(), local))
+        });
+        replaced.iter().for_each(Local::close);
+        LocalEntry {
+            servers: self.clone(),
+            id,
+            number,
         }
     }
 
     /// Instances of this process are near.
     pub(crate) fn near(&self, near: Near) -> Near {
         let servers = self.clone();
-        near.in_process(move |id| servers.with(|servers| servers.contains_key(id)))
+        near.in_process(move |id| servers.with(|servers| servers.by_id.contains_key(id)))
     }
 
     /// A transport that calls servers of this process directly, and all others through `other`.
@@ -73,7 +96,7 @@ impl LocalServers {
         })
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut HashMap<InstanceId, Local>) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Servers) -> R) -> R {
         // Nothing panics while it is held.
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -81,7 +104,29 @@ impl LocalServers {
 
 impl fmt::Debug for LocalServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|servers| f.debug_set().entries(servers.keys()).finish())
+        self.with(|servers| f.debug_set().entries(servers.by_id.keys()).finish())
+    }
+}
+
+impl Local {
+    /// Calls go elsewhere from now on, and those under way are finished.
+    fn close(&self) {
+        for link in self.links.iter().filter_map(Weak::upgrade) {
+            link.close();
+        }
+    }
+}
+
+impl Drop for LocalEntry {
+    fn drop(&mut self) {
+        let removed = self.servers.with(|servers| {
+            let is_ours = servers
+                .by_id
+                .get(&self.id)
+                .is_some_and(|local| local.number == self.number);
+            is_ours.then(|| servers.by_id.remove(&self.id)).flatten()
+        });
+        removed.iter().for_each(Local::close);
     }
 }
 
@@ -95,7 +140,7 @@ impl LocalOr {
     fn local(&self, address: &Address) -> Option<Arc<dyn Link>> {
         let Address::Local(id) = address else { return None };
         self.servers.with(|servers| {
-            let local = servers.get_mut(&**id)?;
+            let local = servers.by_id.get_mut(&**id)?;
             let link = LocalTransport::new(local.dispatch.clone()).link(address);
             local.links.retain(|link| link.strong_count() > 0);
             local.links.push(Arc::downgrade(&link));

@@ -10,7 +10,7 @@ use super::{
     HealthReporter, ServeError,
     advertise::{Advertise, advertised},
 };
-use crate::{LocalServers, host};
+use crate::{LocalServers, host, local::LocalEntry};
 
 /// So long may the server say `NOT_SERVING` before its records show it.
 const HEALTH_GRACE: Duration = Duration::from_secs(3);
@@ -26,7 +26,6 @@ pub(super) struct Announcements {
 /// A server that is being announced.
 pub(super) struct Announced {
     instance: InstanceHandle,
-    local: Vec<LocalServers>,
     announcers: JoinSet<Result<(), ServeError>>,
 }
 
@@ -67,26 +66,21 @@ impl Announcements {
         });
     }
 
+    /// Makes the server known to clients of this process, until the entries are dropped.
+    pub(super) fn add_locally(&self, dispatch: &Dispatch) -> Vec<LocalEntry> {
+        let id = self.instance.instance().id;
+        let local = self.local.iter();
+        local
+            .map(|servers| servers.add(id.clone(), dispatch.clone()))
+            .collect()
+    }
+
     /// Begins to announce.
-    pub(super) fn begin(
-        self,
-        protocols: &[&'static str],
-        listening: &[Address],
-        dispatch: &Dispatch,
-    ) -> Announced {
+    pub(super) fn begin(self, protocols: &[&'static str], listening: &[Address]) -> Announced {
         if !self.places.is_empty() {
             self.complete(protocols, listening);
         }
-        let Self {
-            places,
-            instance,
-            local,
-            ..
-        } = self;
-        let id = instance.instance().id;
-        for servers in &local {
-            servers.add(id.clone(), dispatch.clone());
-        }
+        let Self { places, instance, .. } = self;
         let mut announcers = JoinSet::new();
         for place in places {
             let announcer = Announcer::new(place, &instance, AnnounceConfig::default());
@@ -95,11 +89,7 @@ impl Announcements {
                 announcer.run().await.map_err(|fault| refused(&name, fault))
             });
         }
-        Announced {
-            instance,
-            local,
-            announcers,
-        }
+        Announced { instance, announcers }
     }
 }
 
@@ -137,10 +127,6 @@ impl Announced {
     /// holds up none of the others. Dropping the set gives up what is not done.
     pub(super) fn withdraw(self) -> JoinSet<Result<(), ServeError>> {
         self.instance.withdraw();
-        let id = self.instance.instance().id;
-        for servers in &self.local {
-            servers.remove(&id);
-        }
         self.announcers
     }
 }

@@ -227,10 +227,10 @@ impl Bound {
         for address in &addresses {
             tracing::info!(%address, "listening");
         }
+        // Before it is announced, and until serving has ended, however it ends.
+        let _local = parts.announcements.add_locally(&parts.dispatch);
         // Connections queue up from here on: whoever learns of the server from a registry is served.
-        let mut announced = parts
-            .announcements
-            .begin(&parts.protocols, &addresses, &parts.dispatch);
+        let mut announced = parts.announcements.begin(&parts.protocols, &addresses);
         let serving = listener.serve(parts.transports, parts.dispatch, view);
         let mut serving = pin!(reporting(parts.load.as_ref(), &parts.health, serving));
         // Whoever was refused may be found elsewhere already: calls get their time nevertheless.

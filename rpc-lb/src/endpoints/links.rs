@@ -11,7 +11,7 @@ use rpc_core::{
     net::Address,
     transport::{Link, LinkState, Transport},
 };
-use rpc_registry::{Instance, InstanceId, InstanceState, Listed};
+use rpc_registry::{Instance, InstanceId, InstanceState};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
@@ -85,7 +85,7 @@ impl Links {
         }
         let first = self.tracked.is_empty();
         for listed in change.put {
-            self.put(listed, first);
+            self.put(listed.instance, listed.suspect, first);
         }
     }
 
@@ -139,6 +139,14 @@ impl Links {
             }
             LinkState::Closed if tracked.retired => {
                 self.tracked.remove(number);
+                return;
+            }
+            // A server of this process has ended: the instance is called through the network now, or another one is here.
+            LinkState::Closed if matches!(tracked.endpoint.address(), Address::Local(_)) => {
+                let (instance, suspect, first) =
+                    (tracked.endpoint.instance(), tracked.suspect, tracked.first);
+                self.remove(&instance.id);
+                self.put(instance, suspect, first);
                 return;
             }
             _ => {}
@@ -253,10 +261,7 @@ impl Links {
         })
     }
 
-    fn put(&mut self, listed: Listed, first: bool) {
-        let Listed {
-            instance, suspect, ..
-        } = listed;
+    fn put(&mut self, instance: Arc<Instance>, suspect: bool, first: bool) {
         let transport = &*self.shared.transport;
         let Some((protocol, address)) = place(&instance, transport, &self.shared.near) else {
             tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");

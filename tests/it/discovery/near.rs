@@ -1,8 +1,15 @@
 //! Deployed together: this process first, then this host.
 
-use rpc::{LocalServers, net::Address, prelude::*};
+use std::time::Duration;
 
-use super::support::{Running, server, tally, until, until_ready};
+use rpc::{
+    LocalServers,
+    net::Address,
+    prelude::*,
+    server::{HealthReporter, ServingStatus},
+};
+
+use super::support::{Book, Running, Who as _, WhoClient, in_time, server, tally, until, until_ready};
 
 #[tokio::test]
 async fn a_server_of_this_process_is_called_directly_and_the_others_take_over_when_it_stops() {
@@ -38,6 +45,67 @@ async fn a_server_of_this_process_is_called_directly_and_the_others_take_over_wh
     assert_eq!(tally(&client_there, 10).await, [("far".to_owned(), 10)].into());
     stopping.await.unwrap();
     far.stop().await;
+}
+
+#[tokio::test]
+async fn the_latest_server_of_an_id_is_the_one_that_is_called() {
+    let (memory, local) = (MemoryRegistry::new(), LocalServers::new());
+    let start = |name| {
+        let builder = server(name).instance(Instance::new("one"));
+        Running::start(builder.register(memory.clone(), "who").local_servers(&local))
+    };
+    let client = Client::builder()
+        .registry(memory.clone())
+        .target("memory:///who")
+        .local_servers(&local)
+        .build()
+        .unwrap();
+    let who = WhoClient::new(&client);
+    let answers = async |name: &str| {
+        in_time(async {
+            while who.name().await.ok().as_deref() != Some(name) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let snapshot = client.endpoints().snapshot();
+        assert!(matches!(snapshot.ready()[0].address(), Address::Local(_)));
+    };
+    let first = start("a").await;
+    answers("a").await;
+    first.kill();
+    let second = start("b").await;
+    answers("b").await;
+    // Before the one that it replaces has ended.
+    let third = start("c").await;
+    answers("c").await;
+    let ended = second.handle.clone();
+    second.kill();
+    in_time(ended.stopped()).await;
+    assert_eq!(tally(&client, 10).await, [("c".to_owned(), 10)].into());
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_called_directly_until_the_registry_says_so() {
+    let (book, local, health) = (Book::default(), LocalServers::new(), HealthReporter::new());
+    let builder = server("near").registry(book.clone()).announce_at("book:///who");
+    let builder = builder.local_servers(&local).health(health.clone());
+    let near = Running::start(builder.notice(Duration::from_hours(1))).await;
+    let client = Client::builder()
+        .registry(book.clone())
+        .target("book:///who")
+        .local_servers(&local)
+        .build()
+        .unwrap();
+    until_ready(&client, 1).await;
+    book.set_down(true);
+    near.handle.shutdown();
+    until(|| health.get("") == Some(ServingStatus::NotServing)).await;
+    assert_eq!(tally(&client, 10).await, [("near".to_owned(), 10)].into());
+    book.set_down(false);
+    near.handle.shutdown_now();
+    near.stop().await;
 }
 
 #[cfg(target_os = "linux")]
