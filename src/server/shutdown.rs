@@ -27,6 +27,8 @@ use super::{HealthReporter, ServerHandle, announce::Announced};
 
 /// How long transports may take to cancel and close, once they are told to, before they are cut off.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// Longer than any stop takes, and little enough that no addition overflows.
+const FAR: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// How long each part of a stop may take.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +77,13 @@ impl Stop<'_> {
             drain.advance(DrainPhase::Draining);
             health.end();
             steps
-                .take(tokio::time::sleep_until(start + times.stream_grace))
+                .take(tokio::time::sleep_until(start + times.stream_grace.min(FAR)))
                 .await?;
 
             drain.advance(DrainPhase::EndingStreams);
-            steps.take(tokio::time::sleep_until(start + times.grace)).await
+            steps
+                .take(tokio::time::sleep_until(start + times.grace.min(FAR)))
+                .await
         };
         if let Some(End::AllDone) = in_time.await.err() {
             tracing::info!("stopped: every call was answered");

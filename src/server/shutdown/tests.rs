@@ -22,6 +22,7 @@ const TIMES: Times = Times {
 type Seen = Arc<Mutex<Vec<(DrainPhase, u64)>>>;
 
 struct Bench {
+    times: Times,
     handle: ServerHandle,
     health: HealthReporter,
     seen: Seen,
@@ -31,6 +32,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
+            times: TIMES,
             handle: ServerHandle::new(),
             health: HealthReporter::new(),
             seen: Seen::default(),
@@ -56,7 +58,7 @@ impl Bench {
             std::future::pending::<()>().await;
         };
         let stop = Stop {
-            times: TIMES,
+            times: self.times,
             handle: &self.handle,
             health: &self.health,
             drain: &drain_handle,
@@ -97,6 +99,24 @@ async fn it_is_over_with_the_last_connection() {
     ] {
         assert_eq!(Bench::new().stop(Some(phase)).await, end);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_waited_out() {
+    let bench = Bench {
+        times: Times {
+            notice: Duration::ZERO,
+            grace: Duration::MAX,
+            stream_grace: Duration::MAX,
+        },
+        ..Bench::new()
+    };
+    let hurries = async {
+        tokio::time::sleep(Duration::from_hours(24)).await;
+        assert_eq!(bench.seen(), [(DrainPhase::Draining, 0)]);
+        bench.handle.shutdown_now();
+    };
+    tokio::join!(bench.stop(Some(DrainPhase::Cancelling)), hurries);
 }
 
 #[tokio::test(start_paused = true)]
