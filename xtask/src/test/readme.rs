@@ -14,12 +14,18 @@ use crate::{
 const BUILD: Duration = Duration::from_mins(30);
 const RUN: Duration = Duration::from_mins(1);
 
+const MANIFEST: &str = "Cargo.toml";
+/// Where the README looks for the checkout.
+const CHECKOUT: &str = "path = \"../rpc\"";
+
 pub(super) fn run(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     let readme = workspace.root.join("README.md");
     let text = fs::read_to_string(&readme).context(format_args!("cannot read {}", readme.display()))?;
     let blocks = markdown::marked_blocks(&text)?;
-    if !blocks.iter().any(|block| block.file == "main.rs") {
-        return Err("README.md has no code block marked `<!-- scratch: main.rs -->`".into());
+    for file in [MANIFEST, "main.rs"] {
+        if !blocks.iter().any(|block| block.file == file) {
+            return Err(format!("README.md has no code block marked `<!-- scratch: {file} -->`").into());
+        }
     }
     let scratch = Scratch(env::temp_dir().join(format!("rpc-readme-{}", std::process::id())));
     outcome.check("README.md: main.rs", || check(workspace, &scratch.0, &blocks));
@@ -47,9 +53,12 @@ fn write_crate(workspace: &Workspace, folder: &Path, blocks: &[Block]) -> Result
     };
     let source = folder.join("src");
     fs::create_dir_all(&source).context(format_args!("cannot create {}", source.display()))?;
-    write(&folder.join("Cargo.toml"), &manifest(&workspace.root))?;
     for block in blocks {
-        write(&source.join(&block.file), &block.code)?;
+        if block.file == MANIFEST {
+            write(&folder.join(MANIFEST), &manifest(&block.code, &workspace.root)?)?;
+        } else {
+            write(&source.join(&block.file), &block.code)?;
+        }
     }
     // The versions that everything else was tested with, and built with already. Cargo drops what is not needed.
     let lock = workspace.root.join("Cargo.lock");
@@ -57,26 +66,26 @@ fn write_crate(workspace: &Workspace, folder: &Path, blocks: &[Block]) -> Result
     Ok(())
 }
 
-fn manifest(root: &Path) -> String {
-    format!(
+/// The dependencies as printed, with this checkout in place of the reader's.
+fn manifest(dependencies: &str, root: &Path) -> Result<String> {
+    if !dependencies.contains(CHECKOUT) {
+        return Err(format!("README.md: `{MANIFEST}` has no `{CHECKOUT}`").into());
+    }
+    let dependencies = dependencies.replace(CHECKOUT, &format!("path = \"{}\"", root.display()));
+    Ok(format!(
         r#"[package]
 name = "readme-scratch"
 version = "0.0.0"
 edition = "2024"
 
-[dependencies]
-rpc = {{ path = "{root}" }}
-serde = {{ version = "1", features = ["derive"] }}
-tokio = {{ version = "1", features = ["full"] }}
-
+{dependencies}
 # As in the workspace, so that what it built can be used again.
 [profile.dev]
 debug = "line-tables-only"
 
 [workspace]
-"#,
-        root = root.display()
-    )
+"#
+    ))
 }
 
 /// A folder that goes away with the value.
