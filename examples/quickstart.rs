@@ -1,8 +1,8 @@
 //! A fleet in one process: `cargo run --example quickstart`.
 //!
 //! Three instances of a service listen on real ports and announce themselves in the embedded registry. A client finds them
-//! there and calls them in turn, over gRPC. Then one stops, another starts, and the calls go on. Nothing outside of this
-//! program is needed; it ends by itself, and with an error if a single call failed.
+//! there and calls them, over the framed protocol, which they list beside gRPC. Then one stops, another starts, and the calls
+//! go on. Nothing outside of this program is needed; it ends by itself, and with an error if a single call failed.
 
 use std::{
     collections::BTreeMap,
@@ -72,7 +72,7 @@ async fn main() -> Result<(), Error> {
     let second = Running::start("shop-2", &registry).await?;
     let third = Running::start("shop-3", &registry).await?;
 
-    println!("2. A client finds them, and the stub calls them in turn.");
+    println!("2. A client finds them, and picks one for each call.");
     let client = Client::builder()
         .target("memory:///inventory")
         .registry(registry.clone())

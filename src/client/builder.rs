@@ -175,7 +175,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls through a transport of your own. Default: gRPC; for `local:` targets, the in-process one.
+    /// Calls through a transport of your own. Default: gRPC, and the framed protocol with instances that
+    /// list it; for `local:` targets, the in-process one.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport.custom = Some(Arc::new(transport));
         self
