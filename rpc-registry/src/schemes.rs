@@ -17,6 +17,12 @@ pub trait Scheme: Send + Sync + 'static {
     /// If the target lacks something, or says too much; the field is `target`.
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError>;
 
+    /// True if instances of its targets can say which application groups they belong to. Default: `true`. Where they are
+    /// addresses and no more, a client that asks for a group sees all of them.
+    fn has_groups(&self) -> bool {
+        true
+    }
+
     /// Where a provider announces itself so that clients of this target find it. Does no I/O.
     ///
     /// # Errors
@@ -93,6 +99,13 @@ impl Schemes {
     /// If the scheme is not known here, with the names of those that are; or what the scheme says of the target.
     pub fn registry(&self, target: &Target) -> Result<Place, BuildError> {
         self.of(target)?.registry(target)
+    }
+
+    /// True if instances of the target can say which groups they belong to; `false` if the scheme is not known here.
+    pub fn has_groups(&self, target: &Target) -> bool {
+        self.0
+            .get(target.scheme())
+            .is_some_and(|scheme| scheme.has_groups())
     }
 
     fn of(&self, target: &Target) -> Result<&dyn Scheme, BuildError> {

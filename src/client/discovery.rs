@@ -45,6 +45,10 @@ impl ClientBuilder {
 
     /// Sees the instances of an application group, and no others. Default: the group `default`, which instances belong to
     /// that say nothing of groups. `?group=` in the target says the same.
+    ///
+    /// Of several targets it concerns those of registries. Instances of `static:`, `unix:`, `local:` and `dns:` targets are
+    /// addresses that belong to no group: all of them are seen. [`build`](Self::build) refuses a group where there is no
+    /// other target.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.discovery.group = Some(group.into());
         self
@@ -116,11 +120,18 @@ impl Discovery {
         balancing: Balancing,
     ) -> Result<Endpoints, BuildError> {
         let mut sources = Vec::with_capacity(targets.len());
+        let mut is_group_of_use = self.group.is_none();
         for target in targets {
             let resolver = schemes.resolver(target)?;
+            let group = self.group.clone().filter(|_| schemes.has_groups(target));
+            is_group_of_use |= group.is_some();
             let mut follow = self.follow.clone();
-            follow.filter = filter(target, self.group.clone())?;
+            follow.filter = filter(target, group)?;
             sources.push(Source::new(target.to_string(), resolver).with_config(follow));
+        }
+        if !is_group_of_use {
+            let problem = format!("instances of `{}` belong to no group: leave it out", targets[0]);
+            return Err(BuildError::new("group", problem));
         }
         let mut near = Near::new();
         if self.same_host

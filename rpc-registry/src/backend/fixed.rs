@@ -46,6 +46,10 @@ impl Scheme for StaticScheme {
         "static"
     }
 
+    fn has_groups(&self) -> bool {
+        false
+    }
+
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
         target.only_options(&[])?;
         if !target.name().is_empty() {
@@ -73,6 +77,10 @@ impl Scheme for UnixScheme {
         "unix"
     }
 
+    fn has_groups(&self) -> bool {
+        false
+    }
+
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
         target.only_options(&[])?;
         if !target.authority().is_empty() {
@@ -90,6 +98,10 @@ impl Scheme for UnixScheme {
 impl Scheme for LocalScheme {
     fn name(&self) -> &'static str {
         "local"
+    }
+
+    fn has_groups(&self) -> bool {
+        false
     }
 
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {

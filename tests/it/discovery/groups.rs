@@ -102,3 +102,34 @@ fn two_groups_at_once_are_refused() {
     assert!(error.to_string().contains("`vip`"), "{error}");
     assert!(builder().group("").build().is_err());
 }
+
+#[tokio::test]
+async fn a_group_leaves_plain_addresses_alone_and_is_refused_where_there_is_nothing_else() {
+    let memory = MemoryRegistry::new();
+    let plain = Running::start(server("plain").register(MemoryRegistry::new(), "who")).await;
+    let mut running = Vec::new();
+    for (name, group) in [("a", "vip"), ("b", "default")] {
+        let builder = server(name).instance(Instance::new(name).with_group(group));
+        running.push(Running::start(builder.register(memory.clone(), "who")).await);
+    }
+    let client = Client::builder()
+        .registry(memory)
+        .target("memory:///who")
+        .also(format!("static://{}", plain.address))
+        .group("vip")
+        .balancer(RoundRobin::new())
+        .build()
+        .unwrap();
+    until_ready(&client, 2).await;
+    let seen = tally(&client, 12).await;
+    assert!(seen.keys().eq(["a", "plain"]), "{seen:?}");
+    for target in ["static://127.0.0.1:1", "unix:/run/shop.sock"] {
+        let error = Client::builder().target(target).group("vip").build().unwrap_err();
+        assert_eq!(error.field(), "group");
+        assert!(error.to_string().contains(target), "{error}");
+    }
+    plain.stop().await;
+    for running in running {
+        running.stop().await;
+    }
+}

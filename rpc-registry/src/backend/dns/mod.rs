@@ -46,6 +46,10 @@ impl Scheme for DnsScheme {
         "dns"
     }
 
+    fn has_groups(&self) -> bool {
+        false
+    }
+
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
         target.only_options(&[])?;
         let example = "write `dns:///shop.internal:50051`";
@@ -61,6 +65,10 @@ impl Scheme for DnsScheme {
 impl Scheme for DnsSrvScheme {
     fn name(&self) -> &'static str {
         "dns+srv"
+    }
+
+    fn has_groups(&self) -> bool {
+        false
     }
 
     fn resolver(&self, target: &Target) -> Result<Arc<dyn Resolver>, BuildError> {
