@@ -161,7 +161,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Settings of the gRPC transport: limits, keepalive, windows.
+    /// Settings of the gRPC transport: limits, keepalive, windows. The framed transport takes those that mean the same, unless
+    /// it is given its own. It holds at most 64 KiB - 1 of metadata, and [`build`](Self::build) refuses more for it.
     #[cfg(feature = "grpc")]
     pub fn grpc(mut self, config: rpc_grpc::ClientConfig) -> Self {
         self.transport.grpc = Some(config);

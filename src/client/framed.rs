@@ -13,6 +13,10 @@ use {
 
 use super::ClientBuilder;
 
+/// The framed protocol has 16 bits for the length of metadata.
+#[cfg(feature = "grpc")]
+const MOST_METADATA: usize = (1 << 16) - 1;
+
 /// When the framed protocol is spoken, and how.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
@@ -47,26 +51,34 @@ impl Choice {
             return Ok(None);
         }
         #[cfg(feature = "grpc")]
-        let usual = || grpc.map(like).unwrap_or_default();
+        let usual = || grpc.map(like).transpose();
         #[cfg(not(feature = "grpc"))]
-        let usual = ClientConfig::default;
-        let config = self.config.clone().unwrap_or_else(usual);
+        let usual = || Ok::<_, BuildError>(None);
+        let config = match &self.config {
+            Some(config) => config.clone(),
+            None => usual()?.unwrap_or_default(),
+        };
         FramedTransport::with_dialer(config, dialer).map(Some)
     }
 }
 
 /// Settings that say the same of both protocols: who sets a limit for one means the other as well.
 #[cfg(feature = "grpc")]
-fn like(grpc: &rpc_grpc::ClientConfig) -> ClientConfig {
+fn like(grpc: &rpc_grpc::ClientConfig) -> Result<ClientConfig, BuildError> {
+    if grpc.max_metadata_bytes > MOST_METADATA {
+        let problem = "the framed protocol takes 64 KiB - 1 at most: say less, leave it out with `prefer_framed(false)`, or \
+                       give it settings of its own with `framed`";
+        return Err(BuildError::new("max_metadata_bytes", problem));
+    }
     let mut config = ClientConfig::default();
     config.max_message_bytes = grpc.max_message_bytes;
     config.max_send_message_bytes = grpc.max_send_message_bytes;
-    config.max_metadata_bytes = grpc.max_metadata_bytes.clamp(1 << 10, (1 << 16) - 1);
+    config.max_metadata_bytes = grpc.max_metadata_bytes;
     config.link = grpc.link.clone();
     config.compression = grpc
         .compression
         .and_then(|compression| rpc_framed::Compression::of_name(compression.name()));
-    config
+    Ok(config)
 }
 
 /// Both protocols: framed where the instance lists it, or everywhere, and gRPC where it does not or cannot.

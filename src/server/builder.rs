@@ -309,7 +309,7 @@ impl ServerBuilder {
         let mut transports = self.transports;
         let mut protocols: Vec<_> = transports.iter().map(|transport| transport.protocol()).collect();
         #[cfg(all(feature = "grpc", feature = "framed"))]
-        let (usual, has_http_layers) = (super::framed::like(self.grpc.config()), self.grpc.has_layers());
+        let (usual, has_http_layers) = (super::framed::like(&self.grpc), self.grpc.has_layers());
         #[cfg(all(feature = "framed", not(feature = "grpc")))]
         let (usual, has_http_layers) = (rpc_framed::ServerConfig::default(), false);
         #[cfg(feature = "grpc")]

@@ -7,6 +7,9 @@ use rpc_framed::{FramedServer, ServerConfig};
 
 use super::ServerBuilder;
 
+/// The framed protocol has 16 bits for the length of metadata.
+const MOST_METADATA: usize = (1 << 16) - 1;
+
 /// Whether the framed protocol is spoken, and how.
 #[derive(Debug, Default)]
 pub(super) struct Framed {
@@ -34,7 +37,15 @@ impl Framed {
             );
             return Ok(());
         }
-        let mut config = self.config.unwrap_or(usual);
+        let mut config = match self.config {
+            Some(config) => config,
+            None if usual.max_metadata_bytes > MOST_METADATA => {
+                let problem = "the framed protocol takes 64 KiB - 1 at most: say less, leave it out with `without_framed`, \
+                               or give it settings of its own with `framed`";
+                return Err(BuildError::new("max_metadata_bytes", problem));
+            }
+            None => usual,
+        };
         config.handshake_timeout = config.handshake_timeout.min(handshake_timeout);
         config.check()?;
         let server = FramedServer::new(config);
@@ -46,11 +57,13 @@ impl Framed {
 
 /// Settings that say the same of both protocols: who sets a limit for one means the other as well.
 #[cfg(feature = "grpc")]
-pub(super) fn like(grpc: &rpc_grpc::ServerConfig) -> ServerConfig {
+pub(super) fn like(grpc: &super::grpc::Grpc) -> ServerConfig {
+    let says_calls = grpc.says_calls;
+    let grpc = grpc.config();
     let mut config = ServerConfig::default();
     config.max_message_bytes = grpc.max_message_bytes;
     config.max_send_message_bytes = grpc.max_send_message_bytes;
-    config.max_metadata_bytes = (grpc.max_metadata_bytes as usize).clamp(1 << 10, (1 << 16) - 1);
+    config.max_metadata_bytes = grpc.max_metadata_bytes as usize;
     config.keepalive_interval = grpc.keepalive_interval;
     config.keepalive_timeout = grpc.keepalive_timeout;
     config.max_connection_age = grpc.max_connection_age;
@@ -60,8 +73,7 @@ pub(super) fn like(grpc: &rpc_grpc::ServerConfig) -> ServerConfig {
     config.compression = grpc
         .compression
         .and_then(|compression| rpc_framed::Compression::of_name(compression.name()));
-    let usual = rpc_grpc::ServerConfig::default().max_concurrent_streams;
-    if grpc.max_concurrent_streams != usual {
+    if says_calls {
         config.max_concurrent_calls = grpc.max_concurrent_streams;
     }
     config
@@ -83,5 +95,27 @@ impl ServerBuilder {
     pub fn without_framed(mut self) -> Self {
         self.framed.off = true;
         self
+    }
+}
+
+#[cfg(all(test, feature = "grpc"))]
+mod tests {
+    use crate::Server;
+
+    #[test]
+    fn a_number_of_calls_that_was_said_holds_for_both_protocols_also_where_grpc_has_it_anyway() {
+        let calls = |builder: crate::ServerBuilder| super::like(&builder.grpc).max_concurrent_calls;
+        let grpc = |calls| {
+            let mut config = rpc_grpc::ServerConfig::default();
+            config.max_concurrent_streams = calls;
+            config
+        };
+        assert_eq!(calls(Server::builder()), 512);
+        assert_eq!(calls(Server::builder().max_concurrent_streams(256)), 256);
+        assert_eq!(calls(Server::builder().grpc(grpc(100))), 100);
+        assert_eq!(
+            calls(Server::builder().max_concurrent_streams(100).grpc(grpc(256))),
+            512
+        );
     }
 }

@@ -13,6 +13,9 @@ use super::ServerBuilder;
 #[derive(Default)]
 pub(super) struct Grpc {
     config: ServerConfig,
+    /// The number of calls at once is not merely what gRPC does by itself.
+    #[cfg(feature = "framed")]
+    pub(super) says_calls: bool,
     /// In the order in which they were added.
     layers: Vec<AddLayer>,
 }
@@ -65,6 +68,11 @@ impl ServerBuilder {
     /// Sets everything of the gRPC transport at once. The methods below change single settings of it, if they are called
     /// afterwards.
     pub fn grpc(mut self, config: ServerConfig) -> Self {
+        #[cfg(feature = "framed")]
+        {
+            let usual = ServerConfig::default().max_concurrent_streams;
+            self.grpc.says_calls = config.max_concurrent_streams != usual;
+        }
         self.grpc.config = config;
         self
     }
@@ -104,15 +112,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how much metadata a request or a reply may have, in bytes. Default: 16 KiB.
+    /// Sets how much metadata a request or a reply may have, in bytes. Default: 16 KiB. The framed protocol takes 64 KiB - 1 at
+    /// most: [`build`](Self::build) refuses more while it is spoken with the settings of gRPC.
     pub fn max_metadata_bytes(mut self, bytes: u32) -> Self {
         self.grpc.config.max_metadata_bytes = bytes;
         self
     }
 
-    /// Sets how many calls may be under way on one connection. Default: 256.
+    /// Sets how many calls may be under way on one connection. Default: 256 over gRPC, 512 over the framed protocol.
     pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
         self.grpc.config.max_concurrent_streams = streams;
+        #[cfg(feature = "framed")]
+        {
+            self.grpc.says_calls = true;
+        }
         self
     }
 

@@ -21,6 +21,13 @@ fn dispatch() -> rpc::server::Dispatch {
         .dispatch()
 }
 
+/// More than the framed protocol holds.
+fn much_metadata() -> rpc::grpc::ClientConfig {
+    let mut config = rpc::grpc::ClientConfig::default();
+    config.max_metadata_bytes = 128 << 10;
+    config
+}
+
 fn refused(builder: ClientBuilder) -> BuildError {
     builder.build().expect_err("it was accepted")
 }
@@ -64,6 +71,11 @@ fn mistakes_name_the_method() {
             ".local(server.dispatch())",
         ),
         ("local", usable().local(dispatch()), "`local:` targets only"),
+        (
+            "max_metadata_bytes",
+            usable().grpc(much_metadata()),
+            "prefer_framed(false)",
+        ),
         (
             "default_timeout",
             usable().default_timeout(Duration::ZERO),

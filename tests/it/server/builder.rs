@@ -23,6 +23,8 @@ fn each_mistake_names_its_field() {
         ("handshake_timeout", good().handshake_timeout(Duration::ZERO)),
         ("max_message_bytes", good().max_message_bytes(0)),
         ("max_metadata_bytes", good().max_metadata_bytes(0)),
+        // The framed protocol holds no more.
+        ("max_metadata_bytes", good().max_metadata_bytes(128 << 10)),
         ("max_concurrent_streams", good().max_concurrent_streams(0)),
         ("stream_grace", good().stream_grace(Duration::from_secs(21))),
         (
@@ -65,6 +67,11 @@ fn what_is_no_mistake_builds() {
     let cases = [
         good(),
         good().without_health(),
+        good().max_metadata_bytes((64 << 10) - 1),
+        good().max_metadata_bytes(128 << 10).without_framed(),
+        good()
+            .max_metadata_bytes(128 << 10)
+            .framed(rpc::framed::ServerConfig::default()),
         good().shutdown_grace(Duration::from_secs(1)),
         good().shutdown_grace(Duration::ZERO).notice(Duration::ZERO),
         good()
