@@ -51,6 +51,10 @@ impl Server {
     /// second signal stops it without grace. The signals are left alone with
     /// [`without_signals`](ServerBuilder::without_signals).
     ///
+    /// They stay caught once this has returned, for as long as the process lives, and do nothing then: tokio never gives a
+    /// signal back. A program that goes on listens for them itself, or uses
+    /// [`serve_with_shutdown`](Self::serve_with_shutdown) and `without_signals`.
+    ///
     /// # Errors
     /// If it cannot begin: an address cannot be bound, or a registry does not take it. A registry is heard while the server
     /// serves: it stops as it would otherwise, and then says so.
