@@ -64,7 +64,7 @@ impl ClientBuilder {
     }
 
     /// What is made of instances that vanish from the registry without having said so. Default: many at once are kept while
-    /// they answer, for 5 minutes at most.
+    /// they answer, for 5 minutes at most. Records of `file:` targets are never held back: a file says what somebody wrote.
     pub fn hold_back(mut self, hold_back: HoldBack) -> Self {
         self.discovery.follow.hold_back = hold_back;
         self
