@@ -138,8 +138,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Uses this reporter for health, so that it can be handed out before the server is made. Default: an own one, which
-    /// [`Server::health`] gives.
+    /// Uses this reporter for health, so that it can be handed out before the server is made; a new one for each server.
+    /// Default: an own one, which [`Server::health`] gives.
     pub fn health(mut self, reporter: HealthReporter) -> Self {
         self.health = Some(reporter);
         self
@@ -390,6 +390,12 @@ impl ServerBuilder {
             return wrong(
                 "health",
                 "a reporter is of no use with `without_health`: leave one of both out",
+            );
+        }
+        if self.health.as_ref().is_some_and(HealthReporter::is_over) {
+            return wrong(
+                "health",
+                "the server of this reporter has stopped, and nothing serves with it any more: make a new one",
             );
         }
         if self.stream_grace > Some(self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE)) {

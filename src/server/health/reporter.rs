@@ -16,6 +16,8 @@ pub enum ServingStatus {
 
 /// Says how the services of a server are. Cheap to clone; clones report to the same server.
 ///
+/// It is of one server: once that has begun to stop nothing serves any more, and another server is refused with it.
+///
 /// ```
 /// use rpc::server::{HealthReporter, ServingStatus};
 ///
@@ -71,6 +73,11 @@ impl HealthReporter {
     /// How a service is; `None` if it is not known.
     pub fn get(&self, service: &str) -> Option<ServingStatus> {
         self.0.borrow().get(service)
+    }
+
+    /// True once the server has begun to stop.
+    pub(in crate::server) fn is_over(&self) -> bool {
+        self.0.borrow().stage != Stage::Reported
     }
 
     /// Makes a service known, unless somebody has reported on it already.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rpc::{
     Channel, Client, Code, MethodDescriptor, Request, Response, Result, Shape, Streaming, client,
     codec::{MessageCodec, MethodTypes, Prost},
-    server::ServingStatus,
+    server::{HealthReporter, ServingStatus},
 };
 use rpc_core::transport::{Link, LinkState, Transport as _};
 use rpc_lb::health_watch::{Health, HealthWatch, HealthWatchConfig};
@@ -145,4 +145,14 @@ async fn a_clients_watch_follows_it_over_the_framed_protocol() {
     let running = Running::start(quiet(&Gate::new())).await;
     let transport = rpc_framed::FramedTransport::new(rpc_framed::ClientConfig::default()).unwrap();
     is_followed(transport.link(&running.addresses[0]), running).await;
+}
+
+#[tokio::test]
+async fn a_reporter_whose_server_has_stopped_is_refused() {
+    let (gate, health) = (Gate::new(), HealthReporter::new());
+    let running = Running::start(quiet(&gate).health(health.clone())).await;
+    running.stop().await;
+    let error = quiet(&gate).health(health).build().unwrap_err();
+    assert_eq!(error.field(), "health");
+    assert!(error.to_string().contains("make a new one"), "{error}");
 }
