@@ -25,6 +25,12 @@ impl BuildError {
         }
     }
 
+    /// The same mistake, in what `field` was given: where what is wrong does not know which method of a builder took it.
+    pub fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = field.into();
+        self
+    }
+
     /// Adds the error that caused this one.
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(Arc::from(source.into()));

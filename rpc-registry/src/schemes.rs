@@ -112,10 +112,25 @@ impl Schemes {
         let scheme = target.scheme();
         self.0.get(scheme).map(|found| &**found).ok_or_else(|| {
             let accepted = self.names().collect::<Vec<_>>().join(", ");
-            let problem =
-                format!("scheme `{scheme}` of `{target}` is not known here; accepted are: {accepted}");
+            let remedy = match feature(scheme) {
+                Some(feature) => format!(" without the feature `{feature}`"),
+                None => String::new(),
+            };
+            let problem = format!(
+                "scheme `{scheme}` of `{target}` is not known here{remedy}; accepted are: {accepted}"
+            );
             BuildError::new("target", problem)
         })
+    }
+}
+
+/// The feature that a scheme needs, if this build does not have it.
+fn feature(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "file" if cfg!(not(feature = "file")) => Some("file"),
+        "dns" | "dns+srv" if cfg!(not(feature = "dns")) => Some("dns"),
+        "etcd" if cfg!(not(feature = "etcd")) => Some("etcd"),
+        _ => None,
     }
 }
 

@@ -213,13 +213,8 @@ impl ClientBuilder {
         };
         let target: Target = text.parse()?;
         let targets = self.discovery.targets(target)?;
-        let memory = targets.iter().find(|target| target.scheme() == "memory");
-        if let Some(target) = memory
-            && !self.schemes.names().any(|name| name == "memory")
-        {
-            let problem =
-                format!("target `{target}` needs the embedded registry: `.registry(memory.clone())`");
-            return Err(BuildError::new("registry", problem));
+        for target in &targets {
+            schemes::check_memory(&self.schemes, target)?;
         }
         let transport = self.transport.transport(&targets[0])?;
         let mut balancing = *self.balancing;

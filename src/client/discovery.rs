@@ -7,7 +7,7 @@ use rpc_lb::{Endpoints, EndpointsConfig, Near, Router};
 use rpc_registry::{DiskCache, Filter, FollowConfig, HoldBack, Narrow, Schemes, Source, Target};
 
 use super::{ClientBuilder, balancing::Balancing};
-use crate::{LocalServers, host};
+use crate::{LocalServers, host, schemes::given_to};
 
 /// What the builder was told of it.
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Discovery {
     pub(super) fn targets(&self, first: Target) -> Result<Vec<Target>, BuildError> {
         let mut targets = vec![first];
         for text in &self.also {
-            let target: Target = text.parse()?;
+            let target: Target = text.parse().map_err(given_to("also"))?;
             if targets.contains(&target) {
                 return Err(BuildError::new("also", format!("`{target}` is named twice")));
             }
@@ -121,12 +121,13 @@ impl Discovery {
     ) -> Result<Endpoints, BuildError> {
         let mut sources = Vec::with_capacity(targets.len());
         let mut is_group_of_use = self.group.is_none();
-        for target in targets {
-            let resolver = schemes.resolver(target)?;
+        for (index, target) in targets.iter().enumerate() {
+            let method = if index == 0 { "target" } else { "also" };
+            let resolver = schemes.resolver(target).map_err(given_to(method))?;
             let group = self.group.clone().filter(|_| schemes.has_groups(target));
             is_group_of_use |= group.is_some();
             let mut follow = self.follow.clone();
-            follow.filter = filter(target, group)?;
+            follow.filter = filter(target, group).map_err(given_to(method))?;
             sources.push(Source::new(target.to_string(), resolver).with_config(follow));
         }
         if !is_group_of_use {

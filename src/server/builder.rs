@@ -17,7 +17,10 @@ use super::{
     HealthReporter, Server, ServerHandle, announce::Announcements, handle::StoppedOnDrop, serve::Parts,
     shutdown::Times, stack,
 };
-use crate::{LocalServers, schemes};
+use crate::{
+    LocalServers,
+    schemes::{self, given_to},
+};
 
 /// The notice where no registry asks for more: health is pushed to those who watch it.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -334,7 +337,9 @@ impl ServerBuilder {
         let grace = self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE);
         let mut places = self.places;
         for target in &self.targets {
-            places.push(self.schemes.registry(&target.parse()?)?);
+            let target = target.parse().map_err(given_to("announce_at"))?;
+            schemes::check_memory(&self.schemes, &target)?;
+            places.push(self.schemes.registry(&target).map_err(given_to("announce_at"))?);
         }
         let asked = places.iter().map(|place| place.registry.notice()).max();
         let advertise = self.advertise.as_deref().map(str::parse).transpose()?;

@@ -114,3 +114,22 @@ fn mistakes_name_the_field_and_what_to_write() {
         .unwrap_err();
     assert!(long.to_string().len() < 400, "{long}");
 }
+
+#[test]
+fn a_scheme_of_ours_that_this_build_lacks_names_its_feature() {
+    for (target, feature, is_on) in [
+        ("file:///services.yaml?name=shop", "file", cfg!(feature = "file")),
+        ("dns:///shop:1", "dns", cfg!(feature = "dns")),
+        ("dns+srv:///_grpc._tcp.shop", "dns", cfg!(feature = "dns")),
+        ("etcd://a:1/shop", "etcd", cfg!(feature = "etcd")),
+        ("nowhere:///shop", "", true),
+    ] {
+        let error = schemes()
+            .resolver(&target.parse().unwrap())
+            .map(drop)
+            .unwrap_err();
+        let names_it = error.to_string().contains(&format!("the feature `{feature}`"));
+        assert_eq!(names_it, !is_on, "{error}");
+        assert!(error.to_string().contains("accepted are: local"), "{error}");
+    }
+}

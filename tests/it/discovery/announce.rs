@@ -178,15 +178,20 @@ fn mistakes_name_the_method() {
     let memory = MemoryRegistry::new;
     let bare = || Server::builder().add_service(WhoServer::new(Named("a".to_owned())));
     for (builder, field, expected) in [
-        (bare().announce_at("memory:///who"), "target", "scheme `memory`"),
         (
-            bare().announce_at("static://a:1"),
-            "target",
-            "nothing can be announced",
+            bare().announce_at("memory:///who"),
+            "registry",
+            ".registry(memory.clone())",
         ),
         (
+            bare().announce_at("static://a:1"),
+            "announce_at",
+            "nothing can be announced",
+        ),
+        (bare().announce_at("shop"), "announce_at", "no scheme"),
+        (
             bare().registry(memory()).announce_at("memory:///"),
-            "target",
+            "announce_at",
             "no name",
         ),
         (bare().start_disabled(), "start_disabled", "no registry"),

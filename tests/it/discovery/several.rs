@@ -68,8 +68,8 @@ fn mistakes_name_the_method() {
     for (builder, field, expected) in [
         (first().also("static://10.0.0.1:1"), "also", "twice"),
         (first().also("local:///who"), "also", "stands alone"),
-        (first().also("nowhere:///who"), "target", "scheme `nowhere`"),
-        (first().also("10.0.0.2:1"), "target", "no scheme"),
+        (first().also("nowhere:///who"), "also", "scheme `nowhere`"),
+        (first().also("10.0.0.2:1"), "also", "no scheme"),
         (first().also("memory:///who"), "registry", "memory:///who"),
         (
             Client::builder().also("static://10.0.0.1:1"),
