@@ -82,7 +82,7 @@ fn go_micro() {
 fn kitex() {
     let golden = include_str!("golden/kitex.json");
     let instance = read(Layout::Kitex, "127.0.0.1:9000", golden.as_bytes()).unwrap();
-    assert_eq!(instance.weight, 30);
+    assert_eq!(instance.weight, 300);
     assert_eq!(instance.metadata.get("owner").map(String::as_str), Some("kitex"));
     assert_eq!(address(&instance, "grpc"), "127.0.0.1:9000");
     assert_eq!(write(Layout::Kitex, &instance), golden);
@@ -128,10 +128,41 @@ fn a_unix_socket_stands_in_the_record_where_others_pass_it_over() {
     }
 }
 
+/// Whoever says nothing of its weight gets the same share of the calls, whichever side it is on.
 #[test]
-fn kitex_reads_a_weight_of_nothing_as_ten() {
-    let record = br#"{"network":"tcp","address":"10.0.0.1:1","weight":-3,"tags":null}"#;
-    assert_eq!(read(Layout::Kitex, "10.0.0.1:1", record).unwrap().weight, 10);
+fn weights_of_kitex_are_tenths_of_ours() {
+    let theirs =
+        |weight: &str| format!(r#"{{"network":"tcp","address":"10.0.0.1:1","weight":{weight},"tags":null}}"#);
+    for (weight, ours) in [("10", 100), ("1", 10), ("0", 100), ("-3", 100), ("null", 100)] {
+        let record = theirs(weight);
+        assert_eq!(
+            read(Layout::Kitex, "10.0.0.1:1", record.as_bytes())
+                .unwrap()
+                .weight,
+            ours
+        );
+    }
+    let instance = |weight| {
+        let address = "10.0.0.1:1".parse().unwrap();
+        Instance::new("10.0.0.1:1")
+            .with_any_address(address)
+            .with_weight(weight)
+    };
+    assert_eq!(write(Layout::Kitex, &instance(100)), theirs("10"));
+    for (weight, theirs) in [(0, 1), (1, 1), (10, 1), (25, 3), (999_999, 100_000)] {
+        let record = write(Layout::Kitex, &instance(weight));
+        assert!(record.contains(&format!(r#""weight":{theirs},"#)), "{record}");
+        assert_eq!(
+            read(Layout::Kitex, "10.0.0.1:1", record.as_bytes()).unwrap(),
+            instance(weight)
+        );
+    }
+    // An operator's tool that does not know our tag changed the field.
+    let record = write(Layout::Kitex, &instance(25)).replace(r#""weight":3"#, r#""weight":7"#);
+    assert_eq!(
+        read(Layout::Kitex, "10.0.0.1:1", record.as_bytes()).unwrap(),
+        instance(70)
+    );
 }
 
 #[test]
