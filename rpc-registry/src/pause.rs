@@ -12,6 +12,13 @@ const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 /// So long without a fault, and the row begins anew.
 const FORGOTTEN: Duration = Duration::from_mins(1);
+/// 30 years: what "for ever" is on a clock that cannot add so much.
+const FAR: Duration = Duration::from_hours(24 * 365 * 30);
+
+/// The moment that is so much later, however much that is.
+pub(crate) fn later(moment: Instant, by: Duration) -> Instant {
+    moment.checked_add(by).unwrap_or_else(|| moment + FAR)
+}
 
 /// The pauses of one row of faults after the other.
 #[derive(Debug)]

@@ -31,7 +31,8 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 pub struct DiskCache {
     /// The directory; it is made when first needed. Several clients, and several processes, may share it.
     pub dir: PathBuf,
-    /// What is older is not used. Default: 24 hours.
+    /// What is older is not used. While the registry answers, the list is saved anew each eighth of that, also if it stays
+    /// as it is. Default: 24 hours.
     pub max_age: Duration,
 }
 

@@ -2,16 +2,10 @@
 
 use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
 
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
-use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, cache::Saved, table::Table};
-use crate::{Fault, FaultKind, Instance, InstanceId, Refresh, Resolver, Update, Watch, pause::Pauses};
-
-/// The least time between two lists that are saved.
-const SAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, disk::Disk, table::Table};
+use crate::{Fault, FaultKind, InstanceId, Refresh, Resolver, Update, Watch, pause::Pauses};
 
 /// What a client shall see of its target's instances, without end and without errors. See the [module](super).
 pub struct Follow {
@@ -35,6 +29,8 @@ pub struct Follow {
     /// How far the list can be trusted has changed since it was told.
     untold: bool,
     disk: Disk,
+    /// The list on disk is as old as it shall get while the registry says that it is right.
+    aged_at: Option<Instant>,
     /// For those who look on.
     viewer: Viewer,
 }
@@ -45,22 +41,12 @@ pub struct Follow {
 /// than a slow registry, or its timeout, needs for an answer.
 type Exchange = Pin<Box<dyn Future<Output = (Box<dyn Watch>, Result<Update, Fault>)> + Send>>;
 
-enum Disk {
-    /// There is no cache.
-    Off,
-    Idle,
-    Loading(JoinHandle<Option<Saved>>),
-    /// It was asked for before it was needed.
-    Loaded(Option<Saved>),
-    Saving(JoinHandle<()>),
-    Resting(Instant),
-}
-
 /// What `next` waited for.
 enum Event {
     Told(Result<Update, Fault>),
     Due(Due),
-    Disk,
+    /// Something came of what was under way: whether the list was saved, if that was it.
+    Disk(Option<bool>),
 }
 
 /// What comes by time alone.
@@ -71,6 +57,7 @@ enum Due {
     Unanswered,
     Expired,
     Rested,
+    Aged,
 }
 
 impl Follow {
@@ -113,6 +100,7 @@ impl Follow {
             settled_at: None,
             untold: false,
             disk,
+            aged_at: None,
             config,
         }
     }
@@ -146,7 +134,11 @@ impl Follow {
                     self.fault(fault);
                 }
                 Event::Due(due) => self.come_due(due),
-                Event::Disk => {}
+                Event::Disk(saved) => {
+                    if saved == Some(false) {
+                        self.table.save_anew();
+                    }
+                }
             }
         }
     }
@@ -208,7 +200,7 @@ impl Follow {
                 Event::Told(told)
             }
             due = at(due) => Event::Due(due),
-            () = self.disk.turn() => Event::Disk,
+            saved = self.disk.turn() => Event::Disk(saved),
         }
     }
 
@@ -224,6 +216,7 @@ impl Follow {
             (self.answer_by, Due::Unanswered),
             (self.table.next_expiry(), Due::Expired),
             (rested_at, Due::Rested),
+            (self.aged_at, Due::Aged),
         ];
         let set = all.into_iter().filter_map(|(time, due)| Some((time?, due)));
         set.min_by_key(|(time, _)| *time)
@@ -239,6 +232,10 @@ impl Follow {
             ))),
             Due::Expired => self.table.expire(Instant::now()),
             Due::Rested => self.disk = Disk::Idle,
+            Due::Aged => {
+                self.aged_at = None;
+                self.table.save_anew();
+            }
         }
     }
 
@@ -316,8 +313,7 @@ impl Follow {
 
     fn load(&mut self) {
         if let Some(cache) = self.config.cache.clone() {
-            let target = self.target.clone();
-            self.disk = Disk::Loading(spawn_blocking(move || cache.load(&target)));
+            self.disk = Disk::load(cache, self.target.clone());
         }
     }
 
@@ -336,35 +332,14 @@ impl Follow {
         let Some(list) = self.table.take_unsaved() else {
             return;
         };
-        let target = self.target.clone();
-        self.disk = Disk::Saving(spawn_blocking(move || save(&cache, &target, &list)));
+        self.aged_at = Some(Disk::ages_at(&cache));
+        self.disk = Disk::save(cache, self.target.clone(), list);
     }
 }
 
 async fn ask(mut watch: Box<dyn Watch>) -> (Box<dyn Watch>, Result<Update, Fault>) {
     let told = watch.next().await;
     (watch, told)
-}
-
-impl Disk {
-    /// Waits until something comes of what is under way.
-    async fn turn(&mut self) {
-        *self = match self {
-            Self::Off | Self::Idle | Self::Loaded(_) | Self::Resting(_) => std::future::pending().await,
-            // It can only be that the runtime ends.
-            Self::Loading(task) => Self::Loaded(task.await.ok().flatten()),
-            Self::Saving(task) => {
-                let _ = task.await;
-                Self::Resting(Instant::now() + SAVE_PAUSE)
-            }
-        };
-    }
-}
-
-fn save(cache: &super::DiskCache, target: &str, list: &[Arc<Instance>]) {
-    if let Err(error) = cache.save(target, list) {
-        tracing::warn!(target, %error, dir = %cache.dir.display(), "the list could not be kept on disk");
-    }
 }
 
 async fn at(due: Option<(Instant, Due)>) -> Due {

@@ -31,6 +31,7 @@ mod all;
 pub(crate) mod cache;
 mod change;
 mod config;
+mod disk;
 mod driver;
 mod narrow;
 mod table;

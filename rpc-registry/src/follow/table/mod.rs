@@ -14,12 +14,10 @@ use tokio::time::Instant;
 
 use self::{doubt::Losses, flaps::Flaps, shown::Shown};
 use super::{FollowConfig, Listed};
-use crate::{BadRecord, Instance, InstanceId, InstanceState, Record, Update};
+use crate::{BadRecord, Instance, InstanceId, InstanceState, Record, Update, pause::later};
 
 /// So many refused records are kept to be shown.
 const MAX_REFUSED: usize = 100;
-/// 30 years: what "for ever" is on a clock that cannot add so much.
-const FAR: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// The instances of a target.
 pub(super) struct Table {
@@ -33,7 +31,7 @@ pub(super) struct Table {
     /// They are others than when they were last [taken](Self::take_refused).
     refused_changed: bool,
     shown: Shown,
-    /// The list that is kept on disk would be another one by now.
+    /// The list is to be kept on disk: it is another one by now, or has to be kept anew.
     unsaved: bool,
 }
 
@@ -121,7 +119,7 @@ impl Table {
         self.shown.is_touched()
     }
 
-    /// The list to keep on disk, if there is another one than last time. An empty one is not worth keeping, and one with
+    /// The list to keep on disk, if it is another one than last time or has to be kept anew. An empty one is not worth keeping, and one with
     /// suspects says more about the registry than about the instances.
     pub(super) fn take_unsaved(&mut self) -> Option<Vec<Arc<Instance>>> {
         if !self.unsaved || self.known.is_empty() || !self.suspects.is_empty() {
@@ -134,6 +132,11 @@ impl Table {
                 .map(|known| Arc::clone(&known.instance))
                 .collect(),
         )
+    }
+
+    /// The list has to be kept on disk anew, although nothing may have changed.
+    pub(super) fn save_anew(&mut self) {
+        self.unsaved = true;
     }
 
     pub(super) fn counts(&self) -> (usize, usize) {
@@ -279,7 +282,7 @@ impl Table {
             if hold.is_zero() {
                 self.let_go(&id);
             } else if let Some(known) = self.known.get_mut(&id) {
-                let until = now.checked_add(hold).unwrap_or_else(|| now + FAR);
+                let until = later(now, hold);
                 known.suspect_until = Some(until);
                 self.shown.touch(&id);
                 self.suspects.insert((until, id));

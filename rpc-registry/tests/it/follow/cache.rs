@@ -36,15 +36,18 @@ impl Dir {
         let dir = Self::new();
         let mut client = dir.client();
         client.list(0..instances);
+        dir.saved(&mut client, Duration::from_mins(10)).await;
+        dir
+    }
+
+    /// Waits until the client has saved its list.
+    async fn saved(&self, client: &mut Client, within: Duration) {
         let saved = async {
-            while !dir.file().exists() {
+            while !self.file().exists() {
                 client.settle().await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(10), saved)
-            .await
-            .expect("it is saved");
-        dir
+        tokio::time::timeout(within, saved).await.expect("it is saved");
     }
 }
 
@@ -142,6 +145,33 @@ async fn what_cannot_be_trusted_is_moved_aside() {
         assert!(!dir.file().exists());
         assert_eq!(fs::read(dir.file().with_extension("bad")).unwrap(), bad);
     }
+}
+
+/// Else a fleet in which nothing changes for a day has a list that is too old as soon as its registry is away.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_stays_as_it_is_is_saved_anew() {
+    let dir = Dir::new();
+    let mut client = dir.client();
+    client.list(0..3);
+    for _ in 0..3 {
+        dir.saved(&mut client, Duration::from_hours(4)).await;
+        fs::remove_file(dir.file()).unwrap();
+    }
+    // Not while nobody says that it is right.
+    client.away();
+    client.wait(Duration::from_hours(10)).await;
+    assert!(!dir.file().exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_could_not_be_saved_is_tried_again() {
+    let dir = Dir::new();
+    fs::write(&dir.0, "no directory").unwrap();
+    let mut client = dir.client();
+    client.list(0..3);
+    client.wait(Duration::from_secs(10)).await;
+    fs::remove_file(&dir.0).unwrap();
+    dir.saved(&mut client, Duration::from_mins(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
