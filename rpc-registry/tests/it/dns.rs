@@ -117,6 +117,14 @@ async fn next(watch: &mut dyn Watch) -> Result<Vec<(String, u32)>, Fault> {
     })
 }
 
+/// Lets the time of an answer of 20 s pass, with the clock held until it is asked for anew.
+async fn until_asked_again(watch: &mut dyn Watch) {
+    tokio::time::pause();
+    assert!(timeout(Duration::from_secs(17), watch.next()).await.is_err());
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+}
+
 fn addresses(found: &[(String, u32)]) -> Vec<&str> {
     found.iter().map(|(address, _)| address.as_str()).collect()
 }
@@ -194,6 +202,26 @@ async fn one_family_that_fails_is_no_absence_of_the_other() {
     assert_eq!(addresses(&found), ["10.0.0.1:1"]);
 }
 
+#[tokio::test]
+async fn a_server_that_fails_after_a_good_answer_is_a_fault() {
+    let server = Server::start().await;
+    server.set("shop.test.", RecordType::A, Ok(vec![(v4(1), 20)]));
+    let mut watch = server.watch("dns", "shop.test.:1");
+    next(&mut *watch).await.unwrap();
+    until_asked_again(&mut *watch).await;
+    // The other family has nothing, then fails as well.
+    for of in [RecordType::A, RecordType::AAAA] {
+        server.set("shop.test.", of, Err(ResponseCode::ServFail));
+        let fault = next(&mut *watch).await.unwrap_err();
+        assert!(fault.to_string().contains("`shop.test.`"), "{fault}");
+    }
+    // That it is back is told, with what it was.
+    server.set("shop.test.", RecordType::A, Ok(vec![(v4(1), 20)]));
+    let update = timeout(Duration::from_secs(30), watch.next()).await;
+    let update = update.expect("it is told at once").unwrap();
+    assert!(matches!(&update, Update::Delta { .. }), "{update:?}");
+}
+
 /// The clock is held while nobody waits for the socket, and jumps from one lookup to the next.
 #[tokio::test]
 async fn an_answer_is_good_for_its_time_and_a_failed_connect_asks_sooner() {
@@ -238,11 +266,7 @@ async fn that_a_server_is_back_is_told_although_its_answer_is_the_same() {
     let mut watch = server.watch("dns+srv", name);
     next(&mut *watch).await.unwrap();
     server.set(name, RecordType::SRV, Err(ResponseCode::ServFail));
-    // The answer's time is up, with the clock held until it is asked for anew.
-    tokio::time::pause();
-    assert!(timeout(Duration::from_secs(17), watch.next()).await.is_err());
-    tokio::time::advance(Duration::from_secs(6)).await;
-    tokio::time::resume();
+    until_asked_again(&mut *watch).await;
     assert!(next(&mut *watch).await.is_err());
     server.set(name, RecordType::SRV, answer());
     let update = timeout(Duration::from_secs(10), watch.next()).await;

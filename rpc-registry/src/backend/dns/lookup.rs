@@ -104,6 +104,7 @@ async fn ask_host(
     );
     let mut ttl = LONGEST;
     let mut failed = None;
+    let mut is_answered = false;
     for (answer, family) in [(v4, &mut families.v4), (v6, &mut families.v6)] {
         match answer {
             Ok((records, lasts)) => {
@@ -114,6 +115,7 @@ async fn ask_host(
                     _ => None,
                 };
                 *family = records.into_iter().filter_map(ip).collect();
+                is_answered |= !family.is_empty();
             }
             Err(fault) => failed = Some(fault),
         }
@@ -122,8 +124,9 @@ async fn ask_host(
     all.sort_unstable();
     all.dedup();
     match failed {
+        // What is left is remembered, if anything: the server has said nothing of it.
+        Some(fault) if !is_answered => Err(fault),
         // What there is may not be all, but nothing would be wrong.
-        Some(fault) if all.is_empty() => Err(fault),
         _ => Ok(Answer {
             instances: all
                 .into_iter()

@@ -15,7 +15,8 @@
 //!
 //! # What is absence
 //! That there is no such name, or no record of the type, is [`Absent`](crate::Update::Absent). A server that fails, or does
-//! not answer, is a fault. If only one family of addresses fails, its last ones stay.
+//! not answer, is a fault. If only one family of addresses fails, its last ones stay
+//! as long as there are addresses of the other one.
 //!
 //! The system's resolver (`getaddrinfo`) was rejected: it tells no time to live, knows no SRV, and cannot tell absence from
 //! failure.
