@@ -6,6 +6,9 @@ use rpc_core::context::Lane;
 
 use crate::{Instance, InstanceState};
 
+/// What a mark names.
+const FIELDS: [&str; 4] = ["state", "weight", "lane", "groups"];
+
 /// A change of an instance that keeps its announcement: what is `None` stays as it is.
 ///
 /// ```
@@ -81,15 +84,56 @@ impl Amendment {
         }
     }
 
-    /// Changes an instance as an operator does: with the mark by which whoever announced it knows that it is to stay.
+    /// Changes an instance as an operator does: with the [mark](Instance::OPERATOR) by which whoever announced it knows what
+    /// is to stay.
     pub fn apply_as_operator(&self, instance: &mut Instance) {
+        let mut marked = Self::of_operator(instance).unwrap_or_default();
         self.apply(instance);
         if self.state == Some(InstanceState::Up) {
             instance.metadata.remove(Instance::OPERATOR);
-        } else {
-            instance
-                .metadata
-                .insert(Instance::OPERATOR.to_owned(), "1".to_owned());
+            return;
+        }
+        let Self {
+            state,
+            weight,
+            lane,
+            groups,
+        } = self.clone();
+        marked.state = state.or(marked.state);
+        marked.weight = weight.or(marked.weight);
+        marked.lane = lane.or(marked.lane);
+        marked.groups = groups.or(marked.groups);
+        marked.mark(instance);
+    }
+
+    /// What operators have made of an instance, by its mark. A mark that names nothing, as other tools may write it, is one of
+    /// everything.
+    pub(crate) fn of_operator(instance: &Instance) -> Option<Self> {
+        let mark = instance.metadata.get(Instance::OPERATOR)?;
+        let names = |field| mark.split(',').any(|named| named == field);
+        let everything = !FIELDS.into_iter().any(names);
+        let [state, weight, lane, groups] = FIELDS.map(|field| everything || names(field));
+        Some(Self {
+            state: state.then_some(instance.state),
+            weight: weight.then_some(instance.weight),
+            lane: lane.then(|| instance.lane.clone()),
+            groups: groups.then(|| instance.groups.clone()),
+        })
+    }
+
+    /// Marks an instance as changed by an operator: what this changes is to stay.
+    pub(crate) fn mark(&self, instance: &mut Instance) {
+        let changes = [
+            self.state.is_some(),
+            self.weight.is_some(),
+            self.lane.is_some(),
+            self.groups.is_some(),
+        ];
+        let named = FIELDS.into_iter().zip(changes).filter(|(_, changes)| *changes);
+        let named: Vec<_> = named.map(|(field, _)| field).collect();
+        if !named.is_empty() {
+            let mark = named.join(",");
+            instance.metadata.insert(Instance::OPERATOR.to_owned(), mark);
         }
     }
 }

@@ -99,8 +99,9 @@ impl Instance {
 
     /// The key in the metadata of a record that an operator has changed from outside.
     ///
-    /// Whoever announced the instance takes state, weight, lane and groups of such a record on as its own, also for
-    /// announcements to come; without the mark it puts back what it announced.
+    /// The value names what was changed, with commas: `state`, `weight`, `lane`, `groups`; any other value means all of them.
+    /// Whoever announced the instance takes that on as its own, also for announcements to come; the rest, and what changes
+    /// without the mark, it puts back to what it announced. Whoever starts anew does not look for a mark.
     pub const OPERATOR: &'static str = "rpc.operator";
 
     /// Adds an address where a protocol is spoken.

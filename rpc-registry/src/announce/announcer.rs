@@ -134,9 +134,7 @@ impl Announcer {
         let mut instance = self.wanted.borrow_and_update().shown();
         if let Some(amendment) = &self.operator {
             amendment.apply(&mut instance);
-            instance
-                .metadata
-                .insert(Instance::OPERATOR.to_owned(), "1".to_owned());
+            amendment.mark(&mut instance);
         }
         instance
     }

@@ -158,8 +158,7 @@ impl<'a> Keep<'a> {
         )?;
         // As it was written: perhaps an operator has put it back.
         let found = found.unwrap_or_else(|| self.written.clone());
-        let marked = found.metadata.contains_key(Instance::OPERATOR);
-        self.owner.operator = marked.then(|| operators(&found));
+        self.owner.operator = Amendment::of_operator(&found);
         self.shown = found;
         Ok(())
     }
@@ -236,15 +235,6 @@ impl<'a> Keep<'a> {
         let period = self.owner.config.verify.max(lease);
         self.verify_at = Instant::now() + self.owner.pauses.about(period);
     }
-}
-
-/// What an operator may have changed.
-fn operators(found: &Instance) -> Amendment {
-    Amendment::new()
-        .with_state(found.state)
-        .with_weight(found.weight)
-        .with_lane(found.lane.clone())
-        .with_groups(found.groups.iter().cloned())
 }
 
 async fn bounded<T>(limit: Duration, exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

@@ -17,7 +17,8 @@
 //! - The record is read back every 30 s, or every lease if that is longer, and before each amendment.
 //! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops
 //!   being healthy is shown as disabled until it is healthy again.
-//! - A record that an [operator](Instance::OPERATOR) has changed stays as the operator wants it.
+//! - What an [operator](Instance::OPERATOR) has changed of a record stays as the operator wants it, and the rest as its owner
+//!   does, until the operator enables the instance or the announcement ends.
 //!
 //! One [`Announcer`] keeps one instance announced in one registry; several share an [`InstanceHandle`]. It is a future
 //! and starts no task: it ends with whoever drives it.

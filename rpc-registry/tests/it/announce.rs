@@ -1,5 +1,7 @@
 //! Keeping an instance announced.
 
+mod operator;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -325,104 +327,6 @@ async fn a_record_that_is_gone_or_altered_is_put_right() {
     registry.with(|state| state.record = Some(shop().with_weight(1)));
     sleep(Duration::from_secs(34)).await;
     assert_eq!(registry.record(), Some(shop()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_operator_changes_stays_also_after_a_loss() {
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    let operator = |amendment: Amendment| {
-        let registry = registry.clone();
-        async move {
-            registry
-                .amend("shop", &"shop-1".into(), &amendment)
-                .await
-                .unwrap();
-        }
-    };
-    operator(Amendment::new().with_state(InstanceState::Disabled)).await;
-    sleep(Duration::from_mins(2)).await;
-    // The provider goes on changing what it likes, but it stays disabled.
-    running.handle.amend(&Amendment::new().with_weight(7));
-    sleep(Duration::from_mins(1)).await;
-    registry.forget();
-    sleep(Duration::from_secs(20)).await;
-    let record = registry.record().unwrap();
-    assert_eq!(record.state, InstanceState::Disabled);
-    assert!(record.metadata.contains_key(Instance::OPERATOR));
-    operator(Amendment::new().with_state(InstanceState::Up)).await;
-    sleep(Duration::from_mins(1)).await;
-    let record = registry.record().unwrap();
-    assert_eq!((record.state, record.weight), (InstanceState::Up, 7));
-    assert!(!record.metadata.contains_key(Instance::OPERATOR));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_amendment_does_not_undo_what_an_operator_has_just_done() {
-    let disabled = Amendment::new().with_state(InstanceState::Disabled);
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    registry.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
-    // Long before the record would be read back.
-    running.handle.amend(&Amendment::new().with_weight(7));
-    settle().await;
-    running.handle.set_healthy(false);
-    settle().await;
-    running.handle.set_healthy(true);
-    settle().await;
-    let record = registry.record().unwrap();
-    assert_eq!(record.state, InstanceState::Disabled);
-    assert!(record.metadata.contains_key(Instance::OPERATOR));
-    let enabled = Amendment::new().with_state(InstanceState::Up);
-    registry.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
-    sleep(Duration::from_secs(40)).await;
-    let record = registry.record().unwrap();
-    assert_eq!((record.state, record.weight), (InstanceState::Up, 7));
-
-    let memory = MemoryRegistry::new();
-    let handle = InstanceHandle::new(shop());
-    let place = Place::new(Arc::new(memory.clone()), "shop");
-    let _task = tokio::spawn(Announcer::new(place, &handle, AnnounceConfig::default()).run());
-    handle.set_healthy(true);
-    settle().await;
-    memory.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
-    handle.amend(&Amendment::new().with_weight(7));
-    settle().await;
-    assert_eq!(memory.instances("shop")[0].state, InstanceState::Disabled);
-    // As it was written before: it is known nevertheless that nobody wants it disabled any more.
-    memory.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
-    sleep(Duration::from_secs(40)).await;
-    assert_eq!(memory.instances("shop"), [shop().with_weight(7)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_amendment_waits_for_a_record_that_cannot_be_read_unless_it_never_can() {
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    let unreadable = |fault| registry.with(|state| state.unreadable = fault);
-    unreadable(Some(Fault::transient("no leader")));
-    let disabled = Amendment::new().with_state(InstanceState::Disabled);
-    registry.amend("shop", &"shop-1".into(), &disabled).await.unwrap();
-    running.handle.amend(&Amendment::new().with_weight(7));
-    sleep(Duration::from_mins(1)).await;
-    unreadable(None);
-    sleep(Duration::from_secs(40)).await;
-    assert_eq!(registry.record().unwrap().state, InstanceState::Disabled);
-    let enabled = Amendment::new().with_state(InstanceState::Up);
-    registry.amend("shop", &"shop-1".into(), &enabled).await.unwrap();
-    sleep(Duration::from_mins(1)).await;
-    assert_eq!(registry.record(), Some(shop().with_weight(7)));
-
-    unreadable(Some(Fault::new(FaultKind::Denied, "write only")));
-    running.handle.amend(&Amendment::new().with_weight(9));
-    settle().await;
-    assert_eq!(registry.record(), Some(shop().with_weight(9)));
 }
 
 #[tokio::test(start_paused = true)]
