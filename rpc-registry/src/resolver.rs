@@ -34,8 +34,9 @@ pub trait Resolver: Send + Sync + 'static {
     /// Begins to watch. Nothing is asked of the registry before the first [`Watch::next`].
     fn watch(&self) -> Box<dyn Watch>;
 
-    /// True if what vanishes from its lists was taken out by somebody who meant it, as from a file that people write.
-    /// Nothing is held back then. Default: false, as of all registries that forget who does not renew.
+    /// True if what vanishes from its lists was taken out by somebody who meant it, as from a file that people write or a
+    /// registry inside the process. Nothing is held back then. Default: false, as of all registries that forget who does not
+    /// renew.
     fn is_deliberate(&self) -> bool {
         false
     }

@@ -24,7 +24,9 @@ use rpc_lb::{
     Endpoints, EndpointsConfig, HealthConfig, Measure, MeasureLayer, Pick, PickLayer, RoundRobin, Snapshot,
     ToLink,
 };
-use rpc_registry::{FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _};
+use rpc_registry::{
+    FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _, Resolver, Watch,
+};
 use tokio::sync::watch;
 use tower_layer::Layer as _;
 
@@ -242,6 +244,15 @@ impl Transport for FakeTransport {
     }
 }
 
+/// Tells what a registry in the process does, and is doubted like one that forgets who does not renew.
+struct Forgetful(Arc<dyn Resolver>);
+
+impl Resolver for Forgetful {
+    fn watch(&self) -> Box<dyn Watch> {
+        self.0.watch()
+    }
+}
+
 pub(crate) struct Fleet {
     pub(crate) memory: MemoryRegistry,
     pub(crate) transport: FakeTransport,
@@ -295,7 +306,7 @@ impl Fleet {
         let memory = MemoryRegistry::new();
         let endpoints = Endpoints::configured(
             "memory:///test",
-            memory.resolver_of("test"),
+            Arc::new(Forgetful(memory.resolver_of("test"))),
             Arc::new(transport.clone()),
             config,
         );

@@ -1,7 +1,8 @@
 //! The embedded registry.
 //!
 //! For one process: tests, examples, and services that run together. Both builders get a clone of the same value.
-//! Watchers see a change as soon as they run.
+//! Watchers see a change as soon as they run, and only what came of several. Nothing is held back: the registry is as alive as the
+//! process is.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -247,6 +248,11 @@ impl Resolver for Named {
             list,
             seen: None,
         })
+    }
+
+    /// Somebody in this process has taken it out: nothing is forgotten here.
+    fn is_deliberate(&self) -> bool {
+        true
     }
 }
 

@@ -1,6 +1,8 @@
 //! The embedded registry.
 
-use rpc_registry::{FaultKind, Instance, InstanceState, MemoryRegistry, Registry as _, Update, Watch};
+use rpc_registry::{
+    FaultKind, Follow, Instance, InstanceState, MemoryRegistry, Registry as _, Update, Watch,
+};
 
 async fn snapshot(watch: &mut dyn Watch) -> Vec<String> {
     match watch.next().await.unwrap() {
@@ -77,6 +79,25 @@ async fn dropping_a_registration_takes_the_instance_out() {
     let memory = MemoryRegistry::new();
     drop(memory.announce("shop", &Instance::new("a")).await.unwrap());
     assert!(memory.instances("shop").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_withdrawals_at_once_are_believed() {
+    let memory = MemoryRegistry::new();
+    let instance = |n| Instance::new(format!("i-{n}"));
+    let mut registrations = Vec::new();
+    for n in 0..10 {
+        registrations.push(memory.announce("shop", &instance(n)).await.unwrap());
+    }
+    let mut follow = Follow::new(&*memory.resolver_of("shop"));
+    assert_eq!(follow.next().await.put.len(), 10);
+    for (n, mut registration) in registrations.drain(..9).enumerate() {
+        let marked = instance(n).with_state(InstanceState::Draining);
+        registration.amend(&marked).await.unwrap();
+        registration.withdraw().await.unwrap();
+    }
+    let change = follow.next().await;
+    assert_eq!((change.gone.len(), change.put.len()), (9, 0));
 }
 
 #[tokio::test]

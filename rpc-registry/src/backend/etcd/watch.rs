@@ -1,17 +1,18 @@
 //! What etcd tells of one service.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use rpc_etcd::{Change, Entry, Etcd, Listing, Position, Watcher};
+use rpc_etcd::{Etcd, Listing, Position, Watcher};
 
-use super::fault;
-use crate::{Fault, FaultKind, InstanceId, Record, Update, Watch, record::Directory};
+use super::{fault, known::Known};
+use crate::{Fault, FaultKind, Update, Watch, record::Directory};
 
 pub(super) struct EtcdWatch {
     etcd: Etcd,
-    directory: Directory,
+    known: Known,
+    /// What is still to be told of the changes up to the position.
+    untold: VecDeque<Update>,
     /// Up to where everything was told; `None` before the first list, and when it has to begin anew.
     position: Option<Position>,
     watcher: Option<Watcher>,
@@ -19,57 +20,29 @@ pub(super) struct EtcdWatch {
     fresh: bool,
     /// A fault was told, and nothing since.
     faulty: bool,
-    known: Known,
-}
-
-/// Which keys tell of which instances: a deletion names nothing but the key.
-#[derive(Default)]
-struct Known {
-    /// With the revision of its last change.
-    keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
-    /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends.
-    count: HashMap<InstanceId, u32>,
 }
 
 impl EtcdWatch {
     pub(super) fn new(etcd: Etcd, directory: Directory) -> Self {
         Self {
             etcd,
-            directory,
+            known: Known::new(directory),
+            untold: VecDeque::new(),
             position: None,
             watcher: None,
             fresh: false,
             faulty: false,
-            known: Known::default(),
         }
-    }
-
-    fn prefix(&self) -> Bytes {
-        Bytes::copy_from_slice(self.directory.prefix().as_bytes())
     }
 
     /// Everything, read anew.
     async fn list(&mut self) -> Result<Update, Fault> {
         let Listing {
             entries, position, ..
-        } = self.etcd.list(self.prefix()).await.map_err(fault)?;
-        self.known = Known::default();
-        let mut records = Vec::with_capacity(entries.len());
-        for Entry {
-            key, value, revision, ..
-        } in entries
-        {
-            let read = self.directory.read(&key, &value);
-            self.known.put(&key, revision, &read);
-            records.extend(read);
-        }
+        } = self.etcd.list(self.known.prefix()).await.map_err(fault)?;
         self.position = Some(position);
         self.fresh = true;
-        Ok(if records.is_empty() {
-            Update::Absent
-        } else {
-            Update::Snapshot(records)
-        })
+        Ok(self.known.list(entries))
     }
 
     /// Goes on from where it stood, if that still is part of etcd's history.
@@ -79,7 +52,7 @@ impl EtcdWatch {
     /// changed meanwhile: the one that has not for the longest time. If it has, however honestly, everything is read anew.
     async fn resume(&mut self, position: Position) -> Result<(), Fault> {
         let fresh = std::mem::take(&mut self.fresh);
-        let watcher = match self.etcd.watch(self.prefix(), position).await {
+        let watcher = match self.etcd.watch(self.known.prefix(), position).await {
             Ok(watcher) => watcher,
             Err(status) => return Err(self.failed(fault(status))),
         };
@@ -105,42 +78,20 @@ impl EtcdWatch {
         }
         fault
     }
-
-    /// `None` if nothing that concerns anybody.
-    fn delta(&mut self, changes: Vec<Change>) -> Option<Update> {
-        let mut put: Vec<Record> = Vec::new();
-        let mut gone: Vec<InstanceId> = Vec::new();
-        for Change {
-            key, value, revision, ..
-        } in changes
-        {
-            let left = if let Some(value) = value {
-                let read = self.directory.read(&key, &value);
-                let left = self.known.put(&key, revision, &read);
-                put.extend(read);
-                left
-            } else {
-                self.known.remove(&key)
-            };
-            // What was written before it went is not there any more.
-            put.retain(|record| !record.as_ref().is_ok_and(|instance| left.contains(&instance.id)));
-            gone.extend(left);
-        }
-        (!put.is_empty() || !gone.is_empty()).then_some(Update::Delta { put, gone })
-    }
 }
 
 #[async_trait]
 impl Watch for EtcdWatch {
     async fn next(&mut self) -> Result<Update, Fault> {
         loop {
+            if let Some(update) = self.untold.pop_front() {
+                return Ok(update);
+            }
             if let Some(watcher) = &mut self.watcher {
                 match watcher.next().await {
                     Ok(changes) => {
                         self.position = Some(changes.position);
-                        if let Some(update) = self.delta(changes.changes) {
-                            return Ok(update);
-                        }
+                        self.untold = self.known.change(changes.changes).into();
                     }
                     Err(status) => {
                         // It may be further than the last change: etcd told of its progress.
@@ -166,50 +117,5 @@ impl Watch for EtcdWatch {
                 return list;
             }
         }
-    }
-}
-
-impl Known {
-    /// A key was written. Says which instances nobody tells of any more.
-    fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
-        let good = records.iter().flatten();
-        let new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
-        let (known_at, ids) = self.keys.entry(key.clone()).or_default();
-        *known_at = revision;
-        // A record that cannot be read takes nothing away: the last good one stays in force.
-        if new.is_empty() && records.iter().any(Result::is_err) {
-            return Vec::new();
-        }
-        for id in &new {
-            *self.count.entry(id.clone()).or_default() += 1;
-        }
-        let old = std::mem::replace(ids, new);
-        self.release(old)
-    }
-
-    /// A key was deleted. Says which instances nobody tells of any more.
-    fn remove(&mut self, key: &Bytes) -> Vec<InstanceId> {
-        let (_, old) = self.keys.remove(key).unwrap_or_default();
-        self.release(old)
-    }
-
-    /// The key that has not changed for the longest time, and when it did.
-    fn witness(&self) -> Option<(Bytes, i64)> {
-        let (key, (revision, _)) = self.keys.iter().min_by_key(|(_, (revision, _))| *revision)?;
-        Some((key.clone(), *revision))
-    }
-
-    fn release(&mut self, ids: Vec<InstanceId>) -> Vec<InstanceId> {
-        let mut gone = Vec::new();
-        for id in ids {
-            if let Some(count) = self.count.get_mut(&id) {
-                *count -= 1;
-                if *count == 0 {
-                    self.count.remove(&id);
-                    gone.push(id);
-                }
-            }
-        }
-        gone
     }
 }

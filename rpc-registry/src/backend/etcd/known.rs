@@ -1,0 +1,156 @@
+//! Which keys tell of which instances: a deletion names nothing but the key.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use rpc_etcd::{Change, Entry};
+
+use crate::{InstanceId, InstanceState, Record, Update, record::Directory};
+
+/// Reads what etcd tells of keys, and says what that means for instances.
+pub(super) struct Known {
+    directory: Directory,
+    /// With the revision of its last change.
+    keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
+    /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends.
+    count: HashMap<InstanceId, u32>,
+}
+
+/// A key as it was written, or deleted.
+pub(super) struct Written {
+    key: Bytes,
+    value: Option<Bytes>,
+    revision: i64,
+}
+
+impl Known {
+    pub(super) fn new(directory: Directory) -> Self {
+        Self {
+            directory,
+            keys: HashMap::new(),
+            count: HashMap::new(),
+        }
+    }
+
+    pub(super) fn prefix(&self) -> Bytes {
+        Bytes::copy_from_slice(self.directory.prefix().as_bytes())
+    }
+
+    /// Everything, read anew.
+    pub(super) fn list(&mut self, keys: impl IntoIterator<Item = impl Into<Written>>) -> Update {
+        self.keys.clear();
+        self.count.clear();
+        let mut records = Vec::new();
+        for written in keys {
+            let Written { key, value, revision } = written.into();
+            let read = self.directory.read(&key, &value.unwrap_or_default());
+            self.put(&key, revision, &read);
+            records.extend(read);
+        }
+        if records.is_empty() {
+            Update::Absent
+        } else {
+            Update::Snapshot(records)
+        }
+    }
+
+    /// What changes that came together mean; nothing if they concern nobody.
+    pub(super) fn change(&mut self, changes: impl IntoIterator<Item = impl Into<Written>>) -> Vec<Update> {
+        let mut updates = Vec::new();
+        let mut put: Vec<Record> = Vec::new();
+        let mut gone: Vec<InstanceId> = Vec::new();
+        for written in changes {
+            let Written { key, value, revision } = written.into();
+            let left = if let Some(value) = value {
+                let read = self.directory.read(&key, &value);
+                let left = self.put(&key, revision, &read);
+                put.extend(read);
+                left
+            } else {
+                self.remove(&key)
+            };
+            let state_of_left = |record: &Record| {
+                let instance = record.as_ref().ok()?;
+                left.contains(&instance.id).then_some(instance.state)
+            };
+            // What was written before it went is not there any more.
+            put.retain(|record| state_of_left(record) != Some(InstanceState::Up));
+            // But that it was marked before is told first: by that it is known that it was taken out, and did not vanish.
+            if put.iter().any(|record| state_of_left(record).is_some()) {
+                let (put, gone) = (std::mem::take(&mut put), std::mem::take(&mut gone));
+                updates.push(Update::Delta { put, gone });
+            }
+            gone.extend(left);
+        }
+        if !put.is_empty() || !gone.is_empty() {
+            updates.push(Update::Delta { put, gone });
+        }
+        updates
+    }
+
+    /// The key that has not changed for the longest time, and when it did.
+    pub(super) fn witness(&self) -> Option<(Bytes, i64)> {
+        let (key, (revision, _)) = self.keys.iter().min_by_key(|(_, (revision, _))| *revision)?;
+        Some((key.clone(), *revision))
+    }
+
+    /// A key was written. Says which instances nobody tells of any more.
+    fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
+        let good = records.iter().flatten();
+        let new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
+        let (known_at, ids) = self.keys.entry(key.clone()).or_default();
+        *known_at = revision;
+        // A record that cannot be read takes nothing away: the last good one stays in force.
+        if new.is_empty() && records.iter().any(Result::is_err) {
+            return Vec::new();
+        }
+        for id in &new {
+            *self.count.entry(id.clone()).or_default() += 1;
+        }
+        let old = std::mem::replace(ids, new);
+        self.release(old)
+    }
+
+    /// A key was deleted. Says which instances nobody tells of any more.
+    fn remove(&mut self, key: &Bytes) -> Vec<InstanceId> {
+        let (_, old) = self.keys.remove(key).unwrap_or_default();
+        self.release(old)
+    }
+
+    fn release(&mut self, ids: Vec<InstanceId>) -> Vec<InstanceId> {
+        let mut gone = Vec::new();
+        for id in ids {
+            if let Some(count) = self.count.get_mut(&id) {
+                *count -= 1;
+                if *count == 0 {
+                    self.count.remove(&id);
+                    gone.push(id);
+                }
+            }
+        }
+        gone
+    }
+}
+
+impl From<Entry> for Written {
+    fn from(entry: Entry) -> Self {
+        Self {
+            key: entry.key,
+            value: Some(entry.value),
+            revision: entry.revision,
+        }
+    }
+}
+
+impl From<Change> for Written {
+    fn from(change: Change) -> Self {
+        Self {
+            key: change.key,
+            value: change.value,
+            revision: change.revision,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What changes of keys mean.
+
+use super::*;
+use crate::{Instance, record::Layout};
+
+fn known() -> Known {
+    Known::new(Directory::new(Layout::Kratos, None, "shop").expect("`shop` is a name"))
+}
+
+fn instance(id: &str) -> Instance {
+    Instance::new(id).with_address("grpc", "10.0.0.1:50051".parse().expect("an address"))
+}
+
+/// A key that tells of an instance.
+fn told(known: &Known, key: &str, revision: i64, instance: &Instance) -> Written {
+    let value = known.directory.write(instance).expect("it can be written");
+    Written {
+        value: value.map(Bytes::from),
+        ..deleted(known, key, revision)
+    }
+}
+
+fn deleted(known: &Known, key: &str, revision: i64) -> Written {
+    Written {
+        key: format!("{}{key}", known.directory.prefix()).into(),
+        value: None,
+        revision,
+    }
+}
+
+/// An update in words: `+a` is put, `!a` is a bad record, `-a` is gone.
+fn words(update: &Update) -> String {
+    let put = |record: &Record| match record {
+        Ok(instance) if instance.state == InstanceState::Up => format!("+{}", instance.id),
+        Ok(instance) => format!("+{} {}", instance.id, instance.state),
+        Err(bad) => format!("!{}", bad.id),
+    };
+    match update {
+        Update::Snapshot(records) => records.iter().map(put).collect::<Vec<_>>().join(" "),
+        Update::Delta { put: records, gone } => {
+            let gone = gone.iter().map(|id| format!("-{id}"));
+            records.iter().map(put).chain(gone).collect::<Vec<_>>().join(" ")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn changed(known: &mut Known, changes: impl IntoIterator<Item = Written>) -> Vec<String> {
+    known.change(changes).iter().map(words).collect()
+}
+
+#[test]
+fn a_mark_is_told_before_what_was_taken_out_right_after_it() {
+    let mut known = known();
+    let list = ["a", "b", "c"].map(|id| told(&known, id, 1, &instance(id)));
+    known.list(list);
+    let marked = |known: &Known, id| told(known, id, 2, &instance(id).with_state(InstanceState::Draining));
+    let changes = [
+        marked(&known, "a"),
+        marked(&known, "b"),
+        deleted(&known, "a", 3),
+        deleted(&known, "b", 3),
+        deleted(&known, "c", 4),
+    ];
+    assert_eq!(
+        changed(&mut known, changes),
+        ["+a draining +b draining", "-a -b -c"]
+    );
+    // What came and went meanwhile is no news.
+    let changes = [
+        told(&known, "d", 5, &instance("d")),
+        deleted(&known, "d", 6),
+        told(&known, "e", 7, &instance("e")),
+    ];
+    assert_eq!(changed(&mut known, changes), ["+e -d"]);
+}
