@@ -15,8 +15,11 @@ pub(super) struct Known {
     directory: Directory,
     /// With the revision of its last change.
     keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
-    /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends.
+    /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends. What was
+    /// written last counts.
     count: HashMap<InstanceId, u32>,
+    /// The key that counted is gone, and what the other one says is not known any more.
+    unclear: bool,
 }
 
 /// A key as it was written, or deleted.
@@ -32,6 +35,7 @@ impl Known {
             directory,
             keys: HashMap::new(),
             count: HashMap::new(),
+            unclear: false,
         }
     }
 
@@ -43,9 +47,12 @@ impl Known {
     pub(super) fn list(&mut self, keys: impl IntoIterator<Item = impl Into<Written>>) -> Update {
         self.keys.clear();
         self.count.clear();
-        let mut records = Vec::new();
-        for written in keys {
-            let Written { key, value, revision } = written.into();
+        self.unclear = false;
+        let mut keys: Vec<Written> = keys.into_iter().map(Into::into).collect();
+        // Of the same instance a later record wins.
+        keys.sort_by_key(|written| written.revision);
+        let mut records = Vec::with_capacity(keys.len());
+        for Written { key, value, revision } in keys {
             let read = self.directory.read(&key, &value.unwrap_or_default());
             self.put(&key, revision, &read);
             records.extend(read);
@@ -91,6 +98,11 @@ impl Known {
         updates
     }
 
+    /// True if everything has to be read anew, as what is known does not say which record is in force.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.unclear
+    }
+
     /// The key that has not changed for the longest time, and when it did.
     pub(super) fn witness(&self) -> Option<(Bytes, i64)> {
         let (key, (revision, _)) = self.keys.iter().min_by_key(|(_, (revision, _))| *revision)?;
@@ -100,27 +112,31 @@ impl Known {
     /// A key was written. Says which instances nobody tells of any more.
     fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
         let good = records.iter().flatten();
-        let new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
+        let mut new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
+        new.sort_unstable();
+        new.dedup();
         let (known_at, ids) = self.keys.entry(key.clone()).or_default();
-        *known_at = revision;
+        let last_at = std::mem::replace(known_at, revision);
         // A record that cannot be read takes nothing away: the last good one stays in force.
         if new.is_empty() && records.iter().any(Result::is_err) {
             return Vec::new();
         }
-        for id in &new {
+        for id in new.iter().filter(|id| !ids.contains(id)) {
             *self.count.entry(id.clone()).or_default() += 1;
         }
-        let old = std::mem::replace(ids, new);
-        self.release(old)
+        let mut left = std::mem::replace(ids, new);
+        left.retain(|id| !ids.contains(id));
+        self.release(left, last_at)
     }
 
     /// A key was deleted. Says which instances nobody tells of any more.
     fn remove(&mut self, key: &Bytes) -> Vec<InstanceId> {
-        let (_, old) = self.keys.remove(key).unwrap_or_default();
-        self.release(old)
+        let (last_at, old) = self.keys.remove(key).unwrap_or_default();
+        self.release(old, last_at)
     }
 
-    fn release(&mut self, ids: Vec<InstanceId>) -> Vec<InstanceId> {
+    /// A key that was last changed at a revision tells of these no longer.
+    fn release(&mut self, ids: Vec<InstanceId>, last_at: i64) -> Vec<InstanceId> {
         let mut gone = Vec::new();
         for id in ids {
             if let Some(count) = self.count.get_mut(&id) {
@@ -128,6 +144,9 @@ impl Known {
                 if *count == 0 {
                     self.count.remove(&id);
                     gone.push(id);
+                } else {
+                    let others = self.keys.values().filter(|(_, ids)| ids.contains(&id));
+                    self.unclear |= !others.map(|(at, _)| *at).any(|at| at > last_at);
                 }
             }
         }

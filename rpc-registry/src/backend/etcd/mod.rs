@@ -122,7 +122,7 @@ impl Registry for EtcdRegistry {
             .await
             .map_err(fault)?;
         let unknown = || Fault::lost(format!("there is no instance `{id}` of `{name}`"));
-        let mut found = listing.entries.into_iter().filter_map(|entry| {
+        let found = listing.entries.into_iter().filter_map(|entry| {
             let mut records = directory.read(&entry.key, &entry.value);
             let index = records
                 .iter()
@@ -130,7 +130,9 @@ impl Registry for EtcdRegistry {
             let alone = records.len() == 1;
             Some((entry, records.swap_remove(index).ok()?, alone))
         });
-        let (entry, mut instance, alone) = found.next().ok_or_else(unknown)?;
+        // Of several keys the one that was written last is in force.
+        let last = found.max_by_key(|(entry, _, _)| entry.revision);
+        let (entry, mut instance, alone) = last.ok_or_else(unknown)?;
         amendment.apply_as_operator(&mut instance);
         let record = directory.write(&instance)?;
         let (Some(record), true) = (record, alone && directory.layout() != Layout::GoZero) else {

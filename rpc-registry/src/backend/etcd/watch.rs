@@ -92,6 +92,10 @@ impl Watch for EtcdWatch {
                     Ok(changes) => {
                         self.position = Some(changes.position);
                         self.untold = self.known.change(changes.changes).into();
+                        if self.known.is_unclear() {
+                            self.position = None;
+                            self.watcher = None;
+                        }
                     }
                     Err(status) => {
                         // It may be further than the last change: etcd told of its progress.

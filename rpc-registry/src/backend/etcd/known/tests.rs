@@ -74,3 +74,37 @@ fn a_mark_is_told_before_what_was_taken_out_right_after_it() {
     ];
     assert_eq!(changed(&mut known, changes), ["+e -d"]);
 }
+
+#[test]
+fn of_two_keys_of_one_instance_the_last_written_counts() {
+    let mut known = known();
+    // A process that came back at another address: the key of its old lease comes later in the list.
+    let old = instance("a").with_weight(1);
+    let new = instance("a").with_weight(2);
+    let list = [told(&known, "x", 9, &new), told(&known, "y", 5, &old)];
+    let Update::Snapshot(records) = known.list(list) else {
+        panic!("there are two")
+    };
+    let weights: Vec<_> = records.iter().flatten().map(|instance| instance.weight).collect();
+    assert_eq!(weights, [1, 2]);
+    // Its old lease ends: nothing changes.
+    let old_ends = [deleted(&known, "y", 10)];
+    assert_eq!(changed(&mut known, old_ends), [""; 0]);
+    assert!(!known.is_unclear());
+    // Amended, it stays the same key's.
+    let amended = [told(&known, "x", 11, &old)];
+    assert_eq!(changed(&mut known, amended), ["+a"]);
+    assert!(!known.is_unclear());
+
+    // The other way round what the old one says is in force again.
+    let list = [told(&known, "x", 9, &new), told(&known, "y", 5, &old)];
+    known.list(list);
+    let new_ends = [deleted(&known, "x", 10)];
+    assert_eq!(changed(&mut known, new_ends), [""; 0]);
+    assert!(known.is_unclear());
+    let list = [told(&known, "y", 5, &old)];
+    known.list(list);
+    assert!(!known.is_unclear());
+    let old_ends = [deleted(&known, "y", 11)];
+    assert_eq!(changed(&mut known, old_ends), ["-a"]);
+}
