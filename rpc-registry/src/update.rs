@@ -26,6 +26,14 @@ pub enum Update {
     Stale(Fault),
 }
 
+/// The instance that a record is of.
+pub(crate) fn id_of(record: &Record) -> &InstanceId {
+    match record {
+        Ok(instance) => &instance.id,
+        Err(bad) => &bad.id,
+    }
+}
+
 /// A record that cannot be understood. The last good one of the same id stays in force.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

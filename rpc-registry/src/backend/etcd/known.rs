@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use rpc_etcd::{Change, Entry};
 
-use crate::{InstanceId, InstanceState, Record, Update, record::Directory};
+use crate::{InstanceId, InstanceState, Record, Update, record::Directory, update::id_of};
 
 /// Reads what etcd tells of keys, and says what that means for instances.
 pub(super) struct Known {
     directory: Directory,
-    /// With the revision of its last change.
+    /// With the revision of its last change. Bad records count as well: what nobody tells of any more is gone, whatever
+    /// could be read of it last.
     keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
     /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends. What was
     /// written last counts.
@@ -79,14 +80,16 @@ impl Known {
             } else {
                 self.remove(&key)
             };
-            let state_of_left = |record: &Record| {
-                let instance = record.as_ref().ok()?;
-                left.contains(&instance.id).then_some(instance.state)
+            let has_left = |record: &Record| left.contains(id_of(record));
+            let is_marked = |record: &Record| {
+                record
+                    .as_ref()
+                    .is_ok_and(|instance| instance.state != InstanceState::Up)
             };
             // What was written before it went is not there any more.
-            put.retain(|record| state_of_left(record) != Some(InstanceState::Up));
+            put.retain(|record| is_marked(record) || !has_left(record));
             // But that it was marked before is told first: by that it is known that it was taken out, and did not vanish.
-            if put.iter().any(|record| state_of_left(record).is_some()) {
+            if put.iter().any(has_left) {
                 let (put, gone) = (std::mem::take(&mut put), std::mem::take(&mut gone));
                 updates.push(Update::Delta { put, gone });
             }
@@ -111,16 +114,15 @@ impl Known {
 
     /// A key was written. Says which instances nobody tells of any more.
     fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
-        let good = records.iter().flatten();
-        let mut new: Vec<InstanceId> = good.map(|instance| instance.id.clone()).collect();
-        new.sort_unstable();
-        new.dedup();
+        let mut new: Vec<InstanceId> = records.iter().map(|record| id_of(record).clone()).collect();
         let (known_at, ids) = self.keys.entry(key.clone()).or_default();
         let last_at = std::mem::replace(known_at, revision);
         // A record that cannot be read takes nothing away: the last good one stays in force.
-        if new.is_empty() && records.iter().any(Result::is_err) {
-            return Vec::new();
+        if !records.is_empty() && records.iter().all(Result::is_err) {
+            new.extend_from_slice(ids);
         }
+        new.sort_unstable();
+        new.dedup();
         for id in new.iter().filter(|id| !ids.contains(id)) {
             *self.count.entry(id.clone()).or_default() += 1;
         }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use self::{doubt::Losses, flaps::Flaps, shown::Shown};
 use super::{FollowConfig, Listed};
-use crate::{BadRecord, Instance, InstanceId, InstanceState, Record, Update, pause::later};
+use crate::{BadRecord, Instance, InstanceId, InstanceState, Record, Update, pause::later, update::id_of};
 
 /// So many refused records are kept to be shown.
 const MAX_REFUSED: usize = 100;
@@ -294,12 +294,5 @@ impl Table {
         self.known.remove(id);
         self.shown.touch(id);
         self.unsaved = true;
-    }
-}
-
-fn id_of(record: &Record) -> &InstanceId {
-    match record {
-        Ok(instance) => &instance.id,
-        Err(bad) => &bad.id,
     }
 }

@@ -20,6 +20,14 @@ fn told(known: &Known, key: &str, revision: i64, instance: &Instance) -> Written
     }
 }
 
+/// A key whose record cannot be read.
+fn bad(known: &Known, key: &str, revision: i64) -> Written {
+    Written {
+        value: Some("?".into()),
+        ..deleted(known, key, revision)
+    }
+}
+
 fn deleted(known: &Known, key: &str, revision: i64) -> Written {
     Written {
         key: format!("{}{key}", known.directory.prefix()).into(),
@@ -107,4 +115,35 @@ fn of_two_keys_of_one_instance_the_last_written_counts() {
     assert!(!known.is_unclear());
     let old_ends = [deleted(&known, "y", 11)];
     assert_eq!(changed(&mut known, old_ends), ["-a"]);
+}
+
+#[test]
+fn a_key_that_cannot_be_read_can_go_like_any_other() {
+    let mut known = known();
+    // Whatever it told before this list.
+    let list = [bad(&known, "a", 1), told(&known, "b", 1, &instance("b"))];
+    assert_eq!(words(&known.list(list)), "!a +b");
+    let deletion = [deleted(&known, "a", 2)];
+    assert_eq!(changed(&mut known, deletion), ["-a"]);
+    // It takes nothing away as long as it is there.
+    let spoiled = [bad(&known, "b", 3)];
+    assert_eq!(changed(&mut known, spoiled), ["!b"]);
+    let mended = [told(&known, "b", 4, &instance("b"))];
+    assert_eq!(changed(&mut known, mended), ["+b"]);
+    // All at once.
+    let changes = [bad(&known, "b", 5), deleted(&known, "b", 6)];
+    assert_eq!(changed(&mut known, changes), ["-b"]);
+}
+
+#[test]
+fn a_key_that_is_called_otherwise_than_its_instance_takes_nothing_away_by_a_bad_record() {
+    let mut known = known();
+    let list = [told(&known, "key", 1, &instance("a"))];
+    known.list(list);
+    let spoiled = [bad(&known, "key", 2)];
+    assert_eq!(changed(&mut known, spoiled), ["!key"]);
+    let mended = [told(&known, "key", 3, &instance("a"))];
+    assert_eq!(changed(&mut known, mended), ["+a -key"]);
+    let changes = [bad(&known, "key", 4), deleted(&known, "key", 5)];
+    assert_eq!(changed(&mut known, changes), ["-a -key"]);
 }
