@@ -106,10 +106,14 @@ impl Known {
         self.unclear
     }
 
-    /// The key that has not changed for the longest time, and when it did.
-    pub(super) fn witness(&self) -> Option<(Bytes, i64)> {
-        let (key, (revision, _)) = self.keys.iter().min_by_key(|(_, (revision, _))| *revision)?;
-        Some((key.clone(), *revision))
+    /// The keys that have not changed for the longest and for the shortest time, and when they did.
+    pub(super) fn witnesses(&self) -> Vec<(Bytes, i64)> {
+        let changes = || self.keys.iter().map(|(key, (revision, _))| (key, *revision));
+        let eldest = changes().min_by_key(|(_, revision)| *revision);
+        let youngest = changes().max_by_key(|(_, revision)| *revision);
+        let youngest = youngest.filter(|youngest| eldest.is_none_or(|eldest| eldest.0 != youngest.0));
+        let witnesses = eldest.into_iter().chain(youngest);
+        witnesses.map(|(key, revision)| (key.clone(), revision)).collect()
     }
 
     /// A key was written. Says which instances nobody tells of any more.

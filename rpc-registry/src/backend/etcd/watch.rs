@@ -48,22 +48,23 @@ impl EtcdWatch {
     /// Goes on from where it stood, if that still is part of etcd's history.
     ///
     /// An etcd that was set up anew on the same ports is the same cluster by its number, and may have got beyond our
-    /// revision: a watch from there would miss everything before, and never know. So a key is looked at that must not have
-    /// changed meanwhile: the one that has not for the longest time. If it has, however honestly, everything is read anew.
+    /// revision: a watch from there would miss everything before, and never know. So keys are looked at that should not have
+    /// changed meanwhile. The one that has not for the longest time tells that everything is new; the one that has changed
+    /// last, and so is the least likely to be in a backup, tells of those. If either has changed, however honestly,
+    /// everything is read anew. A backup that lacks nothing but deletions is not noticed.
     async fn resume(&mut self, position: Position) -> Result<(), Fault> {
         let fresh = std::mem::take(&mut self.fresh);
         let watcher = match self.etcd.watch(self.known.prefix(), position).await {
             Ok(watcher) => watcher,
             Err(status) => return Err(self.failed(fault(status))),
         };
-        let same = match self.known.witness() {
-            Some((key, revision)) => {
-                let entry = self.etcd.get(key).await.map_err(fault)?;
-                entry.is_some_and(|entry| entry.revision == revision)
-            }
-            // Nothing is known: then a list is cheap, unless it has just been read.
-            None => fresh,
-        };
+        let witnesses = self.known.witnesses();
+        // Nothing is known: then a list is cheap, unless it has just been read.
+        let mut same = fresh || !witnesses.is_empty();
+        for (key, revision) in witnesses {
+            let entry = self.etcd.get(key).await.map_err(fault)?;
+            same &= entry.is_some_and(|entry| entry.revision == revision);
+        }
         if same {
             self.watcher = Some(watcher);
         } else {

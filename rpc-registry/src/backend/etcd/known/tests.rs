@@ -147,3 +147,20 @@ fn a_key_that_is_called_otherwise_than_its_instance_takes_nothing_away_by_a_bad_
     let changes = [bad(&known, "key", 4), deleted(&known, "key", 5)];
     assert_eq!(changed(&mut known, changes), ["-a -key"]);
 }
+
+#[test]
+fn the_eldest_and_the_youngest_key_are_witnesses() {
+    let mut known = known();
+    assert_eq!(known.witnesses(), []);
+    let key = |known: &Known, id: &str| Bytes::from(format!("{}{id}", known.directory.prefix()));
+    let list = [told(&known, "a", 7, &instance("a"))];
+    known.list(list);
+    assert_eq!(known.witnesses(), [(key(&known, "a"), 7)]);
+    let changes = [
+        told(&known, "b", 8, &instance("b")),
+        // Also one that cannot be read.
+        bad(&known, "c", 9),
+    ];
+    known.change(changes);
+    assert_eq!(known.witnesses(), [(key(&known, "a"), 7), (key(&known, "c"), 9)]);
+}
