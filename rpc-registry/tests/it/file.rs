@@ -3,10 +3,13 @@
 use std::{fs, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use rpc_registry::{
-    Amendment, Change, FileScheme, Follow, Freshness, Instance, InstanceState, Place, Registration, Schemes,
-    Target,
+    Amendment, AnnounceConfig, Announcer, Change, Fault, FileScheme, Follow, Freshness, Instance,
+    InstanceHandle, InstanceState, Place, Registration, Schemes, Target,
 };
-use tokio::time::timeout;
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 struct File(PathBuf);
 
@@ -205,6 +208,40 @@ async fn instances_are_announced_amended_and_withdrawn() {
     let mut follow = file.follow();
     let change = timeout(Duration::from_secs(30), follow.next()).await.unwrap();
     assert_eq!(*change.put[0].instance, instance);
+}
+
+/// An announcer, and what it says when it has ended.
+fn keep_announced(file: &File) -> (InstanceHandle, JoinHandle<Result<(), Fault>>) {
+    let instance = Instance::new("a").with_address("grpc", "10.0.0.1:1".parse().unwrap());
+    let handle = InstanceHandle::new(instance);
+    handle.set_healthy(true);
+    let announcer = Announcer::new(file.place(), &handle, AnnounceConfig::default());
+    (handle, tokio::spawn(announcer.run()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_makes_no_sense_is_waited_for_and_left_as_it_is() {
+    for text in ["", "version: 1\nservices: {shop: ["] {
+        let file = File::new();
+        file.replace(text);
+        let (_handle, announcer) = keep_announced(&file);
+        sleep(Duration::from_mins(1)).await;
+        assert!(!announcer.is_finished());
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
+        file.list(&["b"]);
+        sleep(Duration::from_mins(1)).await;
+        assert_eq!(ids(&next(&mut file.follow()).await), ["a", "b"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_deleted_is_written_again() {
+    let file = File::new();
+    let (_handle, _announcer) = keep_announced(&file);
+    sleep(Duration::from_secs(1)).await;
+    fs::remove_file(file.path()).unwrap();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(ids(&next(&mut file.follow()).await), ["a"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

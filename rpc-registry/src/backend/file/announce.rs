@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use super::document::Document;
-use crate::{Amendment, Fault, Instance, InstanceId, Registration, Registry};
+use crate::{Amendment, Fault, FaultKind, Instance, InstanceId, Registration, Registry};
 
 #[derive(Clone)]
 pub(super) struct FileRegistry {
@@ -32,7 +32,7 @@ impl FileRegistry {
             };
             let _lock = lock(&path).map_err(fault)?;
             let mut document = if path.exists() {
-                Document::read(&path)?
+                read(&path)?
             } else {
                 Document::empty()
             };
@@ -87,7 +87,12 @@ struct Written {
 impl Registration for Written {
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
         let (path, name) = (self.registry.path.clone(), self.name.clone());
-        let read = spawn_blocking(move || Ok(Document::read(&path)?.records(&name)));
+        let read = spawn_blocking(move || {
+            if matches!(path.try_exists(), Ok(false)) {
+                return Err(Fault::lost(format!("`{}` is not there", path.display())));
+            }
+            Ok(read(&path)?.records(&name))
+        });
         let gone = |error| Fault::transient("the file could not be read").with_source(error);
         let records = read.await.map_err(gone)??;
         let found = records.into_iter().flatten().find(|i| i.id == self.instance.id);
@@ -114,6 +119,14 @@ impl Registration for Written {
         });
         change.await
     }
+}
+
+/// Reads the file. That it makes no sense, as it may while somebody writes it, says nothing of what is announced.
+fn read(path: &Path) -> Result<Document, Fault> {
+    Document::read(path).map_err(|fault| match fault.kind() {
+        FaultKind::Invalid => Fault::transient(fault.to_string()).with_source(fault),
+        _ => fault,
+    })
 }
 
 /// Waits until nobody else changes the file. The lock ends with what is returned.

@@ -22,7 +22,8 @@
 //!
 //! # Writing
 //! Providers can announce themselves in a file, which is meant for one host: the file is read, changed and replaced by
-//! rename, under a lock (`.lock` beside it). It is written as JSON, comments are lost. There are no leases: who ends without
+//! rename, under a lock (`.lock` beside it). It is written as JSON, comments are lost. One that is not there is made; one that
+//! makes no sense is left as it is, and tried again, until somebody has mended it. There are no leases: who ends without
 //! withdrawing stays in it.
 
 mod announce;
