@@ -244,6 +244,25 @@ async fn a_file_that_was_deleted_is_written_again() {
     assert_eq!(ids(&next(&mut file.follow()).await), ["a"]);
 }
 
+#[test]
+fn what_was_given_up_is_not_written_later() {
+    // A single thread for files: what was given up has its turn before what follows.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let file = File::new();
+        let instance = |id: &str| Instance::new(id).with_address("grpc", "10.0.0.1:1".parse().unwrap());
+        let lock = fs::File::create(file.path().with_extension("yaml.lock")).unwrap();
+        lock.lock().unwrap();
+        let (place, given_up) = (file.place(), instance("a"));
+        let announced = timeout(Duration::ZERO, place.registry.announce("shop", &given_up)).await;
+        assert!(announced.is_err(), "somebody else changes the file");
+        drop(lock);
+        let _other = file.announce(&instance("b")).await;
+        assert_eq!(ids(&next(&mut file.follow()).await), ["b"]);
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_change_it_at_once_and_none_is_lost() {
     let file = Arc::new(File::new());

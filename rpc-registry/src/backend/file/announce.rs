@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -43,14 +44,28 @@ impl FileRegistry {
         let gone = |error| Fault::transient("the file could not be changed").with_source(error);
         changed.await.map_err(gone)?
     }
+
+    /// Writes an instance. What was given up before its turn came is not written any more: it would undo what came later.
+    async fn put(&self, name: &str, instance: &Instance) -> Result<(), Fault> {
+        let (name, instance) = (name.to_owned(), instance.clone());
+        let wanted = Arc::new(());
+        let still_wanted = Arc::downgrade(&wanted);
+        let change = self.change(move |document| {
+            if still_wanted.strong_count() == 0 {
+                return Err(Fault::transient("it was given up"));
+            }
+            document.put(&name, &instance)
+        });
+        let changed = change.await;
+        drop(wanted);
+        changed
+    }
 }
 
 #[async_trait]
 impl Registry for FileRegistry {
     async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
-        let (owned, written) = (name.to_owned(), instance.clone());
-        self.change(move |document| document.put(&owned, &written))
-            .await?;
+        self.put(name, instance).await?;
         Ok(Box::new(Written {
             registry: self.clone(),
             name: name.to_owned(),
@@ -103,10 +118,7 @@ impl Registration for Written {
     }
 
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
-        let (name, written) = (self.name.clone(), instance.clone());
-        self.registry
-            .change(move |document| document.put(&name, &written))
-            .await?;
+        self.registry.put(&self.name, instance).await?;
         self.instance = instance.clone();
         Ok(())
     }
