@@ -70,6 +70,8 @@ impl<'a> Keep<'a> {
                     self.withdraw().await;
                     return Ending::Withdrawn;
                 }
+                // The registry has just failed to take one: this one goes along when that is tried again.
+                Due::Changed if self.amend_at.is_some() => Ok(()),
                 Due::Changed | Due::Amend => self.amend().await,
                 Due::Renew => self.renew().await,
                 Due::Verify => self.verify().await,
@@ -90,10 +92,11 @@ impl<'a> Keep<'a> {
         };
         tokio::select! {
             biased;
+            // However often it is changed, the lease runs.
+            () = at(self.renew_at) => Due::Renew,
             // An error means that nobody is left who could want it: as good as withdrawn.
             _ = self.owner.wanted.changed() => Due::Changed,
             fault = self.registration.lost() => Due::Lost(fault),
-            () = at(self.renew_at) => Due::Renew,
             () = at(self.amend_at) => Due::Amend,
             () = sleep_until(self.verify_at) => Due::Verify,
         }

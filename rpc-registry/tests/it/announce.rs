@@ -1,6 +1,7 @@
 //! Keeping an instance announced.
 
 mod operator;
+mod times;
 
 use std::{
     sync::{Arc, Mutex},
@@ -35,6 +36,10 @@ struct State {
     broken: Option<Fault>,
     /// Nothing is answered.
     hangs: bool,
+    /// How long an answer takes.
+    takes: Duration,
+    /// Nothing has to be renewed.
+    unleased: bool,
     /// Records cannot be read.
     unreadable: Option<Fault>,
 }
@@ -45,10 +50,13 @@ impl Leases {
     }
 
     async fn asked(&self, what: String) -> Result<(), Fault> {
-        let (hangs, broken) = self.with(|state| {
+        let (takes, hangs, broken) = self.with(|state| {
             state.log.push(what);
-            (state.hangs, state.broken.clone())
+            (state.takes, state.hangs, state.broken.clone())
         });
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         if hangs {
             std::future::pending::<()>().await;
         }
@@ -112,7 +120,7 @@ impl Registry for Leases {
 #[async_trait]
 impl Registration for Lease {
     fn lease(&self) -> Option<Duration> {
-        Some(LEASE)
+        self.registry.with(|state| (!state.unleased).then_some(LEASE))
     }
 
     async fn renew(&mut self) -> Result<(), Fault> {
@@ -152,9 +160,13 @@ struct Running {
 }
 
 fn run(registry: &Leases, instance: Instance, seed: u64) -> Running {
-    let handle = InstanceHandle::new(instance);
     let mut config = AnnounceConfig::default();
     config.seed = Some(seed);
+    run_with(registry, instance, config)
+}
+
+fn run_with(registry: &Leases, instance: Instance, config: AnnounceConfig) -> Running {
+    let handle = InstanceHandle::new(instance);
     let announcer = Announcer::new(Place::new(Arc::new(registry.clone()), "shop"), &handle, config);
     let state = announcer.state();
     let task = tokio::spawn(announcer.run());

@@ -1,0 +1,51 @@
+//! When a registry is asked for what.
+
+use std::time::Duration;
+
+use rpc_registry::{Amendment, Fault};
+use tokio::time::{Instant, sleep};
+
+use super::{LEASE, Leases, Running, run, settle, shop};
+
+/// Changes its weight all the time.
+async fn change_for(running: &Running, time: Duration) {
+    let end = Instant::now() + time;
+    for weight in (1..=100).cycle() {
+        if Instant::now() >= end {
+            return;
+        }
+        running.handle.amend(&Amendment::new().with_weight(weight));
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_however_often_the_instance_changes() {
+    let registry = Leases::default();
+    registry.with(|state| state.takes = Duration::from_millis(100));
+    let running = run(&registry, shop(), 1);
+    running.handle.set_healthy(true);
+    change_for(&running, Duration::from_mins(1)).await;
+    let log = registry.log();
+    let renewals = log.iter().filter(|asked| *asked == "renew").count();
+    assert!(
+        (10..=14).contains(&renewals),
+        "60 s / 5 s, give or take: {renewals}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_takes_no_amendment_is_not_asked_at_each_change() {
+    let registry = Leases::default();
+    let running = run(&registry, shop(), 1);
+    running.handle.set_healthy(true);
+    settle().await;
+    registry.with(|state| state.broken = Some(Fault::transient("no leader")));
+    change_for(&running, LEASE / 2).await;
+    let log = registry.log();
+    let amendments = log.iter().filter(|asked| asked.starts_with("amend")).count();
+    assert!((2..20).contains(&amendments), "{log:?}");
+    registry.with(|state| state.broken = None);
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(registry.record(), Some(running.handle.instance()));
+}
