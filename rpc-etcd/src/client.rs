@@ -89,6 +89,7 @@ impl Etcd {
     /// If a setting cannot work; it names the field.
     pub fn new(config: EtcdConfig) -> Result<Self, BuildError> {
         config.check()?;
+        let config = config.bounded();
         let login = Arc::new(Login::new(&config, Arc::new(Endpoints::new(&config)?)));
         let channel = Channel::new(Arc::clone(&login));
         Ok(Self(Arc::new(Inner {

@@ -4,6 +4,9 @@ use std::{fmt, time::Duration};
 
 use rpc_core::{BuildError, net::Address};
 
+/// Nobody waits for longer than that.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 /// The settings of an [`Etcd`](crate::Etcd). Begin with [`EtcdConfig::new`] and change fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -11,10 +14,10 @@ pub struct EtcdConfig {
     /// The members of the cluster, or proxies in front of it: at least 1, at most 64. One is asked at a time; the next
     /// one when it cannot be reached or stays silent.
     pub endpoints: Vec<Address>,
-    /// How long one exchange may take, the connect included. Default: 5 s.
+    /// How long one exchange may take, the connect included; a year at most. Default: 5 s.
     pub timeout: Duration,
     /// How long a watch may be silent before etcd is asked whether it is still there. With no answer within
-    /// [`timeout`](Self::timeout) the watch fails. Default: 10 s.
+    /// [`timeout`](Self::timeout) the watch fails. A year at most. Default: 10 s.
     pub probe_interval: Duration,
     /// Who logs in, and with what. Default: nobody.
     pub user: Option<(String, Password)>,
@@ -46,6 +49,13 @@ impl EtcdConfig {
     #[cfg(feature = "tls")]
     pub fn with_tls(mut self, tls: rpc_core::net::tls::ClientTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// With times that can be added to any moment.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.timeout = self.timeout.min(LONGEST);
+        self.probe_interval = self.probe_interval.min(LONGEST);
         self
     }
 

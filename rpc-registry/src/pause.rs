@@ -57,7 +57,8 @@ impl Pauses {
 
     /// A tenth more or less.
     pub(crate) fn about(&mut self, duration: Duration) -> Duration {
-        duration.mul_f64(0.9 + 0.2 * self.random.f64())
+        let seconds = duration.as_secs_f64() * (0.9 + 0.2 * self.random.f64());
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
 

@@ -94,3 +94,17 @@ async fn a_slow_member_that_answers_stays() {
     assert_eq!(call(&client, TIMEOUT).await, Some(Code::NotFound));
     assert_eq!(endpoints.current.load(Relaxed), 0);
 }
+
+#[tokio::test]
+async fn for_ever_is_a_time_limit_like_any_other() {
+    // Nobody listens there.
+    let mut config = EtcdConfig::new(["127.0.0.1:1".parse().unwrap()]);
+    config.timeout = Duration::MAX;
+    config.probe_interval = Duration::MAX;
+    let etcd = crate::Etcd::new(config).unwrap();
+    let answer = timeout(Duration::from_secs(30), etcd.get("a")).await;
+    let status = answer.expect("it is refused at once").unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    // A watch adds this to the moment at which it last heard of etcd.
+    assert!(Instant::now().checked_add(etcd.config().probe_interval).is_some());
+}

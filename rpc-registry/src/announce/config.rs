@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct AnnounceConfig {
     /// How long one exchange with the registry may take, renewals aside. Default: 5 s.
     pub timeout: Duration,
-    /// How often the record is read back, unless the lease is longer. Default: 30 s.
+    /// How often the record is read back, unless the lease is longer; at least 100 ms. Default: 30 s.
     pub verify: Duration,
     /// How long the withdrawal may take in all. What is not done by then is left to the lease. Default: 3 s.
     pub withdraw: Duration,

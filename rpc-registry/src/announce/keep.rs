@@ -5,10 +5,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{AnnounceState, Announcer};
-use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration};
+use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration, pause::later};
 
 /// The pause between two attempts to withdraw.
 const WITHDRAW_PAUSE: Duration = Duration::from_millis(200);
+
+/// However often somebody wants the record read back.
+const SHORTEST_VERIFY: Duration = Duration::from_millis(100);
 
 /// Why an instance is not kept any more.
 pub(super) enum Ending {
@@ -230,13 +233,13 @@ impl<'a> Keep<'a> {
         self.renew_at = self
             .registration
             .lease()
-            .map(|lease| Instant::now() + pauses.about(lease / 3));
+            .map(|lease| later(Instant::now(), pauses.about(lease / 3)));
     }
 
     fn plan_verification(&mut self) {
         let lease = self.registration.lease().unwrap_or_default();
-        let period = self.owner.config.verify.max(lease);
-        self.verify_at = Instant::now() + self.owner.pauses.about(period);
+        let period = self.owner.config.verify.max(lease).max(SHORTEST_VERIFY);
+        self.verify_at = later(Instant::now(), self.owner.pauses.about(period));
     }
 }
 

@@ -5,7 +5,10 @@ use std::{fmt, pin::Pin, sync::Arc, time::SystemTime};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, disk::Disk, table::Table};
-use crate::{Fault, FaultKind, InstanceId, Refresh, Resolver, Update, Watch, pause::Pauses};
+use crate::{
+    Fault, FaultKind, InstanceId, Refresh, Resolver, Update, Watch,
+    pause::{Pauses, later},
+};
 
 /// What a client shall see of its target's instances, without end and without errors. See the [module](super).
 pub struct Follow {
@@ -111,7 +114,7 @@ impl Follow {
     /// Dropping the future loses no change, and no exchange with the registry: the next call goes on with it.
     pub async fn next(&mut self) -> Change {
         if matches!(self.freshness, Freshness::Pending) && self.answer_by.is_none() {
-            self.answer_by = Some(Instant::now() + self.config.first_answer);
+            self.answer_by = Some(later(Instant::now(), self.config.first_answer));
             self.load();
         }
         loop {
@@ -284,7 +287,7 @@ impl Follow {
             return None;
         }
         self.untold = false;
-        self.settled_at = Some(Instant::now() + self.config.settle);
+        self.settled_at = Some(later(Instant::now(), self.config.settle));
         let freshness = self.freshness.clone();
         Some(Change { put, gone, freshness })
     }

@@ -42,6 +42,8 @@ struct State {
     unleased: bool,
     /// Records cannot be read.
     unreadable: Option<Fault>,
+    /// How often they were.
+    verified: usize,
 }
 
 impl Leases {
@@ -130,7 +132,11 @@ impl Registration for Lease {
 
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
         self.registry
-            .with(|state| state.unreadable.clone())
+            .with(|state| {
+                state.verified += 1;
+                assert!(state.verified < 100_000, "it is read back without a pause");
+                state.unreadable.clone()
+            })
             .map_or(Ok(()), Err)?;
         self.check()?;
         Ok(self.registry.record().filter(|found| *found != self.written))

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rpc_registry::{Amendment, Fault};
+use rpc_registry::{Amendment, AnnounceConfig, Fault};
 use tokio::time::{Instant, sleep};
 
-use super::{LEASE, Leases, Running, run, settle, shop};
+use super::{LEASE, Leases, Running, run, run_with, settle, shop};
 
 /// Changes its weight all the time.
 async fn change_for(running: &Running, time: Duration) {
@@ -48,4 +48,21 @@ async fn a_registry_that_takes_no_amendment_is_not_asked_at_each_change() {
     registry.with(|state| state.broken = None);
     sleep(Duration::from_secs(30)).await;
     assert_eq!(registry.record(), Some(running.handle.instance()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_may_be_read_back_all_the_time_or_never() {
+    for (verify, expected) in [(Duration::ZERO, 3_600..5_000), (Duration::MAX, 0..1)] {
+        let registry = Leases::default();
+        registry.with(|state| state.unleased = true);
+        let mut config = AnnounceConfig::default();
+        config.verify = verify;
+        config.seed = Some(1);
+        let running = run_with(&registry, shop(), config);
+        running.handle.set_healthy(true);
+        sleep(Duration::from_mins(7)).await;
+        assert!(running.is_announced() && !running.task.is_finished());
+        let verified = registry.with(|state| state.verified);
+        assert!(expected.contains(&verified), "{verified}");
+    }
 }

@@ -28,6 +28,23 @@ async fn a_row_of_faults_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_answer_may_be_waited_for_for_ever() {
+    let mut client = Client::with(|config| {
+        config.first_answer = Duration::MAX;
+        config.settle = Duration::MAX;
+    });
+    client.wait(Duration::from_hours(24)).await;
+    assert_eq!(client.changes, 0);
+    client.list([1]);
+    client.settle().await;
+    assert_eq!(client.counts(), (1, 0));
+    // And what follows is told together, at the end of all days.
+    client.list([1, 2]);
+    client.wait(Duration::from_hours(24)).await;
+    assert_eq!(client.counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_never_gives_up_and_pauses_at_most_30_seconds() {
     let mut client = Client::new();
     for _ in 0..1000 {
