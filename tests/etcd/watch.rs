@@ -240,6 +240,35 @@ async fn two_keys_of_one_address_are_one_instance() {
 }
 
 #[tokio::test]
+async fn an_instance_that_has_come_back_elsewhere_is_where_it_was_announced_last() {
+    let node = Node::start().await;
+    let registry = by_hand(&node).with_layout(Layout::Kitex);
+    let at = |port, weight| {
+        let address = format!("127.0.0.1:{port}").parse().unwrap();
+        Instance::new("a")
+            .with_address("grpc", address)
+            .with_weight(weight)
+    };
+    // The old key comes later in the list.
+    let mut old = registry.announce("shop", &at(9002, 20)).await.unwrap();
+    let mut new = registry.announce("shop", &at(9001, 10)).await.unwrap();
+    let mut follow = follow(&registry);
+    let mut seen = Seen::default();
+    let weighs = |weight| move |seen: &Seen| seen.0.get("a") == Some(&weight);
+    seen.until(&mut follow, weighs(10)).await;
+    let _other = registry.announce("shop", &instance("b", 10)).await.unwrap();
+    seen.until(&mut follow, |seen| seen.has("b")).await;
+    // What its last announcement hid is in force when that goes, by a list of all.
+    new.withdraw().await.unwrap();
+    seen.until(&mut follow, weighs(20)).await;
+    let mut new = registry.announce("shop", &at(9001, 10)).await.unwrap();
+    seen.until(&mut follow, weighs(10)).await;
+    old.withdraw().await.unwrap();
+    new.withdraw().await.unwrap();
+    seen.until(&mut follow, |seen| !seen.has("a")).await;
+}
+
+#[tokio::test]
 async fn a_bad_record_hides_no_good_one_and_the_last_good_one_stays() {
     let node = Node::start().await;
     let etcd = node.etcd();
