@@ -6,7 +6,8 @@
 //! has defined or left out of the prelude is picked up.
 //!
 //! Statics and the variants that number the methods are named after the functions, as they are written: two functions
-//! cannot have one name, while two spellings of it in capitals can be the same.
+//! cannot have one name, while two spellings of it in capitals can be the same. What is named after a function begins with a
+//! word of its own, so that no function's name makes another generated one of it.
 
 mod blocking;
 mod client;
@@ -121,5 +122,5 @@ fn passed(method: &Method) -> impl Iterator<Item = &Ident> {
 
 /// The static of a method.
 fn signature(method: &Method) -> Ident {
-    format_ident!("__{}", method.ident)
+    format_ident!("__method_{}", method.ident)
 }

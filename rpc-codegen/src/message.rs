@@ -72,7 +72,7 @@ pub(crate) fn table_call(method: &Method) -> TokenStream {
 }
 
 fn table_ident(method: &Method) -> Ident {
-    format_ident!("__{}_codecs", method.ident)
+    format_ident!("__codecs_{}", method.ident)
 }
 
 /// The function that makes the table, for fields of any type that fits.

@@ -124,6 +124,8 @@ mod names {
         async fn unary(&self, message: Streaming<u32>) -> Result<u32>;
         /// As a constructor of the server.
         async fn from_arc(&self, service: u32) -> Result<u32>;
+        /// As the codecs of another one.
+        async fn call_codecs(&self, call: u32, method: u32) -> Result<u32>;
         /// Old.
         #[deprecated = "since always"]
         async fn old(&self) -> Result<u32>;
@@ -162,8 +164,12 @@ mod names {
             Ok(service)
         }
 
+        async fn call_codecs(&self, call: u32, method: u32) -> Result<u32> {
+            Ok(call * method)
+        }
+
         async fn old(&self) -> Result<u32> {
-            Ok(8)
+            Ok(9)
         }
     }
 
@@ -183,6 +189,27 @@ mod names {
         );
         assert_eq!(stub.unary(Streaming::empty()).await.expect("it answers"), 6);
         assert_eq!(stub.from_arc(7).await.expect("it answers"), 7);
+        assert_eq!(stub.call_codecs(2, 4).await.expect("it answers"), 8);
+    }
+
+    /// A service whose methods are called as what is generated.
+    #[rpc_codegen::service(package = "names")]
+    #[allow(non_snake_case)]
+    pub trait Capitals {
+        /// As the descriptor.
+        async fn SERVICE(&self) -> Result<u32>;
+        /// As those of the methods.
+        async fn METHODS(&self) -> Result<u32>;
+        /// As the codecs' names.
+        async fn CODECS(&self) -> Result<u32>;
+        /// As a table of codecs.
+        async fn TABLE_0(&self) -> Result<u32>;
+    }
+
+    #[test]
+    fn capitals_work() {
+        let methods = CapitalsClient::DESCRIPTOR.methods();
+        assert_eq!(methods.len(), 4);
     }
 }
 
