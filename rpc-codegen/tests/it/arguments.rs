@@ -1,6 +1,6 @@
 //! Several arguments, none, and how they look on the wire.
 
-use rpc::{Code, Result};
+use rpc::{CallOptions, Code, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -113,4 +113,85 @@ async fn fields_with_a_default_may_be_missing_and_unknown_ones_are_passed_over()
         .expect_err("a field is missing");
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(status.reason(), Some(rpc::status::reason::MESSAGE_MALFORMED));
+}
+
+/// A service as it was, and as it is now.
+mod before {
+    #[rpc_codegen::service(package = "shop.v1", name = "Rooms")]
+    pub(super) trait Before {
+        async fn several(&self) -> rpc::Result<u32>;
+        async fn structured(&self) -> rpc::Result<u32>;
+        async fn gathered(&self, floor: u32, beds: u32) -> rpc::Result<u32>;
+    }
+
+    pub(super) struct House;
+
+    impl Before for House {
+        async fn several(&self) -> rpc::Result<u32> {
+            Ok(0)
+        }
+
+        async fn structured(&self) -> rpc::Result<u32> {
+            Ok(0)
+        }
+
+        async fn gathered(&self, floor: u32, beds: u32) -> rpc::Result<u32> {
+            Ok(10 * floor + beds)
+        }
+    }
+}
+
+mod now {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    pub(super) struct Filter {
+        #[serde(default)]
+        pub(super) floor: u32,
+        #[serde(default)]
+        pub(super) beds: u32,
+    }
+
+    #[rpc_codegen::service(package = "shop.v1", name = "Rooms")]
+    pub(super) trait Now {
+        async fn several(&self, floor: Option<u32>, #[rpc(default)] beds: u32) -> rpc::Result<u32>;
+        async fn structured(&self, filter: Filter) -> rpc::Result<u32>;
+        async fn gathered(&self, filter: Filter) -> rpc::Result<u32>;
+    }
+
+    pub(super) struct House;
+
+    impl Now for House {
+        async fn several(&self, floor: Option<u32>, beds: u32) -> rpc::Result<u32> {
+            Ok(10 * floor.unwrap_or_default() + beds)
+        }
+
+        async fn structured(&self, filter: Filter) -> rpc::Result<u32> {
+            Ok(10 * filter.floor + filter.beds)
+        }
+
+        async fn gathered(&self, filter: Filter) -> rpc::Result<u32> {
+            Ok(10 * filter.floor + filter.beds)
+        }
+    }
+}
+
+#[tokio::test]
+async fn arguments_may_become_more_and_a_struct() {
+    use before::Before as _;
+    use now::{Filter, Now as _};
+
+    for codec in ["msgpack", "json"] {
+        let with = CallOptions::new().with_codec(codec);
+        let server = encoding_channel(now::NowServer::new(now::House)).with_options(with.clone());
+        let old = before::BeforeClient::new(server);
+        assert_eq!(old.several().await.expect("it answers"), 0);
+        assert_eq!(old.structured().await.expect("it answers"), 0);
+        assert_eq!(old.gathered(1, 2).await.expect("it answers"), 12);
+
+        let server = encoding_channel(before::BeforeServer::new(before::House)).with_options(with);
+        let new = now::NowClient::new(server);
+        let filter = || Filter { floor: 1, beds: 2 };
+        assert_eq!(new.several(Some(1), 2).await.expect("it answers"), 0);
+        assert_eq!(new.structured(filter()).await.expect("it answers"), 0);
+        assert_eq!(new.gathered(filter()).await.expect("it answers"), 12);
+    }
 }

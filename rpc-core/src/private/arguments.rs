@@ -10,7 +10,7 @@ use crate::{
 
 /// The request of a method without arguments: a message without fields in every codec.
 ///
-/// Not `()`: serde writes that as `null`, and a method that gets an argument or a result later could not read it.
+/// Not `()`: serde writes that as `null`, and a method whose arguments or result have fields later could not read it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Empty {}
 
