@@ -43,7 +43,7 @@ pub struct ClientConfig {
     /// Each costs some hundred bytes for 30 s at most. Default: 4096.
     pub max_remembered_resets: usize,
     /// After how many cancelled calls a connection is replaced: servers count resets, and some close a connection that had
-    /// many. Default: 10 000.
+    /// many. One counts whose answer, or whose request, was not at its end. Default: 10 000.
     pub max_cancelled_calls: u32,
 }
 

@@ -136,11 +136,15 @@ impl Connection {
 
     /// Resets the stream of a call that was not answered, as soon as that does no harm.
     pub(crate) fn give_up(&self, number: u32, call: Abandoned) {
-        let (count, wake) = self.resets.give_up(number, call);
-        if wake {
+        if self.resets.give_up(number, call) {
             self.wake_driver();
         }
-        if count >= self.max_given_up {
+        self.note_reset();
+    }
+
+    /// A stream was reset, or is about to be, that its peer may count.
+    pub(crate) fn note_reset(&self) {
+        if self.resets.count() >= self.max_given_up {
             self.advance(Phase::Retiring);
         }
     }

@@ -221,7 +221,8 @@ fn receive(answered: Answered, call: &Call<'_>, config: &ClientConfig) -> Result
     } = answered;
     let (parts, stream) = response.into_parts();
     let streams = call.method.shape().streams_responses();
-    let source = ReplySource::new(stream, config, call.context.deadline(), slot);
+    let is_over = ended && !pump.is_running();
+    let source = ReplySource::new(stream, config, call.context.deadline(), is_over, slot);
     let head = Response::from_parts(parts, ());
     if let Some(sent) = sent.filter(|sent| response::refuses(&head, *sent)) {
         source.connection().refuse_compression(sent);
@@ -261,6 +262,7 @@ fn failed(error: &h2::Error, left: bool, mut pump: Pump, connection: &Connection
     if status.reason() == Some(reason::CALLER_GONE)
         && let Some(failure) = pump.take_failure()
     {
+        connection.note_reset();
         return Failed::from(failure);
     }
     let again = match status.reason() {

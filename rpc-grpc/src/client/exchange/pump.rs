@@ -50,6 +50,11 @@ impl Pump {
             .map(Result::err)
     }
 
+    /// True while something is left to send.
+    pub(crate) fn is_running(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// Why the stream was broken off, if it was we who did it.
     pub(crate) fn take_failure(&mut self) -> Option<Status> {
         self.failure.take().map(|status| status.at_side(Side::Client))
@@ -58,7 +63,7 @@ impl Pump {
     /// Lets a task go on with what is left to send. The task runs in the context of whoever makes the call. `None` if it is all
     /// sent; what failed already has no task, and keeps its failure.
     pub(crate) fn spawn(mut self) -> Option<RunningPump> {
-        let is_running = self.body.is_some();
+        let is_running = self.is_running();
         let failure = self.failure.take();
         if !is_running && failure.is_none() {
             return None;
@@ -94,6 +99,12 @@ struct Shared {
 }
 
 impl RunningPump {
+    /// True while something is left to send.
+    pub(crate) fn is_running(&self) -> bool {
+        // Locked, it is being sent.
+        self.shared.pump.try_lock().map_or(true, |pump| pump.is_running())
+    }
+
     /// Why the stream was broken off, if it was we who did it.
     pub(crate) fn failure(&self) -> Option<Status> {
         let failure = self.shared.failure.get()?;

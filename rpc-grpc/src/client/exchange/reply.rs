@@ -35,6 +35,8 @@ pub(crate) struct ReplySource {
     pump: Option<RunningPump>,
     metadata_limit_bytes: usize,
     deadline: Option<Deadline>,
+    /// The stream need not be reset when this is dropped: it was read to its end, or the peer has broken it off.
+    is_over: bool,
     slot: Slot,
 }
 
@@ -43,6 +45,7 @@ impl ReplySource {
         stream: h2::RecvStream,
         config: &ClientConfig,
         deadline: Option<Deadline>,
+        is_over: bool,
         slot: Slot,
     ) -> Self {
         Self {
@@ -50,6 +53,7 @@ impl ReplySource {
             pump: None,
             metadata_limit_bytes: config.max_metadata_bytes,
             deadline,
+            is_over,
             slot,
         }
     }
@@ -58,9 +62,10 @@ impl ReplySource {
         self.slot.connection()
     }
 
-    fn explain(&self, status: Status) -> Status {
+    fn explain(&mut self, status: Status) -> Status {
         // We reset it because its request broke off: then that is what happened.
         let ours = status.reason() == Some(reason::CALLER_GONE);
+        self.is_over = !ours;
         match &self.pump {
             Some(pump) if ours => pump.failure().unwrap_or(status),
             _ => overdue(status, self.deadline),
@@ -76,10 +81,20 @@ impl ByteSource for ReplySource {
 
     fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
         let trailers = ready!(self.source.poll_trailers(cx)).map_err(|status| self.explain(status))?;
+        self.is_over = true;
         if let Some(trailers) = &trailers {
             headers::check_size(trailers, self.metadata_limit_bytes)?;
         }
         Poll::Ready(Ok(trailers))
+    }
+}
+
+impl Drop for ReplySource {
+    fn drop(&mut self) {
+        let sends = self.pump.as_ref().is_some_and(RunningPump::is_running);
+        if !self.is_over || sends {
+            self.connection().note_reset();
+        }
     }
 }
 
@@ -132,6 +147,12 @@ impl Collect {
         // In this order: a failure explains a message that was cut off, a success contradicts it.
         self.decoder.finish()?;
         Ok(metadata)
+    }
+}
+
+impl Drop for Collect {
+    fn drop(&mut self) {
+        self.source.is_over &= !self.pump.is_running();
     }
 }
 

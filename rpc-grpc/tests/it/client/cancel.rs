@@ -175,26 +175,53 @@ async fn late_answers_to_calls_that_were_given_up_do_no_harm() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_saw_many_cancelled_calls_is_replaced_in_time() {
-    let (net, link) = served(
-        |config| config.max_cancelled_calls = 20,
-        |mut exchange| async move {
-            if exchange.read().await.ends_with(b"slow") {
-                std::future::pending::<()>().await;
-            }
-            exchange.answer(&[b"done"], &[("grpc-status", "0")]);
-        },
-    );
-    assert_eq!(unary(&link, "real").await.unwrap(), "done");
-    for _ in 0..20 {
-        let slow = spawn_unary(&link, "slow");
-        settle().await;
-        slow.abort();
-        let _ = slow.await;
+    for (cancelled, dials) in [("slow", 2), ("half", 2), ("early", 2), ("real", 1)] {
+        let (net, link) = served(
+            |config| config.max_cancelled_calls = 20,
+            |mut exchange| async move {
+                let first = exchange.body.data().await.unwrap().unwrap();
+                if first.ends_with(b"slow") {
+                    std::future::pending::<()>().await;
+                }
+                if first.ends_with(b"half") {
+                    let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+                    stream.send_data(framed(b"half").into(), false).unwrap();
+                    std::future::pending::<()>().await;
+                }
+                exchange.answer(&[b"done"], &[("grpc-status", "0")]);
+                // What is left of the request it does not refuse.
+                exchange.read().await;
+            },
+        );
         assert_eq!(unary(&link, "real").await.unwrap(), "done");
+        for _ in 0..20 {
+            let (sender, body) = requests();
+            sender.send(Ok(cancelled.into())).unwrap();
+            let calling = tokio::spawn({
+                let link = Arc::clone(&link);
+                async move { link.call(&mut streaming_call(&SYNC, body)).await }
+            });
+            settle().await;
+            if cancelled == "slow" {
+                calling.abort();
+                let _ = calling.await;
+            } else {
+                let mut replies = replies_of(calling.await.unwrap().unwrap());
+                next(&mut replies).await.unwrap().unwrap();
+                if cancelled == "real" {
+                    drop(sender);
+                    settle().await;
+                }
+                if cancelled != "half" {
+                    assert!(next(&mut replies).await.is_none());
+                }
+            }
+            assert_eq!(unary(&link, "real").await.unwrap(), "done");
+        }
+        settle().await;
+        assert_eq!(unary(&link, "real").await.unwrap(), "done");
+        assert_eq!(net.dials(), dials, "{cancelled}");
     }
-    settle().await;
-    assert_eq!(unary(&link, "real").await.unwrap(), "done");
-    assert_eq!(net.dials(), 2);
 }
 
 /// The same over sockets, with both ends truly at the same time.
