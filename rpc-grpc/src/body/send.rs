@@ -94,6 +94,22 @@ impl<P: Parts> SendBody<P> {
         self.awaits_part
     }
 
+    /// True if the peer takes no more than was handed to h2, and maybe not all of that. To be asked before the end is handed over.
+    pub(crate) fn is_held_up(&mut self) -> bool {
+        self.stream.reserve_capacity(1);
+        self.stream.capacity() == 0
+    }
+
+    /// After the end was handed over: ready once the peer has reset the stream, or if it is `late`. Then we do, unless all of it
+    /// is out.
+    pub(crate) fn poll_gone(&mut self, late: bool, cx: &mut Poller<'_>) -> Poll<()> {
+        if late {
+            self.stream.send_reset(Reason::CANCEL);
+            return Poll::Ready(());
+        }
+        self.stream.poll_reset(cx).map(|_| ())
+    }
+
     /// Drives it on. Not to be polled after it was ready.
     pub(crate) fn poll_send(&mut self, cx: &mut Poller<'_>) -> Poll<Result<(), Status>> {
         let sent = ready!(self.poll_parts(cx));

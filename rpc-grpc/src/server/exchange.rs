@@ -13,12 +13,14 @@ use std::{
 use h2::{RecvStream, SendStream, server::SendResponse};
 use http::{HeaderMap, Response, header};
 use rpc_core::{Body, Deadline, Reply, Status, message::SendCompressed};
+use tokio::time::Instant;
 
 use super::{
     ServerConfig,
     admit::{Admitted, AnswerForm, CallHead},
     conn::Conn,
     refusal::Refusal,
+    running::LINGER,
 };
 use crate::{
     body::{Ending, Frames, H2Source, Part, Parts, RecvMessages, SendBody, send_whole},
@@ -114,6 +116,12 @@ impl<'c> Bounds<'c> {
 
     pub(super) fn must_end(&self) -> Option<Status> {
         self.conn.must_end(self.deadline, self.is_stream)
+    }
+
+    /// Until when the peer has time to take the end of a call whose deadline passed. The call is woken then.
+    fn lingers_until(&self) -> Option<Instant> {
+        let deadline = self.deadline.filter(|deadline| deadline.has_passed())?;
+        Some(deadline.instant() + LINGER)
     }
 
     /// Ready if the call is over: with a status for its caller, or with `None` if that is gone.
@@ -241,20 +249,24 @@ pub(super) fn in_one(mut headers: HeaderMap, trailers: HeaderMap) -> (HeaderMap,
 
 /// Sends what follows the headers, for as long as the call may last. Whoever looks at the bounds elsewhere as well says by
 /// `ends_here` whether, as the body stands, it is here that they end it.
+///
+/// The end is behind what h2 holds for the peer already. From one that takes none of it the stream is taken away in the end.
 pub(super) async fn finish<P: Parts>(
     mut body: SendBody<P>,
     bounds: &Bounds<'_>,
     ends_here: impl Fn(&SendBody<P>) -> bool,
 ) {
     let mut told = false;
-    poll_fn(|cx| {
+    let mut held_up = false;
+    let sent = poll_fn(|cx| {
         loop {
-            if body.poll_send(cx).is_ready() {
-                return Poll::Ready(());
+            if let Poll::Ready(sent) = body.poll_send(cx) {
+                return Poll::Ready(sent);
             }
             match bounds.must_end() {
                 Some(status) if !told && ends_here(&body) => {
                     told = true;
+                    held_up = body.is_held_up();
                     body.fail(status);
                 }
                 _ => return Poll::Pending,
@@ -262,6 +274,9 @@ pub(super) async fn finish<P: Parts>(
         }
     })
     .await;
+    if let Some(until) = bounds.lingers_until().filter(|_| sent.is_ok() && held_up) {
+        poll_fn(|cx| body.poll_gone(Instant::now() >= until, cx)).await;
+    }
 }
 
 fn response(headers: HeaderMap) -> Response<()> {

@@ -5,11 +5,14 @@
 //! and when. So one timer per connection serves all deadlines, and neither a call that is done at once nor one that ends
 //! in time touches it: an entry is found to be done when the others are looked at, and used again.
 
-use std::{convert::Infallible, sync::Arc, task::Waker};
+use std::{convert::Infallible, sync::Arc, task::Waker, time::Duration};
 
 use atomic_waker::AtomicWaker;
 use rpc_core::{Deadline, transport::connection};
 use tokio::time::Instant;
+
+/// How long after its deadline a call is looked at once more: whether its peer has taken the end by then.
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// Below this many entries nobody looks for those that are done.
 const FEW: usize = 32;
@@ -88,7 +91,7 @@ impl Running {
         self.earliest
     }
 
-    /// Wakes the calls whose deadline passed.
+    /// Wakes the calls whose deadline passed, and those that are still there a while later.
     pub(super) fn expire(&mut self, now: Instant) {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return;
@@ -99,10 +102,14 @@ impl Running {
             let Some(deadline) = call.deadline.map(Deadline::instant) else {
                 continue;
             };
-            if deadline <= now {
+            let next = if deadline <= now {
                 call.waker.wake();
+                deadline + LINGER
             } else {
-                self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+                deadline
+            };
+            if next > now {
+                self.earliest = Some(self.earliest.map_or(next, |earliest| earliest.min(next)));
             }
         }
     }
@@ -134,7 +141,6 @@ mod tests {
     use std::{
         sync::atomic::{AtomicUsize, Ordering},
         task::Wake,
-        time::Duration,
     };
 
     use super::*;
@@ -172,6 +178,10 @@ mod tests {
             (1, 0)
         );
         assert_eq!(running.earliest(), Some(at(30)));
+        running.expire(at(30));
+        assert_eq!(running.earliest(), Some(at(10) + LINGER), "they are still there");
+        running.expire(at(30) + LINGER);
+        assert_eq!(running.earliest(), None);
     }
 
     #[test]

@@ -131,6 +131,29 @@ async fn deadlines_hold_behind_layers_for_who_does_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_stream_of_a_late_call_is_taken_away_from_who_does_not_read() {
+    for server in [plain(), plain().with_http_layer(TraceLayer::new_for_grpc())] {
+        let dropped = Dropped::default();
+        let mut builder = h2::client::Builder::new();
+        // Less than is handed to h2 at once.
+        builder.initial_window_size(1000);
+        let peer = Peer::built(&server, endless(&dropped), &builder).await;
+        let request = with_header(post("/test.Test/Download"), "grpc-timeout", "250m");
+        let mut call = peer.begin(request).await;
+        call.stream
+            .send_data(frame("x"), true)
+            .expect("the stream is open");
+        let response = within(call.response).await.expect("it begins");
+        within(dropped.wait()).await;
+        // The peer has read no byte of the end that it was told.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let error = Answer::rest(response).await.error.expect("it is broken off");
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+        peer.assert_alive().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_end_behind_layers_when_the_server_stops_and_nobody_reads() {
     let dropped = Dropped::default();
     let server = plain().with_http_layer(TraceLayer::new_for_grpc());
