@@ -1,9 +1,12 @@
-//! What the fuzz target in `fuzz/` calls: it panics if a promise is broken.
+//! What the fuzz targets in `fuzz/` call: it panics if a promise is broken.
 //!
 //! It is here because the codings are private. No part of the API.
 
 use bytes::BytesMut;
 
+mod server;
+
+pub use self::server::framed_server;
 use crate::{
     stream::Arrival,
     wire::{CallId, HEAD_BYTES, Head, compress, kind, metadata, preface, request, status},
@@ -64,6 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::flag;
 
     /// A frame that is nearly legal, so that more than heads is met.
     fn frame() -> impl Strategy<Value = Vec<u8>> {
@@ -85,6 +89,45 @@ mod tests {
         )
     }
 
+    /// A frame of one of a few calls, mostly as it should be.
+    fn call_frame() -> impl Strategy<Value = Vec<u8>> {
+        let payload = prop::collection::vec(any::<u8>(), 0..60);
+        let kinds = prop::sample::select(vec![
+            kind::REQUEST,
+            kind::REQUEST,
+            kind::CHUNK,
+            kind::CHUNK,
+            kind::CHUNK,
+            kind::END,
+            kind::CANCEL,
+            kind::CREDIT,
+            kind::PING,
+        ]);
+        (kinds, 0..16u8, 0..3u32, 0..2u16, 0..4u8, payload).prop_map(
+            |(kind, mut flags, slot, generation, method, payload)| {
+                let mut all = BytesMut::new();
+                if kind == kind::REQUEST {
+                    flags |= flag::DEFINE;
+                    server::define(method, &mut all);
+                }
+                all.extend_from_slice(&payload);
+                let head = Head {
+                    length: all.len() as u32,
+                    flags,
+                    extra: if kind == kind::REQUEST {
+                        request::UNNUMBERED
+                    } else {
+                        0
+                    },
+                    ..Head::new(kind, CallId { slot, generation })
+                };
+                let mut bytes = head.encode().to_vec();
+                bytes.extend(all);
+                bytes
+            },
+        )
+    }
+
     proptest! {
         #[test]
         fn anything_is_read(input in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -94,6 +137,16 @@ mod tests {
         #[test]
         fn frames_are_read(frames in prop::collection::vec(frame(), 0..8)) {
             framed(&frames.concat());
+        }
+
+        #[test]
+        fn frames_are_served(piece: u8, frames in prop::collection::vec(frame(), 0..30)) {
+            framed_server(&[&[piece], &frames.concat()[..]].concat());
+        }
+
+        #[test]
+        fn calls_are_served(piece: u8, frames in prop::collection::vec(call_frame(), 0..60)) {
+            framed_server(&[&[piece], &frames.concat()[..]].concat());
         }
     }
 }
