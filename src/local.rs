@@ -29,9 +29,9 @@ use rpc_registry::InstanceId;
 /// # Ok::<(), rpc::BuildError>(())
 /// ```
 ///
-/// A server is here while it serves, until its stop is over or it is dropped. The registries' list says who is called,
-/// though: as soon as a client has learned from it that a server stops, it calls others. Where there is no other one, calls
-/// between services of a process that is stopping fail then, with UNAVAILABLE.
+/// A server is here while it serves, until its stop is over or it is dropped. Once a client has learned from the registry that
+/// the server stops, it calls others; where none of them is ready it goes on calling this one, so that services of one
+/// process that stop together have each other to the end.
 #[derive(Clone, Default)]
 pub struct LocalServers(Arc<Mutex<Servers>>);
 
@@ -45,6 +45,8 @@ struct Local {
     /// Another one for each server, also of the same id.
     number: u64,
     dispatch: Dispatch,
+    /// It has begun to stop.
+    is_leaving: bool,
     /// Links that were given out. They end with the server.
     links: Vec<Weak<dyn Link>>,
 }
@@ -70,6 +72,7 @@ impl LocalServers {
             let local = Local {
                 number,
                 dispatch,
+                is_leaving: false,
                 links: Vec::new(),
             };
             (number, servers.by_id.insert(id.clone(), local))
@@ -84,8 +87,11 @@ impl LocalServers {
 
     /// Instances of this process are near.
     pub(crate) fn near(&self, near: Near) -> Near {
-        let servers = self.clone();
-        near.in_process(move |id| servers.with(|servers| servers.by_id.contains_key(id)))
+        let (here, leaving) = (self.clone(), self.clone());
+        near.in_process(move |id| here.with(|servers| servers.by_id.contains_key(id)))
+            .leaving(move |id| {
+                leaving.with(|servers| servers.by_id.get(id).is_some_and(|local| local.is_leaving))
+            })
     }
 
     /// A transport that calls servers of this process directly, and all others through `other`.
@@ -114,6 +120,19 @@ impl Local {
         for link in self.links.iter().filter_map(Weak::upgrade) {
             link.close();
         }
+    }
+}
+
+impl LocalEntry {
+    /// The server has begun to stop: to be said before the registries are told.
+    pub(crate) fn leave(&self) {
+        self.servers.with(|servers| {
+            if let Some(local) = servers.by_id.get_mut(&self.id)
+                && local.number == self.number
+            {
+                local.is_leaving = true;
+            }
+        });
     }
 }
 

@@ -10,12 +10,13 @@ use std::{fmt, sync::Arc};
 use rpc_core::net::Address;
 use rpc_registry::{Instance, InstanceId};
 
-type InProcess = Arc<dyn Fn(&InstanceId) -> bool + Send + Sync>;
+type Says = Arc<dyn Fn(&InstanceId) -> bool + Send + Sync>;
 
 /// Which nearness counts. Default: none, all endpoints are alike.
 #[derive(Clone, Default)]
 pub struct Near {
-    process: Option<InProcess>,
+    process: Option<Says>,
+    leaving: Option<Says>,
     host: Option<Arc<str>>,
 }
 
@@ -31,11 +32,23 @@ impl Near {
         self
     }
 
+    /// Those of them of which `is_leaving` says that they stop go on being called while no other endpoint is ready, also when
+    /// they are draining or gone from the list: until their links are closed. Services that stop together need each other.
+    pub fn leaving(mut self, is_leaving: impl Fn(&InstanceId) -> bool + Send + Sync + 'static) -> Self {
+        self.leaving = Some(Arc::new(is_leaving));
+        self
+    }
+
     /// Instances on this host are called through their unix sockets. `host` is what their records say of it, under
     /// [`Instance::HOST`].
     pub fn on_host(mut self, host: impl Into<Arc<str>>) -> Self {
         self.host = Some(host.into());
         self
+    }
+
+    /// True if an instance of this process stops, and answers still.
+    pub(crate) fn is_leaving(&self, id: &InstanceId) -> bool {
+        self.leaving.as_ref().is_some_and(|is_leaving| is_leaving(id))
     }
 
     /// Where an instance is called.
@@ -73,6 +86,7 @@ impl fmt::Debug for Near {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Near")
             .field("process", &self.process.is_some())
+            .field("leaving", &self.leaving.is_some())
             .field("host", &self.host)
             .finish()
     }

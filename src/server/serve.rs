@@ -17,6 +17,7 @@ use super::{
     shutdown::{Stop, Times},
     signals::Signals,
 };
+use crate::local::LocalEntry;
 
 /// Services, and how they are served. Made by [`Server::builder`].
 ///
@@ -232,7 +233,7 @@ impl Bound {
             tracing::info!(%address, "listening");
         }
         // Before it is announced, and until serving has ended, however it ends.
-        let _local = parts.announcements.add_locally(&parts.dispatch);
+        let local = parts.announcements.add_locally(&parts.dispatch);
         // Connections queue up from here on: whoever learns of the server from a registry is served.
         let mut announced = parts.announcements.begin(&parts.protocols, &addresses);
         let serving = listener.serve(parts.transports, parts.dispatch, view);
@@ -244,6 +245,7 @@ impl Bound {
             () = handle.stop_wanted() => Ok(()),
             error = announced.keep(&parts.health) => Err(error),
         };
+        local.iter().for_each(LocalEntry::leave);
         let stop = Stop {
             times: parts.times,
             handle,

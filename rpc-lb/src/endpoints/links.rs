@@ -81,7 +81,9 @@ impl Links {
     /// Brings the endpoints in line with what the resolver told.
     pub(super) fn apply(&mut self, change: rpc_registry::Change) {
         for id in &change.gone {
-            self.remove(id);
+            if !self.keep(id) {
+                self.remove(id);
+            }
         }
         let first = self.tracked.is_empty();
         for listed in change.put {
@@ -146,7 +148,10 @@ impl Links {
                 let (instance, suspect, first) =
                     (tracked.endpoint.instance(), tracked.suspect, tracked.first);
                 self.remove(&instance.id);
-                self.put(instance, suspect, first);
+                // One that was draining has drained.
+                if instance.state != InstanceState::Draining {
+                    self.put(instance, suspect, first);
+                }
                 return;
             }
             _ => {}
@@ -201,11 +206,14 @@ impl Links {
             foreign: self.foreign.len(),
             ..Counts::default()
         };
+        let near = &self.shared.near;
+        let mut kept = self.tracked.values().filter(|tracked| !tracked.retired);
+        let is_anyone_there = kept.any(|tracked| tracked.is_up() && tracked.state.is_ready());
         let mut members = Vec::with_capacity(self.numbers.len());
         let mut absent = Vec::new();
         for (number, tracked) in self.tracked.iter().filter(|(_, tracked)| !tracked.retired) {
             let instance = tracked.endpoint.instance();
-            if instance.state != InstanceState::Up {
+            if !tracked.is_up() && (is_anyone_there || !tracked.lingers(near)) {
                 counts.off += 1;
                 absent.push(tracked.absent());
                 continue;
@@ -227,7 +235,7 @@ impl Links {
             }
             counts.sick += usize::from(sickness.is_some());
             members.push(Member {
-                distance: self.shared.near.distance(tracked.endpoint.address()),
+                distance: near.distance(tracked.endpoint.address()),
                 endpoint: Arc::clone(&tracked.endpoint),
                 instance,
                 is_ready: tracked.state.is_ready(),
@@ -312,6 +320,23 @@ impl Links {
         tracked.connect();
         self.tracked.get_or_insert_with(number, || tracked);
         self.watch(number, states);
+    }
+
+    /// Keeps an instance that is gone from the list and lingers; `false` if it does not.
+    fn keep(&mut self, id: &InstanceId) -> bool {
+        let number = self.numbers.get(id);
+        let Some(tracked) = number.and_then(|number| self.tracked.get_mut(*number)) else {
+            return false;
+        };
+        if !tracked.lingers(&self.shared.near) {
+            return false;
+        }
+        let instance = Instance::clone(&tracked.endpoint.instance());
+        tracked
+            .endpoint
+            .amend(Arc::new(instance.with_state(InstanceState::Draining)));
+        tracked.suspect = false;
+        true
     }
 
     fn remove(&mut self, id: &InstanceId) {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rpc_core::transport::LinkState;
+use rpc_core::{net::Address, transport::LinkState};
 use rpc_registry::{InstanceId, InstanceState};
 
 use super::watches::Stop;
-use crate::{Endpoint, health::Said, snapshot::Absent};
+use crate::{Endpoint, Near, health::Said, snapshot::Absent};
 
 /// An endpoint, and what the task knows of it.
 pub(super) struct Tracked {
@@ -48,8 +48,21 @@ impl Tracked {
         }
     }
 
+    /// True if it may be called whoever else is there.
+    pub(super) fn is_up(&self) -> bool {
+        self.endpoint.instance().state == InstanceState::Up
+    }
+
+    /// True if it may be called while nobody else is there: it stops in this process.
+    pub(super) fn lingers(&self, near: &Near) -> bool {
+        self.state.is_ready()
+            && matches!(self.endpoint.address(), Address::Local(_))
+            && self.endpoint.instance().state != InstanceState::Disabled
+            && near.is_leaving(self.endpoint.id())
+    }
+
     pub(super) fn connect(&self) {
-        if matches!(self.state, LinkState::Idle) && self.endpoint.instance().state == InstanceState::Up {
+        if matches!(self.state, LinkState::Idle) && self.is_up() {
             self.endpoint.link().connect();
         }
     }

@@ -6,6 +6,7 @@ use rpc::{
     LocalServers,
     net::Address,
     prelude::*,
+    registry::HoldBack,
     server::{HealthReporter, ServingStatus},
 };
 
@@ -106,6 +107,35 @@ async fn a_server_that_stops_is_called_directly_until_the_registry_says_so() {
     book.set_down(false);
     near.handle.shutdown_now();
     near.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_called_directly_to_the_end_where_nobody_else_is() {
+    let (memory, local) = (MemoryRegistry::new(), LocalServers::new());
+    let builder = server("near").register(memory.clone(), "who");
+    let near = Running::start(builder.local_servers(&local).notice(Duration::from_hours(1))).await;
+    let client = || {
+        let client = Client::builder().registry(memory.clone()).target("memory:///who");
+        let client = client.hold_back(HoldBack::off());
+        client.local_servers(&local).build().unwrap()
+    };
+    let (alone, other) = (client(), client());
+    until_ready(&alone, 1).await;
+    until_ready(&other, 1).await;
+    near.handle.shutdown();
+    until(|| alone.discovery()[0].listed == 0 && other.discovery()[0].listed == 0).await;
+    assert_eq!(tally(&alone, 10).await, [("near".to_owned(), 10)].into());
+
+    let far = Running::start(server("far").register(memory.clone(), "who")).await;
+    while tally(&other, 10).await.contains_key("near") {}
+    assert_eq!(tally(&other, 10).await, [("far".to_owned(), 10)].into());
+    far.stop().await;
+    while tally(&other, 10).await.contains_key("far") {}
+
+    near.handle.shutdown_now();
+    near.stop().await;
+    let who = WhoClient::new(&alone);
+    in_time(async { while who.name().await.is_ok() {} }).await;
 }
 
 #[cfg(target_os = "linux")]
