@@ -60,7 +60,8 @@ impl Config {
     }
 
     /// Calls the trait of a service by another name: `.rename_service("shop.v1.Stock", "StockService")`. On the wire the
-    /// service keeps its name. Needed where a message has a name that is generated, `StockClient` or `StockServer`.
+    /// service keeps its name. Needed where a message or another service has a name that is generated, `StockClient` or
+    /// `StockServer`.
     pub fn rename_service(mut self, service: impl Into<String>, name: impl Into<String>) -> Self {
         self.style.renames.insert(service.into(), name.into());
         self

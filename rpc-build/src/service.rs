@@ -31,6 +31,14 @@ impl Default for Style {
     }
 }
 
+impl Style {
+    /// What the trait of a service is called, unless it is renamed, and if it is.
+    fn trait_name(&self, full: &str, usual: &str) -> String {
+        let renamed = self.renames.get(full).map(String::as_str);
+        renamed.unwrap_or(usual).to_owned()
+    }
+}
+
 /// The file beside the generated code that holds a package's descriptors.
 pub(crate) fn descriptor_file(package: &str) -> String {
     format!(
@@ -66,6 +74,8 @@ pub(crate) struct ServiceWriter {
     style: Style,
     /// Full names of all messages and enums, in Rust's spelling of the last part.
     types: HashSet<String>,
+    /// Full names of all services, by those of what they generate.
+    services: HashMap<String, Vec<String>>,
     problems: Problems,
     packages: Arc<Mutex<Vec<String>>>,
 }
@@ -83,12 +93,26 @@ impl ServiceWriter {
             .flat_map(|file| {
                 let messages = file.message_type.iter().map(DescriptorProto::name);
                 let enums = file.enum_type.iter().map(EnumDescriptorProto::name);
-                messages.chain(enums).map(|name| full_name(file.package(), name))
+                messages
+                    .chain(enums)
+                    .map(|name| full_name(file.package(), &upper_camel(name)))
             })
             .collect();
+        let mut services: HashMap<_, Vec<_>> = HashMap::new();
+        for file in &set.file {
+            for service in &file.service {
+                let full = full_name(file.package(), service.name());
+                let name = style.trait_name(&full, &upper_camel(service.name()));
+                for item in generated(&name) {
+                    let item = full_name(file.package(), &item);
+                    services.entry(item).or_default().push(full.clone());
+                }
+            }
+        }
         Self {
             style,
             types,
+            services,
             problems,
             packages,
         }
@@ -96,20 +120,22 @@ impl ServiceWriter {
 
     fn trait_name(&self, service: &Service) -> String {
         let full = full_name(&service.package, &service.proto_name);
-        let name = self
-            .style
-            .renames
-            .get(&full)
-            .cloned()
-            .unwrap_or_else(|| service.name.clone());
-        // Protobuf itself forbids a message with the service's own name, but not a rename to one's.
-        for item in [name.clone(), format!("{name}Client"), format!("{name}Server")] {
-            if self.types.contains(&full_name(&service.package, &item)) {
-                self.problems.add(format!(
-                    "service `{full}` would generate `{item}`, which is a message of the package: \
-                     write `.rename_service(\"{full}\", \"{name}Service\")` in the build script"
-                ));
-            }
+        let name = self.style.trait_name(&full, &service.name);
+        // Protobuf itself forbids a message with the service's own name, but not a rename to one's, nor another spelling.
+        for item in generated(&name) {
+            let place = full_name(&service.package, &item);
+            let mut services = self.services.get(&place).into_iter().flatten();
+            let taken = if self.types.contains(&place) {
+                "is a message of the package".to_owned()
+            } else if let Some(other) = services.find(|other| **other != full) {
+                format!("service `{other}` generates as well")
+            } else {
+                continue;
+            };
+            self.problems.add(format!(
+                "service `{full}` would generate `{item}`, which {taken}: \
+                 write `.rename_service(\"{full}\", \"{name}Service\")` in the build script"
+            ));
         }
         name
     }
@@ -195,6 +221,42 @@ impl ServiceGenerator for ServiceWriter {
             descriptor_file(package),
         );
     }
+}
+
+/// What a trait of this name puts into its module.
+fn generated(name: &str) -> [String; 3] {
+    [name.to_owned(), format!("{name}Client"), format!("{name}Server")]
+}
+
+/// What prost calls the type of a message, enum or service in Rust.
+fn upper_camel(name: &str) -> String {
+    let mut camel = String::new();
+    for part in name.split('_') {
+        // Whether the last letter of the word was a capital.
+        let mut was_upper = None;
+        for (at, c) in part.char_indices() {
+            let ends_capitals = || part[at + 1..].starts_with(|next: char| next.is_ascii_lowercase());
+            let begins = at == 0
+                || c.is_ascii_uppercase()
+                    && match was_upper {
+                        Some(true) => ends_capitals(),
+                        Some(false) => true,
+                        None => false,
+                    };
+            camel.push(if begins {
+                c.to_ascii_uppercase()
+            } else {
+                c.to_ascii_lowercase()
+            });
+            if c.is_ascii_alphabetic() {
+                was_upper = Some(c.is_ascii_uppercase());
+            }
+        }
+    }
+    if camel == "Self" {
+        camel.push('_');
+    }
+    camel
 }
 
 fn wrap(message: &str, crate_path: &str, streams: bool, bare: bool, face: &str) -> String {

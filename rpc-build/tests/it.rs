@@ -155,6 +155,51 @@ fn a_service_whose_stub_has_the_name_of_a_message_is_refused_until_it_is_renamed
     );
 }
 
+/// What a package in which several things get one name is refused with.
+fn refused(items: &str) -> String {
+    let text = format!("syntax = \"proto3\"; package a; message Nothing {{}} {items}");
+    let files = Files::new(&[("a.proto", &text)]);
+    let compiled = files.compile(|config| config, &["a.proto"]);
+    compiled.expect_err("is refused").to_string()
+}
+
+#[test]
+fn a_message_is_found_however_its_name_is_spelled() {
+    for (service, name, spelled) in [
+        ("Stock", "StockClient", "stock_client"),
+        ("Stock", "StockServer", "STOCK_Server"),
+        ("Stock", "Stock", "stock"),
+        ("HttpStock", "HttpStockClient", "HTTPStock_client"),
+        ("S3", "S3Client", "s3Client"),
+        ("A1B", "A1bClient", "A1BClient"),
+        ("Self", "Self_", "self"),
+    ] {
+        let service = format!("service {service} {{ rpc Get(Nothing) returns (Nothing); }}");
+        for kind in [
+            format!("message {spelled} {{}}"),
+            format!("enum {spelled} {{ NONE = 0; }}"),
+        ] {
+            let error = refused(&format!("{service} {kind}"));
+            let expected = format!("would generate `{name}`, which is a message of the package");
+            assert!(error.contains(&expected), "{spelled}: {error}");
+        }
+    }
+}
+
+#[test]
+fn two_services_that_generate_one_name_are_refused() {
+    let error = refused(
+        "service Stock { rpc Get(Nothing) returns (Nothing); } \
+         service stock_client { rpc Get(Nothing) returns (Nothing); }",
+    );
+    for expected in [
+        "service `a.Stock` would generate `StockClient`, which service `a.stock_client` generates as well",
+        "service `a.stock_client` would generate `StockClient`, which service `a.Stock` generates as well",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn mistakes_name_file_and_place() {
     let files = Files::new(&[(
