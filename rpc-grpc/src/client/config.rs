@@ -17,9 +17,9 @@ pub struct ClientConfig {
     /// The largest metadata of one direction, as HTTP/2 counts: names, values and 32 bytes for each. More fails the call
     /// with RESOURCE_EXHAUSTED and leaves the connection alone. Default: 16 KiB. Many peers take 8 KiB at most.
     ///
-    /// Of an answer that has more than 4 MiB, or than four times this if that is more, the rest is not looked at: the call fails
-    /// with INTERNAL, or with UNKNOWN where it is the trailers. Four times that closes the connection, and so does a block in
-    /// more than 21 frames.
+    /// Of an answer that has more than 4 MiB, than four times this, and than sixteen times `max_frame_bytes`, the rest is not
+    /// looked at: the call fails with INTERNAL, or with UNKNOWN where it is the trailers. Four times that closes the connection,
+    /// and so does a block in more than 21 frames, or a quarter more than it would take of full ones.
     pub max_metadata_bytes: usize,
     /// How connections are made, kept and closed.
     pub link: LinkConfig,

@@ -58,24 +58,17 @@ impl Exchange {
 
     /// Answers the call; once. One that `waited` before it is polled first may be over by then, and is not begun.
     pub(super) async fn run(&mut self, conn: &Conn, waited: bool, respond: &mut SendResponse<Data>) {
-        let Some(bounds) = self
-            .head
-            .as_ref()
-            .map(|head| Bounds::new(conn, head.deadline(), head.is_stream()))
-        else {
-            return;
-        };
+        let Some(head) = self.head.take() else { return };
+        let bounds = Bounds::new(conn, head.deadline(), head.is_stream());
         let form = &self.form;
         if waited && let Poll::Ready(end) = bounds.look(respond).await {
             if let Some(status) = end {
-                fail(&status.not_processed(), form, respond);
+                fail(&status.at_method(head.method()).not_processed(), form, respond);
             }
             return;
         }
         let outcome = {
-            let Some(mut call) = self.head.take().map(|head| head.into_call(&mut self.messages)) else {
-                return;
-            };
+            let mut call = head.into_call(&mut self.messages);
             let mut answer = pin!(conn.dispatch.answer(&mut call));
             poll_fn(|cx| match answer.as_mut().poll(cx) {
                 Poll::Ready(result) => Poll::Ready(Some(result)),

@@ -30,9 +30,10 @@ const UNKNOWN_STREAMS: usize = usize::MAX - 1;
 /// without a word: their status may be lost. It gives up the *connection* for a block of four times of what it is told. We want
 /// to see that a block is too large, and to give up the call alone.
 ///
-/// The least is so much because h2 counts frames, too: it bears a quarter more CONTINUATIONs than there would be if they were of
-/// `max_frame_bytes`, and some servers write none above 16 KiB.
+/// The least, in frames and in bytes, is so much because h2 counts frames, too: it bears a quarter more CONTINUATIONs than there
+/// would be if they were of `max_frame_bytes`, and some servers write none above 16 KiB.
 const HEADER_SLACK: usize = 4;
+const LEAST_HEADER_FRAMES: usize = 16;
 const LEAST_HEADER_BYTES: usize = 4 << 20;
 
 /// How long a stream that was reset is remembered.
@@ -103,6 +104,7 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
         .max_metadata_bytes
         .saturating_mul(HEADER_SLACK)
         .max(LEAST_HEADER_BYTES)
+        .max(LEAST_HEADER_FRAMES * config.max_frame_bytes as usize)
         .min(u32::MAX as usize);
     let mut builder = h2::client::Builder::new();
     builder

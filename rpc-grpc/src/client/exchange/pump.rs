@@ -34,7 +34,10 @@ impl Pump {
 
     /// Sends what can be sent. A failure is kept: how the call ends is for the answer to say, unless we reset the stream.
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
-        self.failure = ready!(self.poll_body(cx));
+        // It may be polled again after it has failed.
+        if let Some(failure) = ready!(self.poll_body(cx)) {
+            self.failure = Some(failure);
+        }
         self.stop();
         Poll::Ready(())
     }

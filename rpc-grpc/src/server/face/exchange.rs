@@ -13,7 +13,7 @@ use std::{
 use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body::Body as _;
-use rpc_core::{Deadline, Status};
+use rpc_core::{Deadline, Method, Status};
 use tokio::time::Instant;
 
 use super::HttpBody;
@@ -73,7 +73,8 @@ pub(crate) async fn face_exchange(
     let bounds = Bounds::new(conn, deadline, streams);
     if waited && let Poll::Ready(end) = bounds.look(respond).await {
         if let Some(status) = end {
-            refuse(&status.not_processed(), respond);
+            let method = Method::unknown(request.uri().path());
+            refuse(&status.at_method(&method).not_processed(), respond);
         }
         return;
     }

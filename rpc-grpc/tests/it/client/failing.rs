@@ -52,27 +52,31 @@ async fn a_request_stream_that_fails_ends_the_call_with_its_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_stream_that_fails_as_the_answer_begins_ends_the_call_with_its_failure() {
-    let (_net, link) = served(
-        |_| (),
-        |mut exchange| async move {
-            let _stream = exchange.respond.send_response(head(&[]), false);
-            while let Some(Ok(_)) = exchange.body.data().await {}
-        },
-    );
-    link.connect();
-    reaches(&link, "ready", rpc_core::transport::LinkState::is_ready).await;
-    let (sender, body) = requests();
-    let mut call = streaming_call(&SYNC, body);
-    let mut calling = std::pin::pin!(link.call(&mut call));
-    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(calling.as_mut().poll(cx).is_pending())).await);
-    // The call is not looked at until both are there.
-    settle().await;
-    sender.send(Err(Status::aborted("the disk is gone"))).unwrap();
-    let outcome = match within("the answer", calling).await {
-        Ok(reply) => within("the failure", next(&mut replies_of(reply))).await.unwrap(),
-        Err(status) => Err(status),
-    };
-    assert_eq!(outcome.unwrap_err().code(), Code::Aborted);
+    for method in [&UPLOAD, &SYNC] {
+        let (_net, link) = served(
+            |_| (),
+            |mut exchange| async move {
+                let _stream = exchange.respond.send_response(head(&[]), false);
+                while let Some(Ok(_)) = exchange.body.data().await {}
+            },
+        );
+        link.connect();
+        reaches(&link, "ready", rpc_core::transport::LinkState::is_ready).await;
+        let (sender, body) = requests();
+        let mut call = streaming_call(method, body);
+        let mut calling = std::pin::pin!(link.call(&mut call));
+        let polled =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(calling.as_mut().poll(cx).is_pending())).await;
+        assert!(polled);
+        // The call is not looked at until both are there.
+        settle().await;
+        sender.send(Err(Status::aborted("the disk is gone"))).unwrap();
+        let outcome = match within("the answer", calling).await {
+            Ok(reply) => within("the failure", next(&mut replies_of(reply))).await.unwrap(),
+            Err(status) => Err(status),
+        };
+        assert_eq!(outcome.unwrap_err().code(), Code::Aborted);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use h2::Reason;
-use rpc_core::{BoxFuture, Code, Response, executor::Executor, transport::DrainPhase};
+use rpc_core::{BoxFuture, Code, Method, Response, Status, executor::Executor, transport::DrainPhase};
 use rpc_grpc::{GrpcServer, ServerConfig};
 use tower::layer::util::Identity;
 
@@ -153,6 +154,14 @@ async fn a_stream_that_waited_until_streams_end_is_not_begun() {
         held.run().await;
         let answer = call.answer().await;
         assert_eq!(answer.code(), Code::Unavailable as u32);
+        let details = answer.field("grpc-status-details-bin").expect("there are some");
+        let details = STANDARD_NO_PAD
+            .decode(details.trim_end_matches('='))
+            .expect("base64");
+        let told = Status::unavailable("")
+            .at_method(&Method::unknown("/test.Test/Download"))
+            .with_decoded_details(&details);
+        assert!(!told.was_processed(), "{told:?}");
         assert_eq!(begun.load(SeqCst), 0);
     }
 }
