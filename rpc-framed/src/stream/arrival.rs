@@ -111,9 +111,12 @@ impl Arrival {
             return Ok(Pushed::default());
         }
         if !head.has(flag::MESSAGE) && length == 0 && inbound.partial.is_none() {
-            // It came for its END, or for nothing.
-            inbound.taken += cost;
-            return Ok(Pushed::default());
+            // It came for its END, after which no credit is of use.
+            return if head.has(flag::END) {
+                Ok(Pushed::default())
+            } else {
+                Err(Broken("a CHUNK with nothing in it"))
+            };
         }
         let mut partial = inbound.partial.take().unwrap_or_else(|| Partial {
             compressed: head.has(flag::COMPRESSED),

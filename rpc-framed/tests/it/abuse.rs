@@ -129,6 +129,19 @@ async fn more_than_the_credit_ends_the_connection() {
     assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
 }
 
+#[tokio::test]
+async fn a_chunk_with_nothing_in_it_ends_the_connection() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    let upload = define("/test.Test/Upload", b"");
+    peer.write(&frame(REQUEST, DEFINE, 0, 1, 0, &upload)).await;
+    peer.write(&frame(CHUNK, 0, 0, 1, 0, b"")).await;
+    let goaway = peer.read().await.expect("it says why");
+    assert_eq!((goaway.kind, goaway.payload[8]), (GOAWAY, 1));
+    assert_eq!(&goaway.payload[10..], b"a CHUNK with nothing in it");
+    assert_eq!(echo(&pair.channel, "x").await.unwrap(), "x");
+}
+
 /// Counts down when it is dropped.
 struct Leaves(Arc<AtomicUsize>);
 
