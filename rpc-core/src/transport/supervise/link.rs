@@ -170,9 +170,10 @@ impl<P: Protocol> Shared<P> {
             Ok(reply) => return Ok(reply),
             Err(status) => status,
         };
-        // It was closed under the call, because it is our turn again. Its reason does not tell: a server may have said that.
+        // It was closed under the call, because it is our turn again. Its reason alone does not tell: a server may have said that.
+        let is_closed = !status.was_processed() && status.reason() == Some(reason::CHANNEL_CLOSED);
         let left = || matches!(*other.state().borrow(), LinkState::Closed) || !self.goes_over(other);
-        let again = if !status.was_processed() && left() && !self.orders.lock().closing {
+        let again = if is_closed && left() && !self.orders.lock().closing {
             Again::NotSent
         } else {
             Again::No
