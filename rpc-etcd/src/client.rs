@@ -111,8 +111,17 @@ impl Etcd {
     /// # Errors
     /// As etcd answers; [`meaning`](crate::meaning) says what to make of it. The same holds for all functions here.
     pub async fn get(&self, key: impl Into<Bytes>) -> Result<Option<Entry>> {
+        self.get_at(key, Position::default()).await
+    }
+
+    /// Reads a key as it was at a position of this etcd's history; at the default one, as it is.
+    ///
+    /// # Errors
+    /// OUT_OF_RANGE, which [means](crate::meaning) behind, if etcd has forgotten what was there, or has not got that far.
+    pub async fn get_at(&self, key: impl Into<Bytes>, position: Position) -> Result<Option<Entry>> {
         let request = RangeRequest {
             key: key.into(),
+            revision: position.revision,
             ..RangeRequest::default()
         };
         let answer = self.0.kv.range(self.request(request)).await?;

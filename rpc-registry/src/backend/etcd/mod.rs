@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | etcd restarts, or the connection breaks | the watch fails once and goes on from its revision: nothing is missed |
 //! | history is compacted below a watch | the watch says *behind* and begins with a snapshot |
-//! | etcd is set up anew, or from a backup | cluster or revision tell, or else *witnesses* do: the keys that have not changed for the longest and for the shortest time must be as they were, or all are read again. If only deletions are missing, nobody can tell |
+//! | etcd is set up anew, or from a backup | cluster or revision tell, or else *witnesses* do: the keys that have not changed for the longest and for the shortest time must be as they were at that revision, or all are read again. If only deletions are missing, nobody can tell |
 //! | etcd stops answering, or a member is cut off | the watch asks, gets no answer, and fails |
 //! | a lease ends behind our back | the next renewal says *lost* |
 //! | a record is deleted or overwritten | `verify` says *lost*, or what was found |

@@ -48,10 +48,10 @@ impl EtcdWatch {
     /// Goes on from where it stood, if that still is part of etcd's history.
     ///
     /// An etcd that was set up anew on the same ports is the same cluster by its number, and may have got beyond our
-    /// revision: a watch from there would miss everything before, and never know. So keys are looked at that should not have
-    /// changed meanwhile. The one that has not for the longest time tells that everything is new; the one that has changed
-    /// last, and so is the least likely to be in a backup, tells of those. If either has changed, however honestly,
-    /// everything is read anew. A backup that lacks nothing but deletions is not noticed.
+    /// revision: a watch from there would miss everything before, and never know. So keys are looked at as they were at our
+    /// position, whatever has become of them since. The one that has not changed for the longest time tells that everything is
+    /// new; the one that has changed last, and so is the least likely to be in a backup, tells of those. If either was not what
+    /// we know, everything is read anew. A backup that lacks nothing but deletions is not noticed.
     async fn resume(&mut self, position: Position) -> Result<(), Fault> {
         let fresh = std::mem::take(&mut self.fresh);
         let watcher = match self.etcd.watch(self.known.prefix(), position).await {
@@ -62,7 +62,10 @@ impl EtcdWatch {
         // Nothing is known: then a list is cheap, unless it has just been read.
         let mut same = fresh || !witnesses.is_empty();
         for (key, revision) in witnesses {
-            let entry = self.etcd.get(key).await.map_err(fault)?;
+            let entry = match self.etcd.get_at(key, position).await {
+                Ok(entry) => entry,
+                Err(status) => return Err(self.failed(fault(status))),
+            };
             same &= entry.is_some_and(|entry| entry.revision == revision);
         }
         if same {
