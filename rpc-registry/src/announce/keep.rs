@@ -33,6 +33,8 @@ pub(super) struct Keep<'a> {
     verify_at: Instant,
     /// An amendment that the registry has not taken yet is tried again.
     amend_at: Option<Instant>,
+    /// The registry could not take it, whatever is in it.
+    is_failing: bool,
 }
 
 enum Due {
@@ -59,6 +61,7 @@ impl<'a> Keep<'a> {
             renew_at: None,
             verify_at: now,
             amend_at: None,
+            is_failing: false,
         };
         keep.plan_renewal();
         keep.plan_verification();
@@ -73,8 +76,8 @@ impl<'a> Keep<'a> {
                     self.withdraw().await;
                     return Ending::Withdrawn;
                 }
-                // The registry has just failed to take one: this one goes along when that is tried again.
-                Due::Changed if self.amend_at.is_some() => Ok(()),
+                // This one goes along when that is tried again.
+                Due::Changed if self.is_failing => Ok(()),
                 Due::Changed | Due::Amend => self.amend().await,
                 Due::Renew => self.renew().await,
                 Due::Verify => self.verify().await,
@@ -141,6 +144,7 @@ impl<'a> Keep<'a> {
     /// Brings the record in line with what its owner wants now, and with what an operator has made of it meanwhile.
     async fn amend(&mut self) -> Result<(), Fault> {
         self.amend_at = None;
+        self.is_failing = false;
         if self.owner.shown() == self.shown {
             return Ok(());
         }
@@ -194,6 +198,7 @@ impl<'a> Keep<'a> {
         let pause = self.owner.pauses.next();
         tracing::warn!(name = self.owner.name, %fault, ?pause, "the record could not be amended; trying again");
         self.amend_at = Some(Instant::now() + pause);
+        self.is_failing = fault.kind() == FaultKind::Transient;
     }
 
     /// Marks the record, then takes it out.

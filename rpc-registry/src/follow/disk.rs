@@ -34,11 +34,18 @@ impl Disk {
         Self::Loading(spawn_blocking(move || cache.load(&target)))
     }
 
-    pub(super) fn save(cache: DiskCache, target: String, list: Vec<Arc<Instance>>) -> Self {
+    /// Saves a list, `again` if that has just failed.
+    pub(super) fn save(cache: DiskCache, target: String, list: Vec<Arc<Instance>>, again: bool) -> Self {
         Self::Saving(spawn_blocking(move || {
             let saved = cache.save(&target, &list);
-            if let Err(error) = &saved {
-                tracing::warn!(target, %error, dir = %cache.dir.display(), "the list could not be kept on disk");
+            match &saved {
+                Err(error) if again => {
+                    tracing::debug!(target, %error, dir = %cache.dir.display(), "the list could still not be kept on disk");
+                }
+                Err(error) => {
+                    tracing::warn!(target, %error, dir = %cache.dir.display(), "the list could not be kept on disk");
+                }
+                Ok(()) => {}
             }
             saved.is_ok()
         }))

@@ -32,6 +32,8 @@ pub struct Follow {
     /// How far the list can be trusted has changed since it was told.
     untold: bool,
     disk: Disk,
+    /// The last list could not be saved.
+    disk_fails: bool,
     /// The list on disk is as old as it shall get while the registry says that it is right.
     aged_at: Option<Instant>,
     /// For those who look on.
@@ -103,6 +105,7 @@ impl Follow {
             settled_at: None,
             untold: false,
             disk,
+            disk_fails: false,
             aged_at: None,
             config,
         }
@@ -137,11 +140,13 @@ impl Follow {
                     self.fault(fault);
                 }
                 Event::Due(due) => self.come_due(due),
-                Event::Disk(saved) => {
-                    if saved == Some(false) {
+                Event::Disk(Some(saved)) => {
+                    self.disk_fails = !saved;
+                    if !saved {
                         self.table.save_anew();
                     }
                 }
+                Event::Disk(None) => {}
             }
         }
     }
@@ -336,7 +341,7 @@ impl Follow {
             return;
         };
         self.aged_at = Some(Disk::ages_at(&cache));
-        self.disk = Disk::save(cache, self.target.clone(), list);
+        self.disk = Disk::save(cache, self.target.clone(), list, self.disk_fails);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc_registry::{Amendment, AnnounceConfig, Fault};
+use rpc_registry::{Amendment, AnnounceConfig, Fault, FaultKind};
 use tokio::time::{Instant, sleep};
 
 use super::{LEASE, Leases, Running, run, run_with, settle, shop};
@@ -48,6 +48,23 @@ async fn a_registry_that_takes_no_amendment_is_not_asked_at_each_change() {
     registry.with(|state| state.broken = None);
     sleep(Duration::from_secs(30)).await;
     assert_eq!(registry.record(), Some(running.handle.instance()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_registry_refused_is_corrected_at_once() {
+    let registry = Leases::default();
+    registry.with(|state| state.unleased = true);
+    let running = run(&registry, shop(), 1);
+    running.handle.set_healthy(true);
+    settle().await;
+    registry.with(|state| state.broken = Some(Fault::new(FaultKind::Invalid, "no weight of that kind")));
+    running.handle.amend(&Amendment::new().with_weight(7));
+    // Until it is tried again seldom.
+    sleep(Duration::from_mins(5)).await;
+    registry.with(|state| state.broken = None);
+    running.handle.amend(&Amendment::new().with_weight(9));
+    settle().await;
+    assert_eq!(registry.record(), Some(shop().with_weight(9)));
 }
 
 #[tokio::test(start_paused = true)]
