@@ -30,8 +30,9 @@ use rpc_registry::InstanceId;
 /// ```
 ///
 /// A server is here while it serves, until its stop is over or it is dropped. Once a client has learned from the registry that
-/// the server stops, it calls others; where none of them is ready it goes on calling this one, so that services of one
-/// process that stop together have each other to the end.
+/// the server stops, it calls others; where none of them is ready it goes on calling this one until that stop is over. A stop
+/// waits for callers from the network, and not for those in the process: of services that stop together, let the ones that
+/// call others stop first.
 #[derive(Clone, Default)]
 pub struct LocalServers(Arc<Mutex<Servers>>);
 

@@ -11,7 +11,10 @@ use crate::route::{Candidates, Population, RouteError, RouteKey, Router};
 /// Sends the requests that rules mean to the instances that these name. See the [module](super).
 ///
 /// # Cost
-/// Each call is compared with the rules, one after the other, until one ends the search that cannot be passed over.
+/// Each call is compared with the rules, one after the other, until one ends the search that cannot be passed over: a rule with
+/// [`force`](ConditionRule::with_force), or one that denies. More than four that match cost an allocation, and what was found is kept
+/// for each combination of destinations that calls are drawn for: give rules with many destinations `force` where several
+/// of them match the same calls.
 #[derive(Debug, Clone, Default)]
 pub struct ConditionRouter {
     /// In the order in which they are looked at.
