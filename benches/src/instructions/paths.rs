@@ -50,6 +50,9 @@ pub(super) const ALL: &[Path] = &[
         at_once::<RpcFramed>(calls, 64);
     }),
     ("grpc-call-0-B", |calls| run::<RpcGrpc>(calls, 0)),
+    ("grpc-64-calls-at-once-0-B", |calls| {
+        at_once::<RpcGrpc>(calls, 64);
+    }),
     ("grpc-call-1024-B", |calls| run::<RpcGrpc>(calls, 1024)),
     ("grpc-call-65536-B", |calls| run::<RpcGrpc>(calls, 65536)),
     ("grpc-stream-of-64-1024-B", stream::<RpcGrpc>),
