@@ -23,6 +23,23 @@ async fn keys_are_written_read_replaced_and_deleted() {
     assert!(!etcd.delete("/a").await.unwrap());
 }
 
+#[tokio::test]
+async fn a_key_is_read_as_it_was_until_that_is_forgotten() {
+    let node = Node::start().await;
+    let etcd = node.etcd();
+    etcd.put("/a", "1", None).await.unwrap();
+    let then = etcd.list("/").await.unwrap().position;
+    etcd.put("/a", "2", None).await.unwrap();
+    etcd.put("/b", "1", None).await.unwrap();
+    assert_eq!(etcd.get_at("/a", then).await.unwrap().unwrap().value, "1");
+    assert_eq!(etcd.get_at("/b", then).await.unwrap(), None);
+    let now = etcd.list("/").await.unwrap().position;
+    assert_eq!(etcd.get_at("/a", now).await.unwrap().unwrap().value, "2");
+    etcd.compact(now.revision).await.unwrap();
+    let status = etcd.get_at("/a", then).await.unwrap_err();
+    assert_eq!(meaning(&status), Meaning::Behind, "{status}");
+}
+
 /// More than a page, and then values of which a page is too large for one message.
 #[tokio::test]
 async fn a_long_list_is_read_in_pages() {

@@ -106,8 +106,7 @@ async fn a_call_whose_deadline_passed_while_it_waited_is_not_begun() {
         let peer = Peer::of(&server, service).await;
         let before = held.taken.get();
         let request = with_header(post("/test.Test/Unary"), "grpc-timeout", "100m");
-        let mut call = peer.begin(request).await;
-        call.stream.send_data(frame("x"), true).expect("it is open");
+        let call = peer.ask(request).await;
         within(held.taken.reached(before + 1)).await;
         tokio::time::advance(Duration::from_millis(100)).await;
         held.run().await;
@@ -124,14 +123,12 @@ async fn a_call_whose_caller_left_while_it_waited_is_not_begun() {
         let (service, begun) = counting();
         let peer = Peer::of(&server, service).await;
         let before = held.taken.get();
-        let mut call = peer.begin(post("/test.Test/Unary")).await;
-        call.stream.send_data(frame("x"), true).expect("it is open");
+        let mut call = peer.ask(post("/test.Test/Unary")).await;
         within(held.taken.reached(before + 1)).await;
         call.stream.send_reset(Reason::CANCEL);
         drop(call);
         // The server has read that once it has read what follows it.
-        let mut next = peer.begin(post("/test.Test/Unary")).await;
-        next.stream.send_data(frame("x"), true).expect("it is open");
+        let next = peer.ask(post("/test.Test/Unary")).await;
         within(held.taken.reached(before + 2)).await;
         held.run().await;
         assert_eq!(next.answer().await.code(), 0);
@@ -146,8 +143,7 @@ async fn a_stream_that_waited_until_streams_end_is_not_begun() {
         let (service, begun) = counting();
         let peer = Peer::of(&server, service).await;
         let before = held.taken.get();
-        let mut call = peer.begin(post("/test.Test/Download")).await;
-        call.stream.send_data(frame("x"), true).expect("it is open");
+        let call = peer.ask(post("/test.Test/Download")).await;
         within(held.taken.reached(before + 1)).await;
         peer.drain.advance(DrainPhase::EndingStreams);
         tokio::time::sleep(Duration::from_secs(1)).await;

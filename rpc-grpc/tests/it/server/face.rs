@@ -117,10 +117,7 @@ async fn a_reset_drops_the_handler_behind_layers() {
         }
     });
     let peer = Peer::of(&plain().with_http_layer(TraceLayer::new_for_grpc()), service).await;
-    let mut call = peer.begin(post("/test.Test/Unary")).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let mut call = peer.ask(post("/test.Test/Unary")).await;
     peer.call("/test.Test/Nothing", "").await;
     call.stream.send_reset(h2::Reason::CANCEL);
     within(dropped.wait()).await;
@@ -139,10 +136,7 @@ async fn back_pressure_holds_behind_layers() {
         async move { Ok(Response::new(Streaming::from_iter(messages))) }
     });
     let peer = Peer::of(&plain().with_http_layer(TraceLayer::new_for_grpc()), service).await;
-    let mut call = peer.begin(post("/test.Test/Download")).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let call = peer.ask(post("/test.Test/Download")).await;
     let response = within(call.response).await.expect("it begins");
     for _ in 0..2000 {
         tokio::task::yield_now().await;

@@ -120,10 +120,7 @@ async fn deadlines_hold_behind_layers_for_who_does_not_read() {
     let server = plain().with_http_layer(TraceLayer::new_for_grpc());
     let peer = Peer::of(&server, endless(&dropped)).await;
     let request = with_header(post("/test.Test/Download"), "grpc-timeout", "250m");
-    let mut call = peer.begin(request).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let call = peer.ask(request).await;
     let response = within(call.response).await.expect("it begins");
     within(dropped.wait()).await;
     let answer = Answer::rest(response).await;
@@ -139,10 +136,7 @@ async fn the_stream_of_a_late_call_is_taken_away_from_who_does_not_read() {
         builder.initial_window_size(1000);
         let peer = Peer::built(&server, endless(&dropped), &builder).await;
         let request = with_header(post("/test.Test/Download"), "grpc-timeout", "250m");
-        let mut call = peer.begin(request).await;
-        call.stream
-            .send_data(frame("x"), true)
-            .expect("the stream is open");
+        let call = peer.ask(request).await;
         let response = within(call.response).await.expect("it begins");
         within(dropped.wait()).await;
         // The peer has read no byte of the end that it was told.
@@ -158,10 +152,7 @@ async fn streams_end_behind_layers_when_the_server_stops_and_nobody_reads() {
     let dropped = Dropped::default();
     let server = plain().with_http_layer(TraceLayer::new_for_grpc());
     let peer = Peer::of(&server, endless(&dropped)).await;
-    let mut call = peer.begin(post("/test.Test/Download")).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let call = peer.ask(post("/test.Test/Download")).await;
     let response = within(call.response).await.expect("it begins");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!dropped.happened());
@@ -183,10 +174,7 @@ async fn a_large_answer_behind_layers_is_sent_to_its_end_while_streams_end() {
         async move { Ok(Response::new(answer)) }
     });
     let peer = Peer::of(&server, service).await;
-    let mut call = peer.begin(post("/test.Test/Unary")).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let call = peer.ask(post("/test.Test/Unary")).await;
     let response = within(call.response).await.expect("it begins");
     peer.drain.advance(DrainPhase::EndingStreams);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -208,10 +196,7 @@ async fn streams_end_behind_layers_when_the_server_stops() {
         Ok(Response::new(stream))
     });
     let peer = Peer::of(&plain().with_http_layer(TraceLayer::new_for_grpc()), service).await;
-    let mut call = peer.begin(post("/test.Test/Download")).await;
-    call.stream
-        .send_data(frame("x"), true)
-        .expect("the stream is open");
+    let call = peer.ask(post("/test.Test/Download")).await;
     let response = within(call.response).await.expect("it begins");
     peer.drain.advance(DrainPhase::EndingStreams);
     let answer = Answer::rest(response).await;

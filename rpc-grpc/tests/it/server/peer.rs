@@ -96,6 +96,15 @@ impl Peer {
         Started { response, stream }
     }
 
+    /// Begins a call of one message, and sends that.
+    pub(crate) async fn ask(&self, request: Request<()>) -> Started {
+        let mut call = self.begin(request).await;
+        call.stream
+            .send_data(frame("x"), true)
+            .expect("the stream is open");
+        call
+    }
+
     /// A whole call of one message, with other headers than the usual.
     pub(crate) async fn request(&self, request: Request<()>, body: impl Into<Bytes>) -> Answer {
         let mut call = self.begin(request).await;
