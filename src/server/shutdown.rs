@@ -20,15 +20,16 @@ use std::{
     time::Duration,
 };
 
-use rpc_core::transport::{DrainHandle, DrainPhase};
-use tokio::{task::JoinSet, time::Instant};
+use rpc_core::{
+    Deadline,
+    transport::{DrainHandle, DrainPhase},
+};
+use tokio::{task::JoinSet, time::sleep_until};
 
 use super::{HealthReporter, ServerHandle, announce::Announced};
 
 /// How long transports may take to cancel and close, once they are told to, before they are cut off.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
-/// Longer than any stop takes, and little enough that no addition overflows.
-const FAR: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// How long each part of a stop may take.
 #[derive(Debug, Clone, Copy)]
@@ -73,17 +74,13 @@ impl Stop<'_> {
             steps.take(finish(&mut withdrawals)).await?;
 
             tracing::info!(grace = ?times.grace, "draining: peers are told to go elsewhere");
-            let start = Instant::now();
+            let (streams_end, end) = (Deadline::after(times.stream_grace), Deadline::after(times.grace));
             drain.advance(DrainPhase::Draining);
             health.end();
-            steps
-                .take(tokio::time::sleep_until(start + times.stream_grace.min(FAR)))
-                .await?;
+            steps.take(sleep_until(streams_end.instant())).await?;
 
             drain.advance(DrainPhase::EndingStreams);
-            steps
-                .take(tokio::time::sleep_until(start + times.grace.min(FAR)))
-                .await
+            steps.take(sleep_until(end.instant())).await
         };
         if let Some(End::AllDone) = in_time.await.err() {
             tracing::info!("stopped: every call was answered");

@@ -130,7 +130,8 @@ pub(super) struct Accepted {
     pub(super) arrival: Option<Arc<Arrival>>,
 }
 
-/// Takes the REQUEST that is next, which was read at one instant and is looked at at another. What is wrong with the request alone is a status; the connection goes on.
+/// Takes the REQUEST that is next, of which it is known when it was read and what time it is now. What is wrong with the request
+/// alone is a status; the connection goes on.
 pub(super) fn accept(
     conn: &Arc<Conn>,
     numbers: &mut Numbers,

@@ -25,9 +25,9 @@
 //! (in_flight * mean_weight / weight + 1) / (score * reliability)^2
 //! ```
 //! is less, as [`P2c`](super::P2c) does: two rather than the best of all, or all clients would send all calls of a second to
-//! the same one. One with most of the weight is often drawn twice, and gets the call then. `state` is in the draw, where half of a weight
-//! is half of the calls; in the comparison it would be none at all, so there it counts as whole. What changes within that
-//! second are this client's own calls in flight, and `reliability`, the share of calls that ended well: an endpoint that
+//! the same one. One with most of the weight is often drawn twice, and gets the call then. `state` is in the draw, where half of
+//! a weight is half of the calls; in the comparison it would be none at all, so there it counts as whole. What changes within
+//! that second are this client's own calls in flight, and `reliability`, the share of calls that ended well: an endpoint that
 //! begins to fail is idle, and would look better until the next report.
 //!
 //! # When to take it

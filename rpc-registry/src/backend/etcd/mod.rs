@@ -18,8 +18,8 @@
 //!
 //! # Limits
 //! etcd does not tell an expired lease from a revoked one, so a crash and a withdrawal look alike to a watch; the mark
-//! `draining`, which is written before a withdrawal, is what tells them apart; where both come together, the mark is told first. Records are at most 128 KiB, a service has at
-//! most 200 000 keys.
+//! `draining`, which is written before a withdrawal, is what tells them apart; where both come together, the mark is told
+//! first. Records are at most 128 KiB, a service has at most 200 000 keys.
 
 mod announced;
 mod known;

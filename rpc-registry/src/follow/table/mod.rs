@@ -119,8 +119,8 @@ impl Table {
         self.shown.is_touched()
     }
 
-    /// The list to keep on disk, if it is another one than last time or has to be kept anew. An empty one is not worth keeping, and one with
-    /// suspects says more about the registry than about the instances.
+    /// The list to keep on disk, if it is another one than last time or has to be kept anew. An empty one is not worth keeping,
+    /// and one with suspects says more about the registry than about the instances.
     pub(super) fn take_unsaved(&mut self) -> Option<Vec<Arc<Instance>>> {
         if !self.unsaved || self.known.is_empty() || !self.suspects.is_empty() {
             return None;
