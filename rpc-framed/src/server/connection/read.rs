@@ -56,7 +56,10 @@ where
                             tracing::debug!(peer = ?self.conn.caller.peer(), %error, "a connection broke off");
                             return Batch::Closed;
                         }
-                        Poll::Pending => return Batch::Drained,
+                        Poll::Pending => {
+                            self.pace.rest();
+                            return Batch::Drained;
+                        }
                     }
                 }
                 Err(broken) => return self.break_off(cx, broken),
