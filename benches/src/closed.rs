@@ -65,6 +65,7 @@ pub(crate) fn measure<C: Caller>(
         cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_call,
         allocs_per_call: blocks as f64 * per_call,
         others: now.others_since(usage),
+        ..Sample::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cell::Cell, cell::Scenario, recovery::Recovery, sample::Samples};
+use crate::{cell::Cell, cell::Scenario, recovery::Recovery, sample, sample::Samples};
 
 /// A line of the JSON. What a scenario does not measure is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,11 +53,14 @@ pub(crate) struct Calls {
     pub(crate) cpu_us_per_call: f64,
     pub(crate) allocs_per_call: f64,
     pub(crate) rounds: usize,
-    /// Rounds in which other processes used more than 5 % of the machine. They are dropped, unless all are of that kind.
+    /// Rounds in which other processes used more than 5 % of the machine, or the CPUs were at another distance. They are dropped, unless all are of that kind.
     #[serde(default)]
     pub(crate) rounds_disturbed: usize,
     /// Which part of the machine others used, 0 to 1.
     pub(crate) others: f64,
+    /// How long a cache line took from one CPU to the other and back meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hop_ns: Option<f64>,
 }
 
 impl Record {
@@ -126,6 +129,7 @@ impl Calls {
             rounds: samples.len(),
             rounds_disturbed: samples.disturbed(),
             others: samples.median(|s| s.others),
+            hop_ns: Some(sample::median_of(samples.hops())).filter(|ns| !ns.is_nan()),
         }
     }
 }

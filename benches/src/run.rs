@@ -1,14 +1,16 @@
 //! Measures every cell that the options ask for, all subjects interleaved.
 
+use std::time::Duration;
+
 use crate::{
     cell::{self, Cell},
-    channels, connections,
+    channels, connections, hop,
     options::Options,
     peer::{Peer, Running},
     picks,
     record::Record,
     recovery,
-    sample::Samples,
+    sample::{self, Sample, Samples},
     shape::Shape,
 };
 
@@ -52,6 +54,18 @@ fn run_shape(build: &str, shape: Shape, peers: &[Peer], options: &Options) -> Ve
         .collect()
 }
 
+/// A window, with the distance of the CPUs.
+fn measure(running: &dyn Running, cell: &Cell, window: Duration) -> Sample {
+    let before = hop::round_trip_ns();
+    let sample = running.measure(cell, window);
+    sample.at(before, hop::round_trip_ns())
+}
+
+/// The distance of the CPUs at which most of a cell was measured so far.
+fn usual_hop<R>(rows: &[(&str, R, Samples)]) -> f64 {
+    sample::median_of(rows.iter().flat_map(|(_, _, samples)| samples.hops()))
+}
+
 fn run_cell(
     build: &str,
     cell: &Cell,
@@ -68,15 +82,21 @@ fn run_cell(
     }
     eprintln!("{build}: {}", cell.name());
     for _ in 0..options.rounds {
-        for (_, running, samples) in &mut rows {
-            let mut sample = running.measure(cell, options.window);
+        for row in 0..rows.len() {
+            let usual = usual_hop(&rows);
+            let (_, running, samples) = &mut rows[row];
+            let mut sample = measure(&***running, cell, options.window);
             for _ in 0..AGAIN {
-                if sample.is_disturbed() {
-                    sample = running.measure(cell, options.window);
+                if sample.is_disturbed() || sample.is_elsewhere(usual) {
+                    sample = measure(&***running, cell, options.window);
                 }
             }
             samples.push(sample);
         }
+    }
+    let usual = usual_hop(&rows);
+    for (_, _, samples) in &mut rows {
+        samples.settle(usual);
     }
     rows.into_iter()
         .map(|(name, _, samples)| Record::new(build, cell, name).with_calls(&samples))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::hop;
+
 /// What one window of one subject showed. A "call" of a streaming scenario is one message.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
@@ -15,15 +17,34 @@ pub(crate) struct Sample {
     pub(crate) allocs_per_call: f64,
     /// Which part of the machine other processes used meanwhile, 0 to 1.
     pub(crate) others: f64,
+    /// How long a cache line took between the two CPUs and back, if that was measured.
+    pub(crate) hop_ns: Option<f64>,
+    /// The CPUs were not at the same distance all the time, or not at that of the rest of the cell.
+    pub(crate) moved: bool,
 }
 
 /// Above this, what others used of the machine spoils a window.
 pub(crate) const OTHERS_LIMIT: f64 = 0.05;
 
 impl Sample {
-    /// True if other processes used so much of the machine that the figures say little.
+    /// True if other processes used so much of the machine, or its CPUs were so placed, that the figures say little.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.others > OTHERS_LIMIT
+        self.others > OTHERS_LIMIT || self.moved
+    }
+
+    /// The same sample with the distances of the CPUs before and after it.
+    pub(crate) fn at(self, before: Option<f64>, after: Option<f64>) -> Self {
+        let hops = before.zip(after);
+        Self {
+            hop_ns: hops.map(|(before, after)| f64::midpoint(before, after)),
+            moved: hops.is_some_and(|(before, after)| hop::differ(before, after)),
+            ..self
+        }
+    }
+
+    /// True if the CPUs were at another distance than the one given.
+    pub(crate) fn is_elsewhere(&self, hop_ns: f64) -> bool {
+        self.hop_ns.is_some_and(|ns| hop::differ(ns, hop_ns))
     }
 }
 
@@ -34,6 +55,18 @@ pub(crate) struct Samples(Vec<Sample>);
 impl Samples {
     pub(crate) fn push(&mut self, sample: Sample) {
         self.0.push(sample);
+    }
+
+    /// Marks those that were not measured at this distance of the CPUs.
+    pub(crate) fn settle(&mut self, hop_ns: f64) {
+        for sample in &mut self.0 {
+            sample.moved |= sample.is_elsewhere(hop_ns);
+        }
+    }
+
+    /// The distances at which they were measured, where those are known.
+    pub(crate) fn hops(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().filter_map(|sample| sample.hop_ns)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -69,6 +102,13 @@ impl Samples {
         values.sort_by(f64::total_cmp);
         values
     }
+}
+
+/// The middle of these, not a number if there are none.
+pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    median(&values)
 }
 
 fn median(sorted: &[f64]) -> f64 {
@@ -168,6 +208,29 @@ mod tests {
         assert_eq!(latencies.len(), 1000);
         let median = quantile_us(&latencies, 0.5);
         assert!((median - 500.0).abs() <= 5.0, "{median}");
+    }
+
+    #[test]
+    fn windows_at_another_distance_are_dropped() {
+        let at = |calls_per_second, before, after| {
+            let sample = Sample {
+                calls_per_second,
+                ..Sample::default()
+            };
+            sample.at(Some(before), Some(after))
+        };
+        let mut samples = Samples(vec![
+            at(1.0, 75.0, 80.0),
+            at(3.0, 410.0, 430.0),
+            at(9.0, 80.0, 420.0),
+        ]);
+        let calls = |sample: &Sample| sample.calls_per_second;
+        assert_eq!((samples.disturbed(), samples.median(calls)), (1, 2.0));
+        samples.settle(median_of([75.0, 80.0, 90.0].into_iter()));
+        assert_eq!((samples.disturbed(), samples.median(calls)), (2, 1.0));
+        // Where it is not known, nothing is said.
+        let unknown = Sample::default().at(None, Some(75.0));
+        assert!(unknown.hop_ns.is_none() && !unknown.is_disturbed() && !unknown.is_elsewhere(75.0));
     }
 
     #[test]

@@ -77,17 +77,20 @@ impl Runtimes {
     }
 }
 
+/// Lets this thread run on one CPU alone.
+pub(crate) fn pin(cpu: usize) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
 fn pinned(cpu: usize) -> Runtime {
     let cpu = cpu % std::thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .on_thread_start(move || {
-            let mut set = CpuSet::new();
-            let pinned = set
-                .set(cpu)
-                .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
-            if let Err(error) = pinned {
+            if let Err(error) = pin(cpu) {
                 eprintln!(
                     "a thread could not be pinned to CPU {cpu}: {error}; the shapes are not what they say"
                 );

@@ -58,9 +58,12 @@ fn print_calls(record: &Record, calls: &Calls, records: &[Record]) {
         ratio(|c| c.allocs_per_call),
         match (calls.rounds_disturbed, calls.rounds) {
             (0, _) => String::new(),
-            (disturbed, rounds) if disturbed == rounds =>
-                format!("  (DISTURBED: others used {:.0} %)", calls.others * 100.0),
-            (disturbed, rounds) => format!("  ({disturbed} of {rounds} rounds dropped: others were busy)"),
+            (disturbed, rounds) if disturbed == rounds => format!(
+                "  (DISTURBED: others used {:.0} %, or the CPUs were moved)",
+                calls.others * 100.0
+            ),
+            (disturbed, rounds) =>
+                format!("  ({disturbed} of {rounds} rounds dropped: others were busy, or the CPUs moved)"),
         },
     );
 }

@@ -143,6 +143,7 @@ fn measure(list: &List, window: Duration) -> Sample {
         cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_pick,
         allocs_per_call: blocks as f64 * per_pick,
         others: now.others_since(usage),
+        ..Sample::default()
     }
 }
 

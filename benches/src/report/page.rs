@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     cell::PLAIN,
-    floors,
+    floors, hop,
     record::{Calls, Record},
     table::BASE,
 };
@@ -30,7 +30,9 @@ cargo xtask bench --check                             # instructions of the hot 
 `--only 'one-cpu unary 0 B x64'` measures one cell, `--subject` one subject, `--build plain` one of the two programs. Compare
 ratios, not calls per second: the same program is up to 12 % off after it was built anew, and another machine is another
 world. A machine that does something else as well shows in the last columns of what is printed: rounds in which others used
-more than 5 % of it are measured again, and dropped if that does not help.
+more than 5 % of it are measured again, and dropped if that does not help. So are rounds in which a cache line took another time
+from one CPU to the other and back than in the rest of their cell: hosts move virtual CPUs about, and on two that share a core
+`shared` and `apart` are another world again.
 ";
 
 const MEANING: &str = "\
@@ -64,7 +66,8 @@ its own (`with-tarpc`), and ratios are taken inside one.
 
 /// The whole page.
 pub(super) fn page(records: &[Record], machine: &str) -> String {
-    let mut page = format!("{HEAD}\nMeasured on {machine}\n\n{AGAIN}\n{MEANING}\n");
+    let hops = hops(records);
+    let mut page = format!("{HEAD}\nMeasured on {machine}{hops}\n\n{AGAIN}\n{MEANING}\n");
     closed(&mut page, records);
     open(&mut page, records);
     layers(&mut page, records);
@@ -73,6 +76,24 @@ pub(super) fn page(records: &[Record], machine: &str) -> String {
     super::recovery::section(&mut page, records);
     must_hold(&mut page, records);
     page
+}
+
+/// How far apart the CPUs were, in a sentence.
+fn hops(records: &[Record]) -> String {
+    let mut hops: Vec<f64> = records
+        .iter()
+        .filter_map(|record| record.calls.as_ref()?.hop_ns)
+        .collect();
+    hops.sort_by(f64::total_cmp);
+    let (Some(least), Some(most)) = (hops.first(), hops.last()) else {
+        return String::new();
+    };
+    let far = hops.iter().filter(|ns| hop::differ(**ns, *least)).count();
+    let text = format!(" A cache line took {least:.0} to {most:.0} ns from one CPU to the other and back");
+    match far {
+        0 => format!("{text}."),
+        far => format!("{text}, over twice the least in {far} of {} rows.", hops.len()),
+    }
 }
 
 fn closed(page: &mut String, records: &[Record]) {
@@ -343,6 +364,27 @@ mod tests {
             assert!(page.contains(line), "no `{line}` in\n{page}");
         }
         assert!(!page.contains("## Open loop"), "nothing was measured");
+    }
+
+    #[test]
+    fn how_far_apart_the_cpus_were() {
+        let with = |hops: &[f64]| {
+            let mut records = records();
+            let mut hops = hops.iter();
+            for calls in records.iter_mut().filter_map(|record| record.calls.as_mut()) {
+                calls.hop_ns = hops.next().copied();
+            }
+            hops_of_page(&page(&records, "a machine"))
+        };
+        assert_eq!(with(&[]), "a machine");
+        let near = "a machine A cache line took 75 to 90 ns from one CPU to the other and back.";
+        assert_eq!(with(&[90.0, 75.0]), near);
+        assert!(with(&[75.0, 410.0]).ends_with("over twice the least in 1 of 2 rows."));
+    }
+
+    fn hops_of_page(page: &str) -> String {
+        let line = page.lines().find_map(|line| line.strip_prefix("Measured on "));
+        line.unwrap().to_owned()
     }
 
     #[test]
