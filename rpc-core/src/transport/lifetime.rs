@@ -220,7 +220,7 @@ impl Keepalive {
 }
 
 /// Longer than any connection lives, and little enough that no addition overflows.
-const FAR: Duration = Duration::from_hours(100 * 365 * 24);
+pub(super) const FAR: Duration = Duration::from_hours(100 * 365 * 24);
 
 #[cfg(test)]
 mod tests {

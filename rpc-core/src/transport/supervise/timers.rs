@@ -10,9 +10,7 @@ use std::{
 use tokio::time::{Instant, Sleep};
 
 use super::{Keepalive, LinkConfig};
-
-/// Longer than any connection lives, and little enough that no addition overflows.
-const FAR: Duration = Duration::from_hours(100 * 365 * 24);
+use crate::transport::lifetime::FAR;
 
 /// How long nothing must have come before buffers are given back. Sooner would be between the calls of a busy client.
 const QUIET: Duration = Duration::from_secs(1);
