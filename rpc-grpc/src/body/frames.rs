@@ -171,10 +171,10 @@ impl Frames {
                     && let Err(failure) = check_size(&trailers, limit_bytes)
                 {
                     trailers.clear();
-                    status::write(&failure, &mut trailers);
+                    status::write(&failure, limit_bytes, &mut trailers);
                 }
             }
-            Err(failure) => status::write(failure, &mut trailers),
+            Err(failure) => status::write(failure, limit_bytes, &mut trailers),
         }
         trailers
     }

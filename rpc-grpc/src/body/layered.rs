@@ -123,13 +123,16 @@ where
 pub(crate) struct HttpParts<B> {
     body: Option<Pin<Box<B>>>,
     failure: Option<Status>,
+    metadata_limit: usize,
 }
 
 impl<B> HttpParts<B> {
-    pub(crate) fn new(body: B) -> Self {
+    /// Of a failure, metadata goes along up to `metadata_limit` bytes.
+    pub(crate) fn new(body: B, metadata_limit: usize) -> Self {
         Self {
             body: Some(Box::pin(body)),
             failure: None,
+            metadata_limit,
         }
     }
 }
@@ -141,14 +144,14 @@ where
 {
     fn poll_part(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Part, Status>> {
         if let Some(status) = self.failure.take() {
-            return Poll::Ready(Ok(failed(&status)));
+            return Poll::Ready(Ok(failed(&status, self.metadata_limit)));
         }
         let Some(body) = &mut self.body else {
             return Poll::Ready(Ok(Part::Last(Data::default())));
         };
         let part = match ready!(body.as_mut().poll_frame(cx)) {
             None => Ok(Part::Last(Data::default())),
-            Some(Err(error)) => Ok(failed(&Status::from_error(error.into()))),
+            Some(Err(error)) => Ok(failed(&Status::from_error(error.into()), self.metadata_limit)),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(mut data) => {
                     return Poll::Ready(Ok(Part::Data(data.copy_to_bytes(data.remaining()).into())));
@@ -170,8 +173,8 @@ where
     }
 }
 
-fn failed(status: &Status) -> Part {
+fn failed(status: &Status, metadata_limit: usize) -> Part {
     let mut trailers = HeaderMap::new();
-    status::write(status, &mut trailers);
+    status::write(status, metadata_limit, &mut trailers);
     Part::Trailers(trailers)
 }

@@ -48,6 +48,8 @@ pub(super) struct AnswerForm {
     pub(super) content_type: HeaderValue,
     /// The compression that both sides know and the configuration prefers.
     pub(super) compression: Option<Compression>,
+    /// How much metadata a failure may have.
+    pub(super) metadata_limit: u32,
 }
 
 impl CallHead {
@@ -101,7 +103,11 @@ pub(super) fn admit(
     };
     let refusal = |status: Status| {
         let status = status.at_method(&Method::unknown(uri.path())).not_processed();
-        Refusal::grpc(&status, content_type::answer(subtype))
+        Refusal::grpc(
+            &status,
+            conn.config.max_metadata_bytes,
+            content_type::answer(subtype),
+        )
     };
     let malformed = |what: Status| Box::new(refusal(what).with_http(StatusCode::BAD_REQUEST));
     if let Some(te) = headers.get(header::TE).filter(|te| *te != "trailers") {
@@ -133,12 +139,13 @@ pub(super) fn admit(
     let answer = AnswerForm {
         content_type: content_type::answer(subtype),
         compression: compression(&headers, conn.config.compression),
+        metadata_limit: conn.config.max_metadata_bytes,
     };
     let method = conn.dispatch.resolve(uri.path());
     let codec = codec_name(method.method(), subtype.codec());
     let metadata = take_metadata(headers).map_err(|status| {
         let status = status.at_method(method.method()).not_processed();
-        Refusal::grpc(&status, answer.content_type.clone())
+        Refusal::grpc(&status, answer.metadata_limit, answer.content_type.clone())
     })?;
     let context = Context::new()
         .with_deadline(deadline)

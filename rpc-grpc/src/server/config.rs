@@ -29,8 +29,8 @@ pub struct ServerConfig {
     /// The most that the headers of a request, and the headers and the trailers of a reply, may take: the sum of name, value
     /// and 32 bytes for each. Default 16 KiB.
     ///
-    /// A request or a reply with more fails with RESOURCE_EXHAUSTED, a request with four times as much with HTTP status 431; from
-    /// sixteen times as much on the connection is closed.
+    /// A request or a reply with more fails with RESOURCE_EXHAUSTED; a failure with more arrives without its metadata. A request
+    /// with four times as much fails with HTTP status 431, and from sixteen times as much on the connection is closed.
     pub max_metadata_bytes: u32,
     /// How many calls may be under way at once. Default 256. A peer that heeds the setting waits; one that does not has
     /// its calls refused as not processed.

@@ -99,6 +99,11 @@ pub(super) struct Bounds<'c> {
 }
 
 impl<'c> Bounds<'c> {
+    /// How much metadata a failure may have.
+    pub(super) fn metadata_limit(&self) -> usize {
+        self.conn.config.max_metadata_bytes as usize
+    }
+
     pub(super) fn new(conn: &'c Conn, deadline: Option<Deadline>, is_stream: bool) -> Self {
         Self {
             conn,
@@ -138,7 +143,7 @@ impl<'c> Bounds<'c> {
 
 /// Sends a status, and nothing else.
 fn fail(status: &Status, form: &AnswerForm, respond: &mut SendResponse<Data>) {
-    Refusal::grpc(status, form.content_type.clone()).send(respond);
+    Refusal::grpc(status, form.metadata_limit, form.content_type.clone()).send(respond);
 }
 
 /// Sends a reply, if nothing of it has to be waited for; else gives back what is to be sent. An error means that nothing

@@ -24,7 +24,7 @@ async fn http_layers_see_the_same_both_ways() {
     let (body, _) = counted([1, 2, 30_000]);
     let wire = wire(1 << 16).await;
     let mut arriving = client(wire.from_server);
-    let parts = HttpParts::new(ReplyBody(reply(body)));
+    let parts = HttpParts::new(ReplyBody(reply(body)), usize::MAX);
     let sending = SendBody::new(wire.to_client, parts, Perspective::Server);
     let (sent, arrived) = tokio::join!(sending, collect(&mut arriving));
     sent.expect("it was read");

@@ -62,7 +62,13 @@ async fn call(conn: Arc<Conn>, admitted: Admitted, body: HttpBody) -> Response<H
         answer: form,
     } = admitted;
     let mut bounds = Bounds::new(conn, head.deadline(), head.is_stream());
-    let failed = |status: Status| refused(Refusal::grpc(&status, form.content_type.clone()));
+    let failed = |status: Status| {
+        refused(Refusal::grpc(
+            &status,
+            form.metadata_limit,
+            form.content_type.clone(),
+        ))
+    };
     let mut messages = RecvMessages::new(HttpSource::new(body), decoder, Perspective::Server);
     let outcome = {
         let conn = Arc::clone(&bounds.conn);

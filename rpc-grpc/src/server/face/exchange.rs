@@ -74,7 +74,7 @@ pub(crate) async fn face_exchange(
     if waited && let Poll::Ready(end) = bounds.look(respond).await {
         if let Some(status) = end {
             let method = Method::unknown(request.uri().path());
-            refuse(&status.at_method(&method).not_processed(), respond);
+            refuse(conn, &status.at_method(&method).not_processed(), respond);
         }
         return;
     }
@@ -110,14 +110,15 @@ pub(crate) async fn face_exchange(
         Some(Ok(response)) => send(response, &bounds, respond).await,
         Some(Err(error)) => {
             // A layer failed, or took too long. What it wrapped was begun, or was not: nobody knows.
-            refuse(&Status::from_error(error), respond);
+            refuse(conn, &Status::from_error(error), respond);
         }
     }
 }
 
 /// Answers in place of the inner side, which would know the content type.
-fn refuse(status: &Status, respond: &mut SendResponse<Data>) {
-    Refusal::grpc(status, content_type::value(content_type::DEFAULT_SUBTYPE)).send(respond);
+fn refuse(conn: &Conn, status: &Status, respond: &mut SendResponse<Data>) {
+    let content_type = content_type::value(content_type::DEFAULT_SUBTYPE);
+    Refusal::grpc(status, conn.config.max_metadata_bytes, content_type).send(respond);
 }
 
 async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut SendResponse<Data>) {
@@ -130,7 +131,11 @@ async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut S
     };
     if !ends {
         // What breaks it off has reset the stream, and the caller knows.
-        let body = SendBody::new(stream, HttpParts::new(body), Perspective::Server);
+        let body = SendBody::new(
+            stream,
+            HttpParts::new(body, bounds.metadata_limit()),
+            Perspective::Server,
+        );
         finish(body, bounds, |body| !body.awaits_part()).await;
     }
 }

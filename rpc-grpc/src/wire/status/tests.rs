@@ -13,7 +13,7 @@ use crate::wire::{headers::size_of, names};
 
 fn written(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    write(status, &mut trailers);
+    write(status, usize::MAX, &mut trailers);
     trailers
 }
 

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use rpc_core::{Code, Status};
 
 use crate::wire::{
-    headers::{self, append_metadata},
+    headers::{self, append_metadata, check_size},
     names, percent,
 };
 
@@ -29,14 +29,21 @@ pub(crate) fn write_ok(trailers: &mut HeaderMap) {
 /// Adds the end of a call that failed: code, text, details, push-back, and the metadata of the status.
 ///
 /// Trailers stay below what every peer takes as long as the metadata does. If they would not, details are left out first,
-/// and then the end of the text is; the code, the push-back and the metadata always go.
-pub(crate) fn write(status: &Status, trailers: &mut HeaderMap) {
+/// and then the end of the text is. Metadata that takes more than `metadata_limit` bytes is left out as a whole: it would
+/// only put itself in the place of the failure. The code and the push-back always go.
+pub(crate) fn write(status: &Status, metadata_limit: usize, trailers: &mut HeaderMap) {
     // First, for peers that cut off what is too much for them.
     trailers.insert(
         names::STATUS,
         HeaderValue::from_static(CODES[status.code() as usize]),
     );
-    append_metadata(status.metadata(), trailers);
+    if !status.metadata().is_empty() {
+        let mut metadata = HeaderMap::with_capacity(status.metadata().len());
+        append_metadata(status.metadata(), &mut metadata);
+        if check_size(&metadata, metadata_limit).is_ok() {
+            append_metadata(status.metadata(), trailers);
+        }
+    }
     if let Some(pushback) = pushback(status) {
         trailers.insert(names::RETRY_PUSHBACK, pushback);
     }

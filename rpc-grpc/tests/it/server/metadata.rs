@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use rpc_core::{Code, Metadata, Response, Status, Streaming};
+use rpc_grpc::{GrpcServer, ServerConfig};
+use tower_http::trace::TraceLayer;
 
 use super::{
     peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, with_header},
@@ -58,6 +60,45 @@ async fn a_failure_carries_its_metadata() {
     let answer = peer.call("/test.Test/Unary", "").await;
     assert_eq!(answer.field("x-hint"), Some("try tomorrow"));
     assert_eq!(answer.code(), Code::Unavailable as u32);
+}
+
+#[tokio::test]
+async fn a_failure_arrives_without_the_metadata_that_is_too_much() {
+    fn failure(size: usize) -> Status {
+        let mut metadata = Metadata::new();
+        metadata.insert("x-first", "1").expect("legal");
+        metadata.insert("x-large", &"x".repeat(size)).expect("legal");
+        Status::not_found("no such order").with_metadata(metadata)
+    }
+    let service = || {
+        TestService::new()
+            .unary(async |request| Err(failure(request.into_inner().len())))
+            .download(async |request| {
+                let items = [
+                    Ok(Bytes::from_static(b"x")),
+                    Err(failure(request.into_inner().len())),
+                ];
+                Ok(Response::new(Streaming::new(tokio_stream::iter(items))))
+            })
+    };
+    let plain = || {
+        let mut config = ServerConfig::default();
+        config.max_metadata_bytes = 2048;
+        GrpcServer::new(config)
+    };
+    for server in [plain(), plain().with_http_layer(TraceLayer::new_for_grpc())] {
+        let peer = Peer::of(&server, service()).await;
+        for path in ["/test.Test/Unary", "/test.Test/Download"] {
+            for (size, arrives) in [(1900, true), (2048, false), (100_000, false)] {
+                let answer = peer.call(path, &"x".repeat(size)).await;
+                assert_eq!(answer.code(), Code::NotFound as u32, "{path} {size}");
+                assert_eq!(answer.field("grpc-message"), Some("no such order"));
+                // All of it or nothing.
+                assert_eq!(answer.field("x-first").is_some(), arrives, "{path} {size}");
+                assert_eq!(answer.field("x-large").is_some(), arrives, "{path} {size}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
