@@ -31,6 +31,9 @@ struct Line(AtomicU64);
 
 /// Nanoseconds there and back between CPU 0 and CPU 1, the median of several batches; `None` where that cannot be found out.
 pub(crate) fn round_trip_ns() -> Option<f64> {
+    if thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
+        return None;
+    }
     let line = Line(AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| answer(&line));
