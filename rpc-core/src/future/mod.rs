@@ -12,19 +12,18 @@
 //! room, twice an edge, which costs more than the allocation.
 
 mod memory;
+mod placed;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    alloc::Layout,
     fmt,
-    marker::PhantomData,
     pin::Pin,
-    ptr::{self, NonNull},
+    ptr::NonNull,
     task::{Context, Poll},
 };
 
-use self::memory::Room;
+pub(crate) use self::placed::Placed;
 use crate::{Reply, Status};
 
 type Answer<'a> = dyn Future<Output = Result<Reply, Status>> + Send + 'a;
@@ -34,15 +33,7 @@ type Answer<'a> = dyn Future<Output = Result<Reply, Status>> + Send + 'a;
 /// # Cancellation
 /// Dropping it gives the call up.
 #[must_use = "futures do nothing unless polled"]
-pub struct CallFuture<'a> {
-    /// Lives in a [`Room`] of its layout, which this owns.
-    future: NonNull<Answer<'a>>,
-    owned: PhantomData<Box<Answer<'a>>>,
-}
-
-#[allow(unsafe_code)]
-// SAFETY: it owns the future, which is `Send`, and hands out nothing else; memory may go back on any thread.
-unsafe impl Send for CallFuture<'_> {}
+pub struct CallFuture<'a>(Placed<Answer<'a>>);
 
 impl<'a> CallFuture<'a> {
     /// Of a future.
@@ -55,15 +46,9 @@ impl<'a> CallFuture<'a> {
     #[inline]
     #[allow(unsafe_code)]
     pub fn made<F: Future<Output = Result<Reply, Status>> + Send + 'a>(make: impl FnOnce() -> F) -> Self {
-        let room = Room::new(Layout::new::<F>());
-        let future: NonNull<F> = room.start().cast();
-        // SAFETY: the room has the layout of `F`, and nobody else knows it. If `make` panics, the room goes back.
-        unsafe { future.write(make()) };
-        std::mem::forget(room);
-        Self {
-            future,
-            owned: PhantomData,
-        }
+        let future: NonNull<Answer<'a>> = Placed::new(make).into_raw();
+        // SAFETY: it is the same value, whose layout the pointer knows.
+        Self(unsafe { Placed::from_raw(future) })
     }
 
     /// Of a result that is there.
@@ -76,26 +61,8 @@ impl Future for CallFuture<'_> {
     type Output = Result<Reply, Status>;
 
     #[inline]
-    #[allow(unsafe_code)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the future is there until this is dropped, and nobody else has a reference to it.
-        let future = unsafe { self.future.as_mut() };
-        // SAFETY: it stays where it was made until it is dropped there.
-        unsafe { Pin::new_unchecked(future) }.poll(cx)
-    }
-}
-
-impl Drop for CallFuture<'_> {
-    #[inline]
-    #[allow(unsafe_code)]
-    fn drop(&mut self) {
-        // SAFETY: the future is there, and was made in a room of its layout. The room goes back after the future was dropped,
-        // even if that panics.
-        unsafe {
-            let layout = Layout::for_value(self.future.as_ref());
-            let _room = Room::of(self.future.cast(), layout);
-            ptr::drop_in_place(self.future.as_ptr());
-        }
+        self.0.pinned().poll(cx)
     }
 }
 

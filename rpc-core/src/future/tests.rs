@@ -40,7 +40,7 @@ fn poll(future: &mut CallFuture<'_>) -> Poll<Result<Reply, Status>> {
 }
 
 fn start(future: &CallFuture<'_>) -> usize {
-    future.future.as_ptr().cast::<u8>().addr()
+    future.0.start()
 }
 
 #[test]

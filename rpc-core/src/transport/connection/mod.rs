@@ -4,7 +4,7 @@
 //! A server's connection is one task: it reads requests, runs each call once where it was read, and writes what was answered.
 //! These are the parts of it that know nothing of bytes:
 //!
-//! - [`Runner`] runs a call in a box that serves the next one, and gives the box away if the call must wait;
+//! - [`Runner`] runs a call in a place that serves the next one, and gives the place away if the call must wait;
 //! - [`Alarm`] notes that something rare has happened, so that a turn of the task does not look at it in vain;
 //! - [`Attention`] keeps the task from being woken for what it is about to see anyway;
 //! - [`Timer`] rings it when the first of the connection's clocks is due, and [`Stop`] when the server's stop goes on.
@@ -30,7 +30,7 @@ pub use self::{
     alarm::Alarm,
     attention::Attention,
     runner::{First, Runner},
-    slot::{Slot, Watch},
+    slot::{Waits, Watch},
     stop::Stop,
     timer::Timer,
 };

@@ -1,20 +1,21 @@
 //! Running a call: on the spot if it needs not wait, elsewhere if it does.
 
-use std::{
-    pin::Pin,
-    task::{Context as Poller, Poll, Waker},
-};
+use std::task::{Context as Poller, Poll, Waker};
 
-use super::{Slot, Watch, slot::Panicked};
+use super::{
+    Watch,
+    slot::{Panicked, Slot, Waits},
+};
+use crate::future::Placed;
 
 /// Runs the calls of one connection.
 ///
-/// The future of a call is made in a box that the connection keeps. Most calls are done at their first poll, and the box
-/// serves the next one; a call that must wait takes its box along. So a call that does not wait costs no allocation here, and
-/// one that waits costs one box.
+/// The future of a call is made in a place that the connection keeps. Most calls are done at their first poll, and the place
+/// serves the next one; a call that must wait takes its place along. Places are in memory that threads keep, like that of
+/// [`CallFuture`](crate::CallFuture)s: in a steady stream of calls none of them costs an allocation here.
 #[derive(Debug)]
 pub struct Runner<F, W> {
-    spare: Option<Pin<Box<Slot<F, W>>>>,
+    spare: Option<Placed<Slot<F, W>>>,
 }
 
 /// What the first poll of a call came to.
@@ -26,11 +27,11 @@ pub enum First<F, W> {
     /// It panicked, where its handler cannot be blamed for it. Nothing of it is left.
     Panicked,
     /// It waits. It was polled with a waker that wakes nobody: whoever takes it on polls it again at once.
-    Waits(Pin<Box<Slot<F, W>>>),
+    Waits(Waits<F, W>),
 }
 
 impl<F: Future<Output = ()>, W: Watch> Runner<F, W> {
-    /// Without a box yet.
+    /// Without a place yet.
     pub fn new() -> Self {
         Self { spare: None }
     }
@@ -38,10 +39,10 @@ impl<F: Future<Output = ()>, W: Watch> Runner<F, W> {
     /// Makes a call's future, and polls it once.
     #[inline]
     pub fn run(&mut self, make: impl FnOnce() -> F) -> First<F, W> {
-        let mut slot = self.place(make);
+        let mut slot = self.fill(make);
         let mut cx = Poller::from_waker(Waker::noop());
-        let Poll::Ready(result) = slot.as_mut().poll_once(&mut cx) else {
-            return First::Waits(slot);
+        let Poll::Ready(result) = slot.pinned().poll_once(&mut cx) else {
+            return First::Waits(Waits(slot));
         };
         self.spare = Some(slot);
         match result {
@@ -50,16 +51,21 @@ impl<F: Future<Output = ()>, W: Watch> Runner<F, W> {
         }
     }
 
-    /// Makes a call's future without polling it. It is made in its box: it is large, and each move of it copies all of its
-    /// room.
+    /// Makes a call's future without polling it.
     #[inline]
-    pub fn place(&mut self, make: impl FnOnce() -> F) -> Pin<Box<Slot<F, W>>> {
-        let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(Slot::empty()));
-        slot.as_mut().fill(make());
+    pub fn place(&mut self, make: impl FnOnce() -> F) -> Waits<F, W> {
+        Waits(self.fill(make))
+    }
+
+    /// Makes the future where it stays: it is large, and each move of it copies all of its room.
+    #[inline]
+    fn fill(&mut self, make: impl FnOnce() -> F) -> Placed<Slot<F, W>> {
+        let mut slot = self.spare.take().unwrap_or_else(|| Placed::new(Slot::empty));
+        slot.pinned().fill(make());
         slot
     }
 
-    /// Gives the box back.
+    /// Gives the place back.
     pub fn trim(&mut self) {
         self.spare = None;
     }
@@ -76,6 +82,7 @@ mod tests {
     use std::{
         cell::RefCell,
         future::{pending, poll_fn, ready},
+        pin::pin,
         rc::Rc,
     };
 
@@ -120,23 +127,23 @@ mod tests {
         }
     }
 
-    fn poll<F: Future<Output = ()>>(slot: &mut Pin<Box<Slot<F, Noted>>>) -> Poll<()> {
-        slot.as_mut().poll(&mut Poller::from_waker(Waker::noop()))
+    fn poll<F: Future<Output = ()>>(waits: &mut Waits<F, Noted>) -> Poll<()> {
+        pin!(waits).poll(&mut Poller::from_waker(Waker::noop()))
     }
 
-    fn waits<F: Future<Output = ()>>(first: First<F, Noted>) -> Pin<Box<Slot<F, Noted>>> {
+    fn waits<F: Future<Output = ()>>(first: First<F, Noted>) -> Waits<F, Noted> {
         match first {
-            First::Waits(slot) => slot,
+            First::Waits(waits) => waits,
             First::Done | First::Panicked => panic!("it waits"),
         }
     }
 
-    fn place<F>(runner: &Runner<F, Noted>) -> Option<*const Slot<F, Noted>> {
-        runner.spare.as_deref().map(std::ptr::from_ref)
+    fn place<F>(runner: &Runner<F, Noted>) -> Option<usize> {
+        runner.spare.as_ref().map(Placed::start)
     }
 
     #[test]
-    fn a_call_that_is_done_at_once_leaves_its_box() {
+    fn a_call_that_is_done_at_once_leaves_its_place() {
         let mut runner = Runner::<_, Noted>::new();
         assert!(matches!(runner.run(|| ready(())), First::Done));
         let first = place(&runner);

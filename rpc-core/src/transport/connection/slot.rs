@@ -8,6 +8,8 @@ use std::{
 
 use pin_project_lite::pin_project;
 
+use crate::future::Placed;
+
 /// What a connection has to tell a call that waits.
 pub trait Watch {
     /// Why it ends a call.
@@ -27,10 +29,9 @@ pub trait Watch {
 pub(super) struct Panicked;
 
 pin_project! {
-    /// The place of one call's future. Made by a [`Runner`](super::Runner), and polled by an executor if the call must wait.
+    /// The place of one call's future.
     #[derive(Debug)]
-    #[must_use = "a call does nothing unless it is polled"]
-    pub struct Slot<F, W> {
+    pub(super) struct Slot<F, W> {
         #[pin]
         future: Option<F>,
         watch: Option<W>,
@@ -48,12 +49,6 @@ impl<F, W> Slot<F, W> {
     #[inline]
     pub(super) fn fill(self: Pin<&mut Self>, future: F) {
         self.project().future.set(Some(future));
-    }
-
-    /// Sets what may end the call besides itself.
-    pub fn watched(mut self: Pin<Box<Self>>, watch: W) -> Pin<Box<Self>> {
-        *self.as_mut().project().watch = Some(watch);
-        self
     }
 }
 
@@ -91,12 +86,25 @@ impl<F: Future<Output = ()>, W: Watch> Slot<F, W> {
     }
 }
 
-impl<F: Future<Output = ()>, W: Watch> Future for Slot<F, W> {
+/// A call that waits, with its place. Made by a [`Runner`](super::Runner), and polled by an executor.
+#[derive(Debug)]
+#[must_use = "a call does nothing unless it is polled"]
+pub struct Waits<F, W>(pub(super) Placed<Slot<F, W>>);
+
+impl<F, W> Waits<F, W> {
+    /// Sets what may end the call besides itself.
+    pub fn watched(mut self, watch: W) -> Self {
+        *self.0.pinned().project().watch = Some(watch);
+        self
+    }
+}
+
+impl<F: Future<Output = ()>, W: Watch> Future for Waits<F, W> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<()> {
         // Whom it concerns was told.
-        self.poll_once(cx).map(|_| ())
+        self.0.pinned().poll_once(cx).map(|_| ())
     }
 }
 

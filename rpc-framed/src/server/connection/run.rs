@@ -127,7 +127,7 @@ where
                     _requests: requests,
                 });
                 match executor {
-                    Some(executor) => executor.execute(waits),
+                    Some(executor) => executor.execute(Box::pin(waits)),
                     None => drop(tokio::spawn(waits)),
                 }
             }

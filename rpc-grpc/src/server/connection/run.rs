@@ -161,7 +161,7 @@ where
         let make = || (self.make)(work);
         if let Some(executor) = executor {
             let watch = self.running.add(deadline, is_stream);
-            executor.execute(self.runner.place(make).watched(watch));
+            executor.execute(Box::pin(self.runner.place(make).watched(watch)));
             return;
         }
         let waits = match method {
