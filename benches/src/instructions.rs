@@ -4,6 +4,9 @@
 //! for each call is the figure. Starting, connecting and ending cancel out. What the kernel does is not counted, nor what
 //! waiting costs: this finds work that was added, and the other measurements say what it means.
 //!
+//! Callgrind makes a program some fifty times as slow, so a server finds its handlers slow and hands their calls to tasks of their
+//! own: over gRPC all of these counts are of calls that were handed over, which cost some thousand instructions more.
+//!
 //! The counts are kept in `benches/instructions.tsv` and hold for the compiler that the file names. A different one, or a
 //! different target, counts differently; then only counts of two revisions by the same compiler can be compared.
 
