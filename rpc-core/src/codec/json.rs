@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, CodecError, Decode, Encode};
+use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
 use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// JSON: readable by everybody, `curl` included. Subtype `json`.
@@ -26,6 +26,7 @@ impl<T: DeserializeOwned> Decode<T> for Json {
     const FIELD_CHECK: Option<FieldCheck> = Some(expected_field::<T>);
 
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
-        serde_json::from_slice(&bytes).map_err(CodecError::new)
+        let Bounded(value) = serde_json::from_slice(&bytes).map_err(CodecError::new)?;
+        Ok(value)
     }
 }

@@ -14,7 +14,12 @@ mod error;
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
-#[cfg(any(feature = "postcard", feature = "bincode"))]
+#[cfg(any(
+    feature = "msgpack",
+    feature = "json",
+    feature = "postcard",
+    feature = "bincode"
+))]
 mod nested;
 #[cfg(feature = "postcard")]
 mod postcard;
@@ -40,10 +45,6 @@ pub use self::{
     table::{MessageCodec, MethodTypes},
 };
 use crate::message::{FieldAccessor, FieldCheck};
-
-/// How deep a message may nest. Messages from a peer must not exhaust the stack.
-#[cfg(any(feature = "msgpack", feature = "postcard", feature = "bincode"))]
-const MAX_DEPTH: usize = 128;
 
 /// A way to write messages as bytes.
 ///

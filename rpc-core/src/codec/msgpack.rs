@@ -10,7 +10,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{Codec, CodecError, Decode, Encode, MAX_DEPTH};
+use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
 use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
 
 /// MessagePack with named fields. Subtype `msgpack`.
@@ -35,8 +35,7 @@ impl<T: DeserializeOwned> Decode<T> for MsgPack {
     fn decode(bytes: Bytes) -> Result<T, CodecError> {
         let bytes = &bytes[..];
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
-        reader.set_max_depth(MAX_DEPTH);
-        let value = T::deserialize(&mut reader).map_err(CodecError::new)?;
+        let Bounded(value) = Bounded::deserialize(&mut reader).map_err(CodecError::new)?;
         // The reader does not say how far it got, but at the end there is no marker of another value.
         match IgnoredAny::deserialize(&mut reader) {
             Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),

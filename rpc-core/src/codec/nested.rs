@@ -1,8 +1,9 @@
-//! A bound on nesting, for formats whose decoders have none.
+//! A bound on nesting, for the decoders of the serde family.
 //!
-//! A type that holds itself, `struct Node(Option<Box<Node>>)` say, takes one byte a level in postcard and bincode. A
-//! message of a few megabytes would exhaust the stack, and that ends the process. So each step down is counted: this
-//! wraps serde's deserializer and everything that it hands out. A decoder with a limit of its own needs none of it.
+//! A type that holds itself, `struct Node(Option<Box<Node>>)` say, takes one byte a level in postcard and bincode, and one
+//! byte in all in JSON and MessagePack. A small message would exhaust the stack, and that ends the process. So each step
+//! down is counted: this wraps serde's deserializer and everything that it hands out. The limits that decoders have of
+//! their own do not do: `serde_json` does not count options and newtypes, and `rmp-serde` does not count enums either.
 
 use std::{cell::Cell, fmt};
 
@@ -11,9 +12,11 @@ use serde::de::{
     Visitor,
 };
 
-use super::MAX_DEPTH;
+/// How deep a message may nest, with each option, newtype and enum counted as a level. Messages from a peer must not exhaust
+/// the stack.
+const MAX_DEPTH: usize = 128;
 
-/// A value that nests at most [`MAX_DEPTH`] levels deep, to be read from a deserializer without a limit.
+/// A value that nests at most [`MAX_DEPTH`] levels deep.
 pub(super) struct Bounded<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {

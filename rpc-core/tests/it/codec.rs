@@ -183,6 +183,16 @@ struct Node {
     next: Option<Box<Node>>,
 }
 
+/// The same without a byte of its own for a level.
+#[derive(Debug, Serialize, Deserialize)]
+struct Bare(Option<Box<Bare>>);
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Filter {
+    Not(Box<Filter>),
+    Any(Vec<Filter>),
+}
+
 #[test]
 fn nesting_is_bounded() {
     let depth = 100_000;
@@ -191,7 +201,13 @@ fn nesting_is_bounded() {
     unknown.resize(depth, 0x91);
     assert_malformed(decoded::<MsgPack, Older>(unknown));
     assert_malformed(decoded::<MsgPack, Node>(b"\x81\xa4next".repeat(depth)));
+    assert_malformed(decoded::<MsgPack, Filter>(b"\x81\x00".repeat(depth)));
+    assert_malformed(decoded::<MsgPack, Filter>(b"\x81\xa3Not".repeat(depth)));
+    assert_malformed(decoded::<MsgPack, Filter>(b"\x81\xa3Any\x91".repeat(depth)));
+    assert_malformed(decoded::<MsgPack, Bare>(vec![1]));
     assert_malformed(decoded::<Json, Node>(br#"{"next":"#.repeat(depth)));
+    assert_malformed(decoded::<Json, Filter>(br#"{"Not":"#.repeat(depth)));
+    assert_malformed(decoded::<Json, Bare>(b"1".to_vec()));
     #[cfg(feature = "postcard")]
     assert_malformed(decoded::<rpc_core::codec::Postcard, Node>(vec![1; depth]));
     #[cfg(feature = "bincode")]
