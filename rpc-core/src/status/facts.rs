@@ -99,7 +99,7 @@ impl Status {
     }
 
     /// Takes off what was a fact of the hop below only. Dispatch calls it on what a handler returns, and on what a layer
-    /// returns of a call that it made.
+    /// returns of a call that it made; a stub calls it on what a request stream fails with.
     ///
     /// A status that a channel returned and a handler passes on keeps what it *says*: code, message, reason, domain,
     /// details. What is *known* of it ("not processed", "retryable", overload, pushback), its trailers and its place are

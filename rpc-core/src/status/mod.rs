@@ -6,7 +6,8 @@
 //!
 //! Facts belong to one hop. "Not processed" is true of the call that the callee refused, not of the call whose handler
 //! got that refusal from further down: what *its* caller asked for was begun. [`Status::leave_hop`] takes them off, and
-//! dispatch calls it on what a handler returns, and on what a layer returns of a call that it made.
+//! dispatch calls it on what a handler returns, and on what a layer returns of a call that it made, and a stub on what a
+//! request stream fails with.
 //!
 //! An enum of failure kinds was rejected: callers would match on it, and every new kind would be a breaking change.
 

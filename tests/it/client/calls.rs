@@ -2,7 +2,11 @@
 
 use std::error::Error as _;
 
-use rpc::{CallOptions, Channel, prelude::*, status::reason};
+use rpc::{
+    CallOptions, Channel,
+    prelude::*,
+    status::{Side, Verdict, reason},
+};
 use tokio::time::timeout;
 
 use super::support::{Echo, EchoClient, LONG, Named, Running, local};
@@ -123,6 +127,7 @@ async fn nobody_there_says_where_and_why() {
     assert_eq!(status.place().path(), Some("/client.test.v1.Echo/Name"));
     let source = status.source().unwrap().downcast_ref::<Status>().unwrap();
     assert_eq!(source.reason(), Some(reason::CONNECT_FAILED));
+    assert_eq!(Verdict::of(Err(source)), Verdict::Failed);
     let status = timeout(LONG, client.ready()).await.unwrap().unwrap_err();
     assert_eq!(status.reason(), Some(reason::NO_ENDPOINT));
 }
@@ -145,6 +150,31 @@ async fn a_codec_that_is_not_offered() {
     assert_eq!(status.reason(), Some(reason::CODEC_UNKNOWN));
     let channel: Channel = Channel::from(&client).with_options(CallOptions::new().with_codec("json"));
     assert_eq!(EchoClient::new(channel).name().await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_request_stream_got_from_another_call_is_none_of_this_one() {
+    let server = Running::start("a").await;
+    let elsewhere = local("a").codec("morse").build().unwrap();
+    let remote = || Client::builder().target(server.target());
+    for builder in [local("a"), remote(), remote().prefer_framed(false)] {
+        let client = builder.build().unwrap();
+        let refusal = EchoClient::new(&elsewhere).name().await.unwrap_err();
+        assert!(!refusal.was_processed());
+        let (sender, numbers) = Streaming::channel(2);
+        sender.send(1).await.unwrap();
+        sender.fail(refusal).await;
+        let echo = EchoClient::new(&client);
+        let status = timeout(LONG, echo.sum(numbers)).await.unwrap().unwrap_err();
+        assert_eq!(status.reason(), Some(reason::CODEC_UNKNOWN));
+        assert!(status.was_processed() && !status.is_retryable(), "{status}");
+        let place = status.place();
+        assert_eq!(
+            (place.path(), place.side()),
+            (Some("/client.test.v1.Echo/Sum"), Some(Side::Client))
+        );
+    }
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -57,10 +57,8 @@ impl<T: Send + 'static> Stream for Scoped<T> {
                 Role::Handler => Status::from_panic(&*panic),
             })))
         });
-        match role {
-            Role::Caller => polled,
-            Role::Handler => polled.map_err(Status::leave_hop),
-        }
+        // What it got from another call is no fact of this one.
+        polled.map_err(Status::leave_hop)
     }
 }
 
