@@ -72,7 +72,7 @@ impl Compression {
     /// The message that was compressed.
     ///
     /// # Errors
-    /// RESOURCE_EXHAUSTED if it is larger than the limit, INTERNAL if it is malformed.
+    /// RESOURCE_EXHAUSTED if it is larger than the limit, INTERNAL with reason `PROTOCOL_BROKEN` if it is malformed.
     pub fn inflate(self, compressed: &[u8], limit_bytes: usize) -> Result<Bytes, Status> {
         let _ = (compressed, limit_bytes);
         match self {
@@ -96,6 +96,6 @@ fn too_large(limit_bytes: usize) -> Status {
 #[allow(dead_code, reason = "a build may know no compression at all")]
 fn malformed(compression: Compression) -> Status {
     Status::internal(format!("the message does not inflate as {}", compression.name()))
-        .with_reason(reason::MESSAGE_MALFORMED)
+        .with_reason(reason::PROTOCOL_BROKEN)
         .with_domain(reason::DOMAIN)
 }

@@ -1,6 +1,8 @@
 //! What the end of a call says of the endpoint that answered it.
 
-use super::{Code, Status, reason};
+use std::error::Error;
+
+use super::{Code, Side, Status, reason};
 
 /// What the end of a call says of whoever answered it. Balancers and ejection read it; a failure of the *caller's* making
 /// says nothing of the callee.
@@ -17,7 +19,7 @@ pub enum Verdict {
     Doubtful,
     /// It has no capacity left, and says so. That is no sickness; it should get less.
     Overloaded,
-    /// Nothing can be said: the caller gave up, or nothing was sent.
+    /// Nothing can be said: the caller gave up, nothing was sent, or the caller's own request stream failed.
     Unknown,
 }
 
@@ -25,11 +27,15 @@ pub enum Verdict {
 pub type Classify = fn(Result<(), &Status>) -> Verdict;
 
 impl Verdict {
-    /// By the facts of a status, then by its code.
+    /// By the side that failed, by the facts of a status, then by its code. Of what is on the caller's own side only a deadline
+    /// that passed says something of the endpoint.
     pub fn of(result: Result<(), &Status>) -> Self {
         let Err(status) = result else {
             return Self::Healthy;
         };
+        if status.place().side() == Some(Side::Client) && !is_waited_for(status) {
+            return Self::Unknown;
+        }
         if status.is_overload() || status.pushback().is_some() {
             return Self::Overloaded;
         }
@@ -47,6 +53,14 @@ impl Verdict {
     }
 }
 
+/// True if it is the deadline of this very call that passed, and not one further down that a request stream passed on.
+fn is_waited_for(status: &Status) -> bool {
+    let is_passed_on = status.source().is_some_and(<dyn Error>::is::<Status>);
+    status.reason() == Some(reason::DEADLINE_PASSED)
+        && status.domain() == Some(reason::DOMAIN)
+        && !is_passed_on
+}
+
 /// It stops, it does not know the service, or the message itself is at fault: none of that is a sickness.
 const NEUTRAL: &[&str] = &[
     reason::DRAINING,
@@ -55,6 +69,7 @@ const NEUTRAL: &[&str] = &[
     reason::SERVICE_UNKNOWN,
     reason::METHOD_UNKNOWN,
     reason::CODEC_UNKNOWN,
+    reason::MESSAGE_MALFORMED,
     reason::MESSAGE_TOO_LARGE,
     reason::MESSAGE_UNENCODABLE,
 ];

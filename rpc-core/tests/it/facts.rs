@@ -4,9 +4,10 @@ use std::{error::Error, time::Duration};
 
 use rpc_core::{
     BoxError, Call, Channel, Code, Reply, Request, Response, Result, Stage, Status, client,
+    context::Expiry,
     server::Dispatch,
     stage::SharedStage,
-    status::{BadRequest, ErrorInfo, FieldViolation, RetryInfo, Side, reason},
+    status::{BadRequest, ErrorInfo, FieldViolation, RetryInfo, Side, Verdict, reason},
     transport::LocalTransport,
 };
 
@@ -107,6 +108,37 @@ async fn what_comes_from_below_goes_on_without_the_facts_of_its_hop() {
         .expect("it stays in the process");
     assert!(below.is_overload());
     assert_eq!(below.metadata().get("x-shelf"), Some("7"));
+}
+
+#[test]
+fn what_fails_on_the_callers_own_side_says_nothing_of_the_endpoint() {
+    let judged = |status: &Status| Verdict::of(Err(status));
+    let ours = |code, reason| {
+        Status::new(code, "")
+            .with_reason(reason)
+            .with_domain(reason::DOMAIN)
+    };
+    let own = [
+        Status::internal("the disk is gone"),
+        Status::resource_exhausted("").overload(),
+        Status::deadline_exceeded("the disk is slow"),
+        Expiry::status().received().leave_hop(),
+        ours(Code::ResourceExhausted, reason::METADATA_TOO_LARGE).not_processed(),
+        ours(Code::Internal, reason::COMPRESSION_UNKNOWN).not_processed(),
+    ];
+    for status in own {
+        assert_eq!(judged(&status.at_side(Side::Client)), Verdict::Unknown);
+    }
+    assert_eq!(judged(&Expiry::status().at_side(Side::Client)), Verdict::Failed);
+    for reason in [reason::CONNECT_FAILED, reason::CONNECTION_LOST] {
+        let status = ours(Code::Unavailable, reason).at_side(Side::Network);
+        assert_eq!(judged(&status), Verdict::Failed);
+    }
+
+    let malformed = ours(Code::Internal, reason::MESSAGE_MALFORMED).at_side(Side::Server);
+    assert_eq!(judged(&malformed), Verdict::Unknown);
+    let broken = ours(Code::Internal, reason::PROTOCOL_BROKEN).at_side(Side::Server);
+    assert_eq!(judged(&broken), Verdict::Failed);
 }
 
 /// A channel to a server without services.

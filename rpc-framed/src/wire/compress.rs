@@ -79,7 +79,7 @@ mod tests {
             let status = inflate(&packed, 99_999).unwrap_err();
             assert_eq!(status.reason(), Some(reason::MESSAGE_TOO_LARGE));
             let status = inflate(&packed[..10], 100_000).unwrap_err();
-            assert_eq!(status.reason(), Some(reason::MESSAGE_MALFORMED));
+            assert_eq!(status.reason(), Some(reason::PROTOCOL_BROKEN));
         }
         let status = inflate(&[99, 1], 10).unwrap_err();
         assert_eq!(status.reason(), Some(reason::COMPRESSION_UNKNOWN));

@@ -10,13 +10,14 @@ use std::{
 };
 
 use rpc::{
+    CallOptions,
     lb::{
         HealthConfig, RoundRobin, Snapshot,
         health::{EjectReason, Sickness},
     },
     prelude::*,
     server::ServingStatus,
-    status::Verdict,
+    status::{Verdict, reason},
 };
 use tokio::time::{sleep, timeout};
 
@@ -112,19 +113,25 @@ async fn a_stream_is_in_flight_until_it_is_dropped() {
 
 const ECHO: &str = "client.test.v1.Echo";
 
-/// A client that asks these servers for their health, and calls them in turn.
-async fn watching(running: &[Running], framed: bool) -> Client {
+/// A client that calls these servers in turn.
+async fn in_turn(running: &[Running], framed: bool, health: HealthConfig) -> Client {
     let addresses: Vec<_> = running.iter().map(|running| &*running.address).collect();
     let client = Client::builder()
         .target(format!("static://{}", addresses.join(",")))
         .balancer(RoundRobin::new())
         .prefer_framed(framed)
-        .health(HealthConfig::new().with_watch(ECHO))
+        .health(health)
         .build()
         .unwrap();
     client.ready().await.unwrap();
-    // One that has not answered yet gets half of its share.
     until(&client, |snapshot| snapshot.ready().len() == running.len()).await;
+    client
+}
+
+/// The same, which asks them for their health.
+async fn watching(running: &[Running], framed: bool) -> Client {
+    let client = in_turn(running, framed, HealthConfig::new().with_watch(ECHO)).await;
+    // One that has not answered yet gets half of its share.
     let all_serve = async {
         while client.endpoints().view().iter().any(|view| view.weight < 99.0) {
             sleep(Duration::from_millis(1)).await;
@@ -241,4 +248,65 @@ async fn a_server_without_health_serves_over_grpc() {
 #[tokio::test]
 async fn a_server_without_health_serves_over_framed() {
     a_server_without_health_serves(true).await;
+}
+
+/// What a caller of another version believes that the service is.
+#[rpc::service(package = "client.test.v1", name = "Echo")]
+trait Newer {
+    async fn fail(&self, reason: Why) -> Result<()>;
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+enum Why {
+    Asked(u32),
+}
+
+fn failures(client: &Client) -> Vec<u32> {
+    let view = client.endpoints().view();
+    view.iter().map(|view| view.consecutive_failures).collect()
+}
+
+/// What fails on the caller's own side, or because a server does not understand it, says nothing of the endpoint; a deadline and a
+/// lost connection do.
+async fn only_what_is_the_endpoints_counts(framed: bool) {
+    let running = [Running::start("a").await, Running::start("b").await];
+    let client = in_turn(&running, framed, HealthConfig::new()).await;
+    let echo = EchoClient::new(&client);
+    for _ in 0..10 {
+        let (sender, numbers) = Streaming::channel(2);
+        sender.send(1).await.unwrap();
+        sender.fail(Status::internal("the disk is gone")).await;
+        let status = timeout(LONG, echo.sum(numbers)).await.unwrap().unwrap_err();
+        assert_eq!(status.message(), "the disk is gone");
+    }
+    for _ in 0..10 {
+        let strange = EchoClient::new(&client).with_options(CallOptions::new().with_compression("lz77"));
+        let status = strange.name().await.unwrap_err();
+        assert_eq!(status.reason(), Some(reason::COMPRESSION_UNKNOWN));
+    }
+    for _ in 0..10 {
+        let status = NewerClient::new(&client).fail(Why::Asked(1)).await.unwrap_err();
+        assert_eq!(status.reason(), Some(reason::MESSAGE_MALFORMED));
+    }
+    assert_eq!(failures(&client), [0, 0]);
+
+    for _ in 0..2 {
+        let status = echo.wait_bounded(1 << 20).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+    }
+    assert_eq!(failures(&client), [1, 1]);
+    for running in running {
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_the_endpoints_counts_over_grpc() {
+    only_what_is_the_endpoints_counts(false).await;
+}
+
+#[cfg(feature = "framed")]
+#[tokio::test]
+async fn only_what_is_the_endpoints_counts_over_framed() {
+    only_what_is_the_endpoints_counts(true).await;
 }
