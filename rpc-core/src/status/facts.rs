@@ -17,6 +17,8 @@ pub(super) struct Facts {
     retryable: Option<bool>,
     no_retry: bool,
     pushback: Option<Duration>,
+    /// Set once it was read from details of another call, which somebody has passed on as they were.
+    of_another_call: bool,
     /// Set once a channel has returned it: what it says is then of a call that this process made.
     from_call: bool,
 }
@@ -143,13 +145,22 @@ const NOT_PROCESSED: &str = "not_processed";
 const OVERLOAD: &str = "overload";
 const RETRYABLE: &str = "retryable";
 const NO_RETRY: &str = "no_retry";
+/// The path of the method that the others and the pushback are said of.
+const AT: &str = "at";
 
 impl Facts {
     pub(super) fn set_pushback(&mut self, pushback: Duration) {
         self.pushback = Some(pushback);
     }
 
-    /// The facts of a call of the method with this path as parameters, without pushback. See [`details`](super::details).
+    /// Settles the pushback after details were read: `own` is what the transport has read elsewhere, and counts more.
+    pub(super) fn settle_pushback(&mut self, own: Option<Duration>) {
+        if own.is_some() || self.of_another_call {
+            self.pushback = own;
+        }
+    }
+
+    /// The facts of a call of the method with this path as parameters, without how long the pushback is. See [`details`](super::details).
     pub(super) fn entries(&self, path: Option<&str>) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
         let refused = path.filter(|_| self.not_processed);
         let marks = [
@@ -161,11 +172,14 @@ impl Facts {
             ),
             (NO_RETRY, self.no_retry.then_some("true")),
         ];
+        let has_marks = marks.iter().any(|(_, value)| value.is_some()) || self.pushback.is_some();
         let said = marks
             .into_iter()
             .filter_map(|(key, value)| Some((key.into(), value?.into())));
         let refused = refused.map(|path| (NOT_PROCESSED.into(), path.to_owned().into()));
-        refused.into_iter().chain(said).collect()
+        let at = path.filter(|_| has_marks);
+        let at = at.map(|path| (AT.into(), path.to_owned().into()));
+        refused.into_iter().chain(said).chain(at).collect()
     }
 
     /// Takes the facts of a call of the method with this path out of an [`ErrorInfo`] of ours; true if it had nothing else to
@@ -174,10 +188,15 @@ impl Facts {
         if info.domain != reason::DOMAIN {
             return false;
         }
+        let at = info.parameter(AT);
+        let of_another = path.zip(at).is_some_and(|(path, at)| path != at);
+        self.of_another_call |= of_another;
         info.metadata.retain(|(key, value)| {
             let is_true = value == "true";
             match key.as_ref() {
                 NOT_PROCESSED => self.not_processed |= path == Some(&**value),
+                AT => {}
+                OVERLOAD | RETRYABLE | NO_RETRY if of_another => {}
                 OVERLOAD => self.overload |= is_true,
                 RETRYABLE => self.retryable = Some(is_true),
                 NO_RETRY => self.no_retry |= is_true,

@@ -194,6 +194,44 @@ fn not_processed_is_believed_of_the_method_that_was_called() {
 }
 
 #[test]
+fn other_facts_are_not_believed_of_another_method() {
+    let busy = Status::unavailable("x")
+        .with_reason("FULL")
+        .with_pushback(Duration::from_secs(9));
+    let says = [
+        busy.clone(),
+        busy.clone().overload(),
+        busy.without_retry(),
+        Status::unavailable("x").with_retryable(false),
+    ];
+    for status in says {
+        let bytes = status
+            .at_method(&method())
+            .encode_details(LIMIT)
+            .expect("there is a fact");
+        let called = || Status::unavailable("x").at_method(&Method::unknown("/shop.v1.Cart/Clear"));
+        let read = called().with_decoded_details(&bytes);
+        assert!(!read.is_overload() && !read.forbids_retry() && read.is_retryable());
+        assert_eq!((read.pushback(), read.details().len()), (None, 0));
+        // The transport's own word is of the method that was called.
+        let read = called()
+            .with_pushback(Duration::from_secs(1))
+            .with_decoded_details(&bytes);
+        assert_eq!(read.pushback(), Some(Duration::from_secs(1)));
+    }
+
+    // Somebody who names no method may say it of any.
+    let plain = Status::unavailable("x")
+        .overload()
+        .with_pushback(Duration::from_secs(9));
+    let bytes = plain.encode_details(LIMIT).expect("there is a fact");
+    let read = Status::unavailable("x")
+        .at_method(&method())
+        .with_decoded_details(&bytes);
+    assert!(read.is_overload() && read.pushback().is_some());
+}
+
+#[test]
 fn facts_of_a_hop_are_not_forwarded() {
     let sent = Status::unavailable("x")
         .with_detail(Help::new([HelpLink::new("d", "u")]))
@@ -367,7 +405,7 @@ proptest! {
         pushback_ms in any::<Option<u32>>(),
         ids in proptest::collection::vec(text(), 0..4),
     ) {
-        let is_fact = |key: &str| matches!(key, "not_processed" | "overload" | "retryable" | "no_retry");
+        let is_fact = |key: &str| matches!(key, "not_processed" | "overload" | "retryable" | "no_retry" | "at");
         let mut info = ErrorInfo::new(domain, reason);
         for (key, value) in parameters.into_iter().filter(|(key, _)| !is_fact(key)) {
             info = info.with_parameter(key, value);

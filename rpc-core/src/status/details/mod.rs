@@ -22,7 +22,9 @@
 //! - "Not processed" is the path of the method that was not begun, `not_processed=/shop.v1.Cart/Add`, and is believed of a
 //!   call of that method only: servers that know nothing of these facts pass details on as they got them, from a call of
 //!   their own. A status whose [place](Status::place) has no method neither says so nor is told so.
-//! - Pushback is [`RetryInfo`]; gRPC adds its trailer `grpc-retry-pushback-ms`.
+//! - The others, and pushback, come with the path of the method as well, `at=/shop.v1.Cart/Add`, for the same reason: where the
+//!   method that was called is known, and is another one, none of them is believed. Without `at` they are.
+//! - Pushback is [`RetryInfo`]; gRPC adds its trailer `grpc-retry-pushback-ms`, which is always believed.
 //!
 //! Reading takes them out again, into the facts: so they are never in [`Status::details`], and never reach the hop
 //! after the next one.

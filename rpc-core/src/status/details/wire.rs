@@ -73,7 +73,7 @@ impl Status {
     ///
     /// Bytes that are none, that have more than 64 KiB, or that contradict our code are dropped whole, and of more than 64
     /// details the further ones: the call still has its code and message. That the call was not processed is only believed
-    /// where it is said of the method that our [place](Self::place) has.
+    /// where it is said of the method that our [place](Self::place) has, and no other fact is where it is said of another one.
     pub fn with_decoded_details(mut self, bytes: &[u8]) -> Self {
         if bytes.len() > MAX_BYTES {
             return self;
@@ -92,9 +92,7 @@ impl Status {
                 value: any.value,
             });
         }
-        if let Some(pushback) = pushback {
-            self.0.facts.set_pushback(pushback);
-        }
+        self.0.facts.settle_pushback(pushback);
         self
     }
 }
