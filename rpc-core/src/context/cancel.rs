@@ -31,7 +31,10 @@ impl Cancellation {
         self.token().run_until_cancelled(future).await
     }
 
-    /// Gives the call up, and with it all work that carries this context.
+    /// Gives the call up: tasks that were [`spawn`](super::spawn)ed in this context, what runs in
+    /// [`run_until_cancelled`](Self::run_until_cancelled), and calls that were given it by
+    /// [`Request::with_context`](crate::Request::with_context) end. What else runs in it, by [`Context::scope`](super::Context::scope)
+    /// say, only sees that it [is cancelled](Self::is_cancelled).
     pub fn cancel(&self) {
         self.token().cancel();
     }

@@ -175,7 +175,8 @@ impl Context {
         }
     }
 
-    /// Runs a future in this context.
+    /// Runs a future in this context. It does not end when the call is given up: see
+    /// [`Cancellation::run_until_cancelled`].
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
         scope(self.clone(), future)
     }
@@ -186,6 +187,10 @@ impl Context {
     }
 
     /// Looks at the current context without cloning it; outside of any call, at an empty one.
+    ///
+    /// # Panics
+    /// If what looks at it enters a context itself, by [`enter`](Self::enter) or by polling what [`scope`](Self::scope)
+    /// returned. [`current`](Self::current) is for that.
     pub fn with_current<R>(f: impl FnOnce(&Self) -> R) -> R {
         scope::with_current(f)
     }
