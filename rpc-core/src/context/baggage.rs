@@ -53,7 +53,7 @@ impl Baggage {
     /// What a `baggage` header says. Malformed members are passed over, and those beyond the limits dropped.
     pub fn parse(header: &str) -> Self {
         let mut baggage = Self::new();
-        baggage.read(header);
+        baggage.read(header.as_bytes());
         baggage
     }
 
@@ -140,9 +140,10 @@ impl Baggage {
         &NONE
     }
 
-    /// Adds what one more header says.
-    pub(super) fn read(&mut self, header: &str) {
-        for member in header.split(',').filter_map(Member::parse) {
+    /// Adds what one more header says. Bytes that are no UTF-8 cost their member no more than themselves.
+    pub(super) fn read(&mut self, header: &[u8]) {
+        let members = header.split(|&b| b == b',').map(String::from_utf8_lossy);
+        for member in members.filter_map(|member| Member::parse(&member)) {
             if self.members.len() >= Self::MAX_MEMBERS {
                 return;
             }
@@ -195,6 +196,8 @@ impl Member {
         if !is_token(name) {
             return None;
         }
+        // They go on as they came, and only ASCII may.
+        let properties = if properties.is_ascii() { properties } else { "" };
         Some(Self {
             name: name.to_owned(),
             value: decode(value.trim_matches([' ', '\t'])),

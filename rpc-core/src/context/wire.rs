@@ -116,6 +116,12 @@ impl Context {
         let (mut lane, mut traceparent, mut tracestate) = (None, None, None::<String>);
         let mut baggage = None::<Baggage>;
         for (key, value) in metadata.iter() {
+            if key.as_str() == BAGGAGE_KEY {
+                // Not as text: what is not ASCII there must not lose the other members.
+                let header = value.as_header().map_or(&[][..], HeaderValue::as_bytes);
+                baggage.get_or_insert_default().read(header);
+                continue;
+            }
             let Some(value) = value.as_str() else { continue };
             match key.as_str() {
                 LANE_KEY => lane = lane.or_else(|| Lane::new(value).ok()),
@@ -125,7 +131,6 @@ impl Context {
                     Some(state) => *state = format!("{state},{value}"),
                     None => tracestate = Some(value.to_owned()),
                 },
-                BAGGAGE_KEY => baggage.get_or_insert_default().read(value),
                 _ => {}
             }
         }

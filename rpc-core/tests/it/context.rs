@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use rpc_core::{
     Context, Deadline, Metadata, Request, Response, Result, client,
     context::{BAGGAGE_KEY, Baggage, Caller, LANE_KEY, Lane, TRACEPARENT_KEY, TRACESTATE_KEY, TraceContext},
+    metadata::{MetadataKey, MetadataValue},
 };
 
 use crate::support::{Numbers, ONE, one};
@@ -151,6 +153,23 @@ fn malformed_metadata_is_ignored() {
     ]));
     assert_eq!(context.lane(), full().lane());
     assert_eq!(context.trace(), full().trace());
+}
+
+#[test]
+fn what_is_not_ascii_in_baggage_loses_nothing_else() {
+    let said = b"user=J\xfcrgen,\xff=1,city=K\xc3\xb6ln;p=\xff,x-md-global-color=red,b=2".as_slice();
+    let value = HeaderValue::from_bytes(said).expect("HTTP lets it through");
+    let mut metadata = Metadata::new();
+    let key = MetadataKey::text(BAGGAGE_KEY).expect("a key");
+    metadata.push(key, MetadataValue::from_header(value));
+    let context = Context::new().extract(&metadata);
+    assert_eq!(context.lane(), full().lane());
+    let members: Vec<_> = context.baggage().iter().collect();
+    assert_eq!(
+        members,
+        [("user", "J\u{fffd}rgen"), ("city", "K\u{f6}ln"), ("b", "2")]
+    );
+    assert!(context.baggage().to_string().is_ascii(), "it can go on");
 }
 
 #[test]
