@@ -29,7 +29,7 @@ pub use self::{
     deadline::Deadline,
     expiry::{Expiry, Until, until},
     lane::{InvalidLane, Lane},
-    queue::{DeadlineQueue, Within, woken_by},
+    queue::{DeadlineQueue, Within, forget_woken, woken_by},
     scope::{Scoped, spawn},
     trace::TraceContext,
     wire::{BAGGAGE_KEY, LANE_KEY, TRACEPARENT_KEY, TRACESTATE_KEY},

@@ -61,6 +61,8 @@ where
         let service = self.service.clone();
         let deadline = call.context.deadline();
         let owned = call.take_owned();
+        // By a timer of its own: a layer may poll the call in another task, where nobody hears by whom that one is woken, or give
+        // it up and go on waiting.
         until(deadline, answer(service, owned)).await
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use rpc_core::{
     Body, Call, Metadata, Reply, Status,
-    context::{Expiry, woken_by},
+    context::{Expiry, forget_woken, woken_by},
     message::SendCompressed,
     status::{Side, reason},
     transport::supervise::{Again, Failed},
@@ -315,6 +315,8 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.connection.end(self.id);
+            // Nobody wakes its task any more.
+            forget_woken();
         }
     }
 }

@@ -172,6 +172,27 @@ async fn the_deadline_of_a_call_that_was_answered_ends_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_as_it_is_sent_leaves_its_deadline_to_the_queue() {
+    let ((link, mut server), queue) = (piped(), DeadlineQueue::new());
+    let first = tokio::spawn(bounded(Arc::clone(&link), queue.clone(), 100 * MS));
+    server.greet(1000).await;
+    let request = server.next().await;
+    server.answer(&request).await;
+    assert_eq!(within(first).await.unwrap().0, Ok(()));
+
+    let deadline = Deadline::after(20 * MS);
+    let goes_on = async {
+        let mut call = call("x");
+        call.context = Context::new().with_deadline(deadline);
+        let is_done = poll_fn(|cx| Poll::Ready(pin!(link.call(&mut call)).poll(cx).is_ready())).await;
+        assert!(!is_done);
+        std::future::pending().await
+    };
+    let ended: Result<(), _> = within(queue.within(deadline, goes_on)).await;
+    assert_eq!(ended.map_err(|status| status.code()), Err(Code::DeadlineExceeded));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_changes_its_task_is_woken_there() {
     let ((link, mut server), queue) = (piped(), DeadlineQueue::new());
     let mut call = Box::pin(bounded(link, queue, 20 * MS));

@@ -62,7 +62,10 @@ use self::{
     sync::Arc,
     wait::Due,
 };
-pub use self::{within::Within, woken::woken_by};
+pub use self::{
+    within::Within,
+    woken::{forget_woken, woken_by},
+};
 use super::Deadline;
 
 /// What is loom's where all interleavings are tried.

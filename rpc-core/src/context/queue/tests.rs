@@ -236,6 +236,20 @@ async fn what_was_said_holds_for_one_poll() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_can_be_taken_back() {
+    let (queue, start) = (DeadlineQueue::new(), Instant::now());
+    let deadline = after(10 * MS);
+    let waits = poll_fn(|_| {
+        woken_by(deadline);
+        forget_woken();
+        Poll::<Result<()>>::Pending
+    });
+    let late = queue.within(deadline, waits).await;
+    assert_eq!(late.expect_err("it never ends").code(), Code::DeadlineExceeded);
+    assert_eq!(start.elapsed(), 10 * MS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_said_inside_of_another_bound_is_not_heard_outside() {
     let (outer, inner) = (DeadlineQueue::new(), DeadlineQueue::new());
     let start = Instant::now();

@@ -19,7 +19,8 @@ thread_local! {
 
 /// Says that the task that is being polled will be woken at that deadline, or before.
 ///
-/// A future that says so, and then does not wake its task, has a deadline that never ends it.
+/// A future that says so, and then does not wake its task, has a deadline that never ends it. One that is dropped before it is
+/// ready, maybe in the very poll in which it said so, takes it back: [`forget_woken`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -42,6 +43,13 @@ thread_local! {
 pub fn woken_by(deadline: Deadline) {
     // Without a place to say it, nobody hears of it, and the queue is used.
     let _ = WOKEN.try_with(|woken| woken.set(Deadline::earlier(woken.get(), Some(deadline))));
+}
+
+/// Takes back what [`woken_by`] said in the poll that is under way: the queue will wake the task, whoever else would.
+///
+/// Whoever gave a call up may go on waiting for something else in the same poll.
+pub fn forget_woken() {
+    let _ = WOKEN.try_with(|woken| woken.set(None));
 }
 
 /// Polls somebody, and answers by when the task will be woken, if that was said meanwhile. What was said before belongs to who
