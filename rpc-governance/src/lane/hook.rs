@@ -39,7 +39,7 @@ impl AcceptedLanes {
     }
 }
 
-/// Puts calls into lanes. See the [module](super).
+/// Puts calls into lanes. See the [module](super). Their metadata says no other lane then.
 #[derive(Debug, Clone, Default)]
 pub struct LaneHook {
     accepted: AcceptedLanes,
@@ -132,10 +132,9 @@ impl Hook for LaneHook {
             call.context = std::mem::take(&mut call.context).with_lane(None);
         }
         self.rules.apply(call);
+        self.clear(call);
         if self.writes {
             self.write(call);
-        } else {
-            self.clear(call);
         }
         Ok(())
     }

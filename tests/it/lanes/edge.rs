@@ -1,6 +1,7 @@
 //! Where requests get their lane.
 
 use rpc::{
+    Context,
     context::{BAGGAGE_KEY, LANE_KEY},
     lanes::{AcceptedLanes, LaneHook, LaneRule, LaneRules},
     matcher::{Condition, Matcher, Predicate},
@@ -210,5 +211,13 @@ async fn a_client_labels_what_it_sends() {
     let labelled = HopClient::new(&labelled);
     assert_eq!(goes_to(&labelled, &[("x-user", "alice")]).await, "b@green");
     assert_eq!(goes_to(&labelled, &[("x-user", "bob")]).await, "b@base");
+    // Metadata that was copied from an inbound call has a lane that the rule takes the call out of.
+    let baggage = format!("user=jane,{LANE_KEY}=green");
+    for said in [(LANE_KEY, "green"), (BAGGAGE_KEY, &*baggage), ("x-lane", "green")] {
+        let in_green = Context::new().with_lane(lane("green"));
+        let entries = [("x-role", "tester"), said];
+        let went = in_green.scope(goes_to(&labelled, &entries)).await;
+        assert_eq!(went, "b@base", "{said:?}");
+    }
     stop(running).await;
 }
