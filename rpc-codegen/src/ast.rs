@@ -163,17 +163,3 @@ pub(crate) struct Output {
     pub(crate) wrapped: bool,
     pub(crate) streaming: bool,
 }
-
-impl Output {
-    /// True for a type called `Result`, and not an alias of another name: its first type is what it is around.
-    pub(crate) fn is_plain_result(&self) -> bool {
-        match &self.ty {
-            Type::Path(path) => path
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "Result"),
-            _ => false,
-        }
-    }
-}

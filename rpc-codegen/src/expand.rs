@@ -71,13 +71,16 @@ fn all(service: &Service) -> TokenStream {
         shared::impls(service),
         object::impls(service).into_token_stream(),
     ];
-    let cfg = &service.cfg;
+    let (cfg, krate) = (&service.cfg, &service.args.krate);
     quote! {
         #(#named)*
 
         #(#cfg)*
         #[allow(non_upper_case_globals, non_camel_case_types, dead_code, deprecated, clippy::all, clippy::pedantic)]
         const _: () = {
+            #[allow(unused_imports)]
+            use #krate::__private::AnyKind as _;
+
             #(#messages)*
             #descriptor
             #(#impls)*

@@ -37,6 +37,18 @@ impl Place {
         quote_spanned!(self.span=> #path::#name)
     }
 
+    /// `<ty>::name`, a constant.
+    pub(crate) fn constant(self, ty: &TokenStream, name: &str) -> TokenStream {
+        let name = Ident::new(name, self.span);
+        quote_spanned!(self.span=> <#ty>::#name)
+    }
+
+    /// `value.name::<generics>()`
+    pub(crate) fn method(self, value: &TokenStream, name: &str, generics: &TokenStream) -> TokenStream {
+        let name = Ident::new(name, self.span);
+        quote_spanned!(self.span=> #value.#name #generics ())
+    }
+
     /// The same tokens at this place.
     pub(crate) fn moved(self, tokens: TokenStream) -> TokenStream {
         tokens

@@ -17,15 +17,12 @@ pub use prost;
 pub use serde;
 
 pub use self::check::SerdeMessage;
+#[cfg(any(feature = "json", feature = "msgpack"))]
+pub use self::check::{DEFAULT_CODECS, default_codecs};
 #[cfg(feature = "json")]
 pub use self::parameter::json_field;
-#[cfg(any(feature = "json", feature = "msgpack"))]
 pub use self::{
-    arguments::default_unit_codecs,
-    check::{DEFAULT_CODECS, default_codecs},
-};
-pub use self::{
-    arguments::{Empty, unit_codec},
+    arguments::{AnyKind, Empty, Kind},
     check::{Carries, Failure, Parameter, Returns, codec, codec_and, with_fields},
     parameter::{Field, text_field},
     signature::{Signature, signature},

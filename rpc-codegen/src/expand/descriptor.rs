@@ -5,7 +5,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Path, Type};
+use syn::Path;
 
 use super::signature;
 use crate::{
@@ -135,18 +135,10 @@ impl Tables<'_> {
 /// A message of a method.
 struct Message {
     ty: TokenStream,
-    form: Form,
+    /// The fields of one, for which there is a function that makes their table.
+    is_arguments: bool,
     /// Where to show what is wrong with it.
     shown: Place,
-}
-
-enum Form {
-    /// A type of the user's.
-    Plain,
-    /// `()`.
-    Unit,
-    /// Several arguments: there is a function that makes their table.
-    Arguments,
 }
 
 impl Message {
@@ -155,17 +147,17 @@ impl Message {
         match &method.input {
             Input::None => Self {
                 ty: quote!(#krate::__private::Empty),
-                form: Form::Plain,
+                is_arguments: false,
                 shown,
             },
             Input::Several(_) => Self {
                 ty: message::with_types(method),
-                form: Form::Arguments,
+                is_arguments: true,
                 shown,
             },
             Input::One { message, .. } => Self {
                 ty: message.to_token_stream(),
-                form: Form::of(message),
+                is_arguments: false,
                 shown: Place::of(message),
             },
         }
@@ -177,59 +169,38 @@ impl Message {
             Some(inner) => inner.to_token_stream(),
             None => shown.projection(&output.ty, &quote!(#krate::__private::Returns), "Ok"),
         };
-        // An alias may put something around the type that is shown.
-        let is_visible = output.inner.is_some() || output.is_plain_result();
-        let form = if is_visible {
-            Form::of(&output.shown)
-        } else {
-            Form::Plain
-        };
-        Self { ty, form, shown }
+        Self {
+            ty,
+            is_arguments: false,
+            shown,
+        }
     }
 
     /// The expression that makes the table.
     fn table(&self, service: &Service, method: &Method) -> TokenStream {
-        let Self { ty, form, shown } = self;
+        let Self {
+            ty,
+            is_arguments,
+            shown,
+        } = self;
+        if *is_arguments {
+            return message::table_call(method);
+        }
         let krate = &service.args.krate;
-        let call = |name: &str| shown.call(&quote!(#krate::__private), name);
-        let codecs = service.args.codecs.iter().flatten();
-        match (form, &service.args.codecs) {
-            (Form::Arguments, _) => message::table_call(method),
-            (Form::Unit, None) => {
-                let call = call("default_unit_codecs");
-                quote!(#call())
-            }
-            (Form::Unit, Some(_)) => {
-                let call = call("unit_codec");
-                let codecs = codecs.map(|codec| shown.moved(codec.path.to_token_stream()));
-                quote!([#(#call::<#codecs>()),*])
-            }
-            (Form::Plain, None) => {
-                let call = call("default_codecs");
-                quote!(#call::<#ty>())
-            }
-            (Form::Plain, Some(_)) => {
-                let calls = codecs.map(|codec| {
-                    let (function, with) = message::entry(service, codec);
-                    let paths = [Some(&codec.path), with];
-                    let paths = paths
-                        .into_iter()
-                        .flatten()
-                        .map(|path| shown.moved(path.to_token_stream()));
-                    let call = call(function);
-                    quote!(#call::<#ty #(, #paths)*>())
-                });
-                quote!([#(#calls),*])
-            }
-        }
-    }
-}
-
-impl Form {
-    fn of(ty: &Type) -> Self {
-        match ty {
-            Type::Tuple(tuple) if tuple.elems.is_empty() => Self::Unit,
-            _ => Self::Plain,
-        }
+        let kind = shown.moved(quote!(#krate::__private::Kind));
+        let kind = shown.constant(&quote!(#kind::<#ty>), "OF");
+        let Some(codecs) = &service.args.codecs else {
+            return shown.method(&kind, "default_codecs", &TokenStream::new());
+        };
+        let calls = codecs.iter().map(|codec| {
+            let (function, with) = message::entry(service, codec);
+            let paths = [Some(&codec.path), with];
+            let paths = paths
+                .into_iter()
+                .flatten()
+                .map(|path| shown.moved(path.to_token_stream()));
+            shown.method(&kind, function, &quote!(::<#(#paths),*>))
+        });
+        quote!([#(#calls),*])
     }
 }

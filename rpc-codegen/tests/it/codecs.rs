@@ -212,3 +212,74 @@ async fn a_codec_of_the_users_plugs_in() {
         .expect("it answers");
     assert_eq!(response, "42");
 }
+
+/// What is nothing, under other names.
+mod nothing {
+    pub(super) type OutcomeResult<T> = rpc::Result<T>;
+    pub(super) type Nothing = ();
+
+    #[rpc_codegen::service(package = "nothing", name = "Doors")]
+    pub(super) trait Plain {
+        async fn open(&self, door: ()) -> rpc::Result<()>;
+    }
+
+    #[rpc_codegen::service(package = "nothing", name = "Doors")]
+    pub(super) trait Aliased {
+        async fn open(&self, door: Nothing) -> OutcomeResult<()>;
+    }
+
+    #[rpc_codegen::service(package = "nothing", name = "Doors", codecs = [MsgPack, Json])]
+    pub(super) trait Named {
+        async fn open(&self, door: Nothing) -> rpc::Result<Nothing>;
+    }
+
+    macro_rules! doors {
+        ($nothing:ty) => {
+            #[rpc_codegen::service(package = "nothing", name = "Doors", codecs = [MsgPack, Json])]
+            pub(super) trait Expanded {
+                async fn open(&self, door: $nothing) -> rpc::Result<$nothing>;
+            }
+        };
+    }
+    doors!(());
+
+    pub(super) struct House;
+
+    macro_rules! opened {
+        ($($doors:ident)*) => {
+            $(impl $doors for House {
+                async fn open(&self, (): ()) -> rpc::Result<()> {
+                    Ok(())
+                }
+            })*
+        };
+    }
+    opened!(Plain Aliased Named Expanded);
+}
+
+#[tokio::test]
+async fn nothing_is_the_same_bytes_whatever_it_is_called() {
+    use nothing::{
+        Aliased, AliasedServer, Expanded, ExpandedServer, House, Named, NamedServer, Plain, PlainServer,
+    };
+
+    macro_rules! each {
+        ($($server:ident: $client:ident::$doors:ident,)*) => {$(
+            for (codec, nothing) in [("json", &b"{}"[..]), ("msgpack", b"\x80")] {
+                let answer = exchange($server::new(House), "/nothing.Doors/Open", codec, nothing).await;
+                assert_eq!(answer.expect("it answers"), nothing, "{codec}");
+            }
+            let stub = nothing::$client::new(encoding_channel(PlainServer::new(House)));
+            $doors::open(&stub, ()).await.expect("both say the same");
+            let stub = nothing::PlainClient::new(encoding_channel($server::new(House)));
+            stub.open(()).await.expect("both say the same");
+        )*};
+    }
+
+    each! {
+        PlainServer: PlainClient::Plain,
+        AliasedServer: AliasedClient::Aliased,
+        NamedServer: NamedClient::Named,
+        ExpandedServer: ExpandedClient::Expanded,
+    }
+}
