@@ -11,8 +11,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use rpc_core::{
-    Body, Call, Channel, Code, Metadata, MethodDescriptor, Reply, Request, Result, Shape, Stage, Status,
-    Streaming,
+    Body, Call, Channel, Code, Metadata, MethodDescriptor, Reply, Request, Response, Result, Shape, Stage,
+    Status, Streaming,
     blocking::{Blocking, Messages},
     client,
     codec::{Codec, CodecError, Decode, Encode, Json, MessageCodec, MethodTypes},
@@ -20,7 +20,7 @@ use rpc_core::{
     status::reason,
 };
 
-use crate::support::{Numbers, collect, relay, soon};
+use crate::support::{Numbers, collect, count, relay, soon};
 
 #[tokio::test]
 async fn a_failure_is_the_last_item() -> Result<()> {
@@ -53,6 +53,31 @@ async fn the_last_sender_ends_it() -> Result<()> {
     assert_eq!(sender.send(3).await, Err(3), "the message comes back");
     soon(sender.closed()).await;
     sender.fail(Status::aborted("nobody hears it")).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sender_that_panics_does_not_complete_it() -> Result<()> {
+    let channel = Numbers::new()
+        .on_count(|_| async {
+            let (sender, stream) = Streaming::channel(4);
+            let other = sender.clone();
+            tokio::spawn(async move {
+                sender.send(1).await.expect("there is room");
+                panic!("secret");
+            });
+            tokio::spawn(async move { other.send(1).await });
+            Ok(Response::new(stream))
+        })
+        .channel();
+    let mut stream = soon(count(&channel, 2)).await?;
+    for _ in 0..2 {
+        assert_eq!(soon(stream.message()).await?, Some(1), "what was sent arrives");
+    }
+    let status = soon(stream.message()).await.expect_err("it is not complete");
+    assert_eq!(status.code(), Code::Internal);
+    assert!(!status.message().contains("secret"), "{status}");
+    assert_eq!(stream.message().await?, None);
     Ok(())
 }
 
