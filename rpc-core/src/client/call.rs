@@ -166,7 +166,7 @@ impl<'c, Req: Send + 'static, Res: Send + 'static> Start<'c, Req, Res> {
             given_up,
             tie: reply.tie,
         };
-        Ok(Response::from_parts(
+        Ok(Response::received(
             stream.received(received),
             reply.metadata,
             reply.trailers,
@@ -259,7 +259,7 @@ async fn receive<T: Send + 'static>(
         expire(&mut reply, call);
         arriving(&mut reply, codec).await?
     };
-    Ok(Response::from_parts(
+    Ok(Response::received(
         message,
         reply.metadata,
         reply.trailers,

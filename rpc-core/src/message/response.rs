@@ -1,6 +1,6 @@
 //! The typed face of a reply.
 
-use crate::{Extensions, Metadata};
+use crate::{Extensions, Metadata, load::TRAILER};
 
 /// A message with what goes with it: metadata before and after it.
 #[derive(Debug)]
@@ -9,6 +9,8 @@ pub struct Response<T> {
     metadata: Metadata,
     trailers: Metadata,
     extensions: Extensions,
+    /// A channel returned it: what its trailers say of load is of the server that answered.
+    received: bool,
 }
 
 impl<T> Response<T> {
@@ -19,6 +21,7 @@ impl<T> Response<T> {
             metadata: Metadata::new(),
             trailers: Metadata::new(),
             extensions: Extensions::new(),
+            received: false,
         }
     }
 
@@ -44,6 +47,7 @@ impl<T> Response<T> {
             metadata: self.metadata,
             trailers: self.trailers,
             extensions: self.extensions,
+            received: self.received,
         }
     }
 
@@ -57,7 +61,8 @@ impl<T> Response<T> {
         &mut self.metadata
     }
 
-    /// Metadata that goes, or came, after the message. Of a stream that is received see
+    /// Metadata that goes, or came, after the message. A handler that passes on what a channel returned passes it on, too, but
+    /// for the [load report](crate::load::TRAILER) of the server that answered. Of a stream that is received see
     /// [`Streaming::trailers`](super::Streaming::trailers).
     pub fn trailers(&self) -> &Metadata {
         &self.trailers
@@ -78,7 +83,8 @@ impl<T> Response<T> {
         &mut self.extensions
     }
 
-    pub(crate) fn from_parts(
+    /// What a channel returns.
+    pub(crate) fn received(
         message: T,
         metadata: Metadata,
         trailers: Metadata,
@@ -89,10 +95,15 @@ impl<T> Response<T> {
             metadata,
             trailers,
             extensions,
+            received: true,
         }
     }
 
-    pub(crate) fn into_parts(self) -> (T, Metadata, Metadata, Extensions) {
+    /// What a handler answers with: message, metadata, trailers and extensions.
+    pub(crate) fn into_parts(mut self) -> (T, Metadata, Metadata, Extensions) {
+        if self.received && !self.trailers.is_empty() {
+            self.trailers.remove(TRAILER);
+        }
         (self.message, self.metadata, self.trailers, self.extensions)
     }
 }

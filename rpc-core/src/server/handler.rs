@@ -206,9 +206,7 @@ fn one<T: Send + 'static>(
 fn many<T: Send + 'static>(response: Response<Streaming<T>>, codec: MessageCodec<T>) -> Reply {
     let (stream, metadata, trailers, extensions) = response.into_parts();
     let mut stream = stream.sent_from(Context::current(), Role::Handler);
-    if !trailers.is_empty() {
-        stream = stream.with_trailers(trailers);
-    }
+    stream.add_trailers(trailers);
     let mut reply = Reply::new(Body::Outgoing(stream.into_outgoing(codec)));
     reply.metadata = metadata;
     reply.extensions = extensions;

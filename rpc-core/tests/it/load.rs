@@ -3,9 +3,11 @@
 use proptest::{collection::vec, prelude::*};
 use prost::Message as _;
 use rpc_core::{
-    Metadata,
+    Metadata, Request, Response, Result, client,
     load::{CORES, IN_FLIGHT, LoadReport, TRAILER, wire::OrcaLoadReport},
 };
+
+use crate::support::{Numbers, ONE};
 
 fn full() -> LoadReport {
     let mut report = LoadReport::new();
@@ -39,6 +41,41 @@ fn a_report_comes_back_as_it_was() {
     );
     assert_eq!(received.request_costs().collect::<Vec<_>>(), [("rows", 12.0)]);
     assert!(LoadReport::decode(&[]).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_response_that_is_passed_on_does_not_report_for_its_backend() -> Result<()> {
+    let back = Numbers::new()
+        .on_one(|_| async {
+            let mut response = Response::new(1);
+            response
+                .trailers_mut()
+                .insert_bin(TRAILER, full().encode())
+                .unwrap();
+            response.trailers_mut().insert("x-rows", "1").unwrap();
+            Ok(response)
+        })
+        .channel();
+    let asked = client::unary(&back, &ONE, Request::new(1)).await?;
+    assert!(
+        asked.trailers().contains_key(TRAILER),
+        "whoever asked it reads it"
+    );
+    let front = Numbers::new()
+        .on_one(move |request| {
+            let back = back.clone();
+            async move {
+                Ok(client::unary(&back, &ONE, request)
+                    .await?
+                    .map(|number| number + 1))
+            }
+        })
+        .channel();
+    let response = client::unary(&front, &ONE, Request::new(1)).await?;
+    assert_eq!(*response.message(), 2);
+    assert_eq!(response.trailers().get("x-rows"), Some("1"));
+    assert!(!response.trailers().contains_key(TRAILER));
+    Ok(())
 }
 
 /// Written by hand from the `.proto` files: field numbers and wire types.

@@ -20,7 +20,7 @@ use rpc_core::{
     status::reason,
 };
 
-use crate::support::{Numbers, collect, count, relay, soon};
+use crate::support::{COUNT, Numbers, collect, count, relay, soon};
 
 #[tokio::test]
 async fn a_failure_is_the_last_item() -> Result<()> {
@@ -165,6 +165,67 @@ async fn it_is_a_stream_and_made_of_streams() -> Result<()> {
         all.push(item?);
     }
     assert_eq!(all, [1, 2]);
+    Ok(())
+}
+
+/// Trailers of these keys.
+fn trailers<const N: usize>(keys: [&str; N]) -> Metadata {
+    let mut trailers = Metadata::new();
+    for key in keys {
+        trailers.insert_bin(key, "1").expect("legal");
+    }
+    trailers
+}
+
+#[tokio::test]
+async fn trailers_come_from_the_stream_and_from_the_response() -> Result<()> {
+    let channel = Numbers::new()
+        .on_count(|_| async {
+            let stream = Streaming::from_iter([1]).with_trailers(trailers(["x-stream-bin"]));
+            let mut response = Response::new(stream);
+            *response.trailers_mut() = trailers(["x-response-bin"]);
+            Ok(response)
+        })
+        .channel();
+    let mut stream = count(&channel, 1).await?;
+    while stream.message().await?.is_some() {}
+    for key in ["x-stream-bin", "x-response-bin"] {
+        assert!(stream.trailers().contains_key(key), "{key}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_that_is_passed_on_keeps_its_trailers() -> Result<()> {
+    // It has one message, and the trailers arrive after it.
+    let arriving = || {
+        let script = Script(
+            vec![Bytes::from_static(b"7")],
+            trailers(["x-rows-bin", rpc_core::load::TRAILER]),
+        );
+        Streaming::<u32>::from_incoming(Box::new(script), MessageCodec::of::<Json>())
+    };
+    let back = Numbers::new()
+        .on_count(
+            move |_| async move { Ok(Response::new(arriving().with_trailers(trailers(["x-back-bin"])))) },
+        )
+        .channel();
+    let front = Numbers::new()
+        .on_count(move |request| {
+            let back = back.clone();
+            async move { client::server_streaming(&back, &COUNT, request).await }
+        })
+        .channel();
+    let mut stream = count(&front, 1).await?;
+    assert_eq!(stream.message().await?, Some(7));
+    assert_eq!(stream.message().await?, None);
+    for key in ["x-rows-bin", "x-back-bin"] {
+        assert!(stream.trailers().contains_key(key), "{key}");
+    }
+    assert!(
+        !stream.trailers().contains_key(rpc_core::load::TRAILER),
+        "it is not the load of whoever passes it on"
+    );
     Ok(())
 }
 

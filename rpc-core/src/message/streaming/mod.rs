@@ -18,11 +18,11 @@ use std::{
 
 use futures_core::Stream;
 
-use self::{end::End, ends::Ends};
+use self::{end::End, ends::Ends, scoped::Scoped};
 pub(crate) use self::{end::Received, scoped::Role};
 pub use self::{ends::StreamEnd, sender::Sender};
 use super::{Incoming, Outgoing, tie::Tie};
-use crate::{Context, Metadata, Status, codec::MessageCodec};
+use crate::{Context, Metadata, Status, codec::MessageCodec, load::TRAILER};
 
 type Values<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -57,6 +57,7 @@ pub struct Streaming<T: 'static> {
 
 enum Source<T: 'static> {
     Values(Values<T>),
+    Sent(Box<Scoped<T>>),
     Messages {
         incoming: Box<dyn Incoming>,
         codec: MessageCodec<T>,
@@ -104,7 +105,8 @@ impl<T: Send + 'static> Streaming<T> {
         Self::of(Source::Messages { incoming, codec })
     }
 
-    /// Sets the metadata that is sent after the last message.
+    /// Sets the metadata that is sent after the last message. A stream that was received, and is passed on, has besides what
+    /// arrives at its end, but for a [load report](crate::load::TRAILER): that is of whoever sent it.
     pub fn with_trailers(mut self, trailers: Metadata) -> Self {
         self.trailers = trailers;
         self
@@ -142,8 +144,13 @@ impl<T: Send + 'static> Streaming<T> {
 
     /// The same stream, run in the context of whoever sends it.
     pub(crate) fn sent_from(mut self, context: Context, role: Role) -> Self {
-        let trailers = std::mem::take(&mut self.trailers);
-        Self::new(scoped::Scoped::new(self, context, role)).with_trailers(trailers)
+        let trailers = self.take_trailers();
+        Self::of(Source::Sent(Box::new(Scoped::new(self, context, role)))).with_trailers(trailers)
+    }
+
+    /// Adds to the metadata that is sent after the last message.
+    pub(crate) fn add_trailers(&mut self, trailers: Metadata) {
+        self.trailers.extend(trailers);
     }
 
     /// The stream with an encoder, as a transport sends it.
@@ -178,6 +185,15 @@ impl<T: Send + 'static> Streaming<T> {
         Poll::Ready(item)
     }
 
+    /// The trailers, to be sent on. After the end they have what arrived with it.
+    fn take_trailers(&mut self) -> Metadata {
+        let mut trailers = std::mem::take(&mut self.trailers);
+        if self.ended && !trailers.is_empty() {
+            trailers.remove(TRAILER);
+        }
+        trailers
+    }
+
     fn end_with(&mut self, failure: Option<&mut Status>) {
         self.ended = true;
         self.ends.tell(&mut self.trailers, failure);
@@ -195,9 +211,16 @@ impl<T: Send + 'static> Streaming<T> {
             Source::Messages { incoming, codec } => {
                 let message = ready!(incoming.poll_message(cx));
                 if message.is_none() {
-                    self.trailers = incoming.take_trailers();
+                    self.trailers.extend(incoming.take_trailers());
                 }
                 Poll::Ready(message.map(|message| message.and_then(|bytes| codec.decode(bytes))))
+            }
+            Source::Sent(stream) => {
+                let message = ready!(stream.poll_message(cx));
+                if message.is_none() {
+                    self.trailers.extend(stream.take_trailers());
+                }
+                Poll::Ready(message)
             }
             Source::Ended => Poll::Ready(None),
         }

@@ -2,15 +2,12 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    pin::Pin,
     sync::Arc,
     task::{Context as Poller, Poll},
 };
 
-use futures_core::Stream;
-
 use super::Streaming;
-use crate::{Context, Status, context::enter_shared};
+use crate::{Context, Metadata, Status, context::enter_shared};
 
 /// Who sends a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +33,13 @@ impl<T: Send + 'static> Scoped<T> {
             role,
         }
     }
-}
 
-impl<T: Send + 'static> Stream for Scoped<T> {
-    type Item = Result<T, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
+    pub(super) fn poll_message(&mut self, cx: &mut Poller<'_>) -> Poll<Option<Result<T, Status>>> {
         let Self {
             stream,
             context,
             role,
-        } = &mut *self;
+        } = self;
         let Some(stream) = stream else {
             return Poll::Ready(None);
         };
@@ -59,6 +52,14 @@ impl<T: Send + 'static> Stream for Scoped<T> {
         });
         // What it got from another call is no fact of this one.
         polled.map_err(Status::leave_hop)
+    }
+
+    /// After the end: the trailers that came with it.
+    pub(super) fn take_trailers(&mut self) -> Metadata {
+        self.stream
+            .as_mut()
+            .map(Streaming::take_trailers)
+            .unwrap_or_default()
     }
 }
 

@@ -37,6 +37,7 @@ use super::{LoadReporterConfig, count::Counts, hook::LoadHook};
 /// What is set stays until it is set anew or taken out, and goes out with the next report: within one interval, or at once
 /// if nothing is [measured](LoadReporterConfig::measure). A handler that wants to say what one call cost puts a report of
 /// its own into the trailers of its answer, under [`TRAILER`]; [`report`](Self::report) is where to begin. It is left as it is.
+/// The report in a response that a handler got from another server, and passes on, is taken out: it is not this server's.
 ///
 /// A reporter is for one server: two would count each other's calls.
 #[derive(Clone)]
