@@ -16,7 +16,8 @@ pub(crate) fn service(service: &Service, errors: &mut Errors) {
     }
 }
 
-/// Two methods under mutually exclusive `cfg`s may share a name; the compiler will see only one of them.
+/// Two methods under mutually exclusive `cfg`s may share a name; the compiler will see only one of them. If it sees both after
+/// all, the router refuses the service.
 fn wire_names(methods: &[Method], errors: &mut Errors) {
     let always = |method: &&Method| method.cfg.is_empty();
     for (i, method) in methods.iter().enumerate().filter(|(_, method)| always(method)) {

@@ -1,8 +1,8 @@
 //! What is known before any call, and which attributes say it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use rpc::{Result, Shape, Streaming};
+use rpc::{Result, Shape, Streaming, server::Router};
 
 static SET: &[u8] = &[1, 2, 3];
 
@@ -32,6 +32,37 @@ pub(crate) trait Warehouse {
 #[cfg(any())]
 pub(crate) trait LeftOut {
     async fn nothing(&self, gone: NoSuchType) -> Result<()>;
+}
+
+#[rpc_codegen::service(package = "shop.v1")]
+pub(crate) trait Twice {
+    async fn get(&self) -> Result<u8>;
+
+    #[cfg(not(any()))]
+    #[rpc(name = "Get")]
+    async fn get_later(&self) -> Result<u8>;
+}
+
+#[test]
+fn two_methods_of_one_name_are_refused_where_the_compiler_sees_both() {
+    struct Both;
+
+    impl Twice for Both {
+        async fn get(&self) -> Result<u8> {
+            Ok(1)
+        }
+
+        async fn get_later(&self) -> Result<u8> {
+            Ok(2)
+        }
+    }
+
+    let mut router = Router::new();
+    let error = router
+        .add(Arc::new(TwiceServer::new(Both)))
+        .expect_err("one would get the calls of the other");
+    assert!(error.to_string().contains("`/shop.v1.Twice/Get`"), "{error}");
+    assert_eq!(router.services().count(), 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::panic::caught;
 use crate::{
@@ -45,7 +45,7 @@ impl Router {
     /// Adds a service.
     ///
     /// # Errors
-    /// If a service of that name is there already.
+    /// If a service of that name is there already, or two methods of the service have one path.
     pub fn add(&mut self, service: Arc<dyn Service>) -> Result<(), BuildError> {
         let descriptor = service.descriptor();
         if self.services().any(|other| other.name() == descriptor.name()) {
@@ -53,6 +53,18 @@ impl Router {
             return Err(BuildError::new(
                 "add_service",
                 format!("service `{name}` is there already"),
+            ));
+        }
+        let mut paths = FxHashSet::default();
+        if let Some(twice) = descriptor
+            .methods()
+            .iter()
+            .find(|method| !paths.insert(method.path()))
+        {
+            let path = twice.path();
+            return Err(BuildError::new(
+                "add_service",
+                format!("two methods are called `{path}`: give one of them another name"),
             ));
         }
         let index = self.services.len() as u32;
