@@ -6,6 +6,7 @@ mod types;
 
 use syn::{Attribute, ItemTrait, Signature, TraitItem, TraitItemFn};
 
+pub(crate) use self::types::plain;
 use crate::{
     args::Args,
     ast::{Method, Service},

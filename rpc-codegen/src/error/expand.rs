@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::{DeriveInput, Path, Type};
 
 use super::{Field, Fields, Other, ServiceError, Variant};
-use crate::place::Place;
+use crate::{parse::plain, place::Place};
 
 /// Both.
 pub(super) fn impls(error: &ServiceError) -> TokenStream {
@@ -89,7 +89,7 @@ fn has_from_status(item: &DeriveInput) -> bool {
     let syn::Data::Enum(data) = &item.data else {
         return false;
     };
-    let is_status = |ty: &Type| match ty {
+    let is_status = |ty: &Type| match plain(ty) {
         Type::Path(path) => path
             .path
             .segments

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use syn::{Data, DeriveInput, GenericArgument, LitStr, PathArguments, Type, parse::ParseStream};
 
 use super::{Field, Fields, Other, ServiceError, Variant};
-use crate::{args, attr, errors::Errors, names, text};
+use crate::{args, attr, errors::Errors, names, parse::plain, text};
 
 /// Reads the enum; `None` if nothing can be made of it.
 pub(super) fn error(item: &DeriveInput, errors: &mut Errors) -> Option<ServiceError> {
@@ -197,7 +197,7 @@ fn field(field: &syn::Field, errors: &mut Errors) -> Field {
 }
 
 fn optional(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = plain(ty) else { return None };
     let option = path
         .path
         .segments

@@ -8,6 +8,7 @@ use super::{generic, ident};
 use crate::{
     ast::{Argument, Method, Service},
     errors::Errors,
+    parse::plain,
     text,
 };
 
@@ -190,7 +191,7 @@ fn is(ty: &Type, name: &str) -> bool {
 
 /// The name of a type without its path, and the type inside of its angle brackets if there is one.
 fn parts(ty: &Type) -> Option<(String, Option<&Type>)> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = plain(ty) else { return None };
     let segment = path.path.segments.last()?;
     let inner = match &segment.arguments {
         PathArguments::AngleBracketed(types) => types.args.iter().find_map(|argument| match argument {

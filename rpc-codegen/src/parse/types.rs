@@ -32,7 +32,7 @@ pub(super) fn arguments(arguments: &PathArguments) -> Vec<&Type> {
 }
 
 /// Without the invisible groups that a `macro_rules!` around the trait leaves, and without parentheses.
-pub(super) fn plain(ty: &Type) -> &Type {
+pub(crate) fn plain(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => plain(&group.elem),
         Type::Paren(paren) => plain(&paren.elem),

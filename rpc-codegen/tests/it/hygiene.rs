@@ -316,16 +316,42 @@ fn a_restricted_service_is_seen_where_it_may_be() {
 #[test]
 fn a_service_may_be_local_and_come_from_a_macro() {
     macro_rules! service {
-        ($name:ident, $message:ty) => {
+        ($name:ident, $message:ty, $optional:ty) => {
             #[rpc_codegen::service(package = "local")]
             #[allow(dead_code)]
             trait $name {
                 async fn get(&self, message: $message) -> rpc::Result<$message>;
                 async fn watch(&self, message: $message) -> rpc::Result<rpc::Streaming<$message>>;
             }
+
+            #[rpc_codegen::service(package = "local", codecs = [Prost])]
+            #[allow(dead_code)]
+            trait Fields {
+                async fn several(
+                    &self,
+                    one: $message,
+                    another: Option<$message>,
+                    all: Vec<$message>,
+                ) -> rpc::Result<()>;
+            }
+
+            #[derive(Debug, thiserror::Error, rpc_codegen::ServiceError)]
+            #[rpc(domain = "local")]
+            #[allow(dead_code)]
+            enum Failure {
+                #[error("{0:?}")]
+                #[rpc(code = NotFound)]
+                Gone($optional),
+                #[error(transparent)]
+                #[rpc(other)]
+                Other(rpc::Status),
+            }
         };
     }
 
-    service!(Local, u32);
+    service!(Local, u32, Option<u32>);
     assert_eq!(LocalClient::DESCRIPTOR.name(), "local.Local");
+    assert_eq!(FieldsClient::DESCRIPTOR.name(), "local.Fields");
+    let status = rpc::Status::from(Failure::Gone(None));
+    assert!(matches!(Failure::from(status), Failure::Gone(None)));
 }
