@@ -26,11 +26,13 @@ pub struct Config {
 impl Config {
     /// The usual: into `OUT_DIR`, methods with `Request` and `Response`, the crate called `rpc`.
     pub fn new() -> Self {
+        let mut messages = prost_build::Config::new();
+        messages.include_file("mod.rs");
         Self {
             includes: Vec::new(),
             out_dir: None,
             style: Style::default(),
-            messages: prost_build::Config::new(),
+            messages,
         }
     }
 
@@ -75,7 +77,8 @@ impl Config {
         self
     }
 
-    /// Compiles the files and all that they import, one `.rs` file a package.
+    /// Compiles the files and all that they import, one `.rs` file a package, and writes `mod.rs`, which has them all, each in
+    /// the modules that its package names: messages of another package are found there.
     ///
     /// # Errors
     /// If a file cannot be read or understood, a service's trait would have the name of another item, or `OUT_DIR` is

@@ -9,10 +9,15 @@
 //!
 //! ```text
 //! // src/main.rs
-//! pub mod shop {
-//!     include!(concat!(env!("OUT_DIR"), "/shop.v1.rs"));
+//! pub mod proto {
+//!     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 //! }
+//!
+//! use proto::shop::v1::{Inventory, InventoryClient};
 //! ```
+//!
+//! `mod.rs` has all packages, each in the modules that its name says, which is how generated code finds the messages of another
+//! one. A package that uses only its own messages and those of `google.protobuf` can also be included by itself: `shop.v1.rs`.
 //!
 //! Each `service` becomes a trait with `#[rpc::service]`, its methods in the order of the file and with its comments;
 //! `option idempotency_level` becomes `idempotent`. Messages are prost's. Each package with a service also gets

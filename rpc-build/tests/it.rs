@@ -201,6 +201,25 @@ fn two_services_that_generate_one_name_are_refused() {
 }
 
 #[test]
+fn all_packages_are_in_the_modules_that_they_name() {
+    let files = shop();
+    files.compile(|config| config, &["shop.proto"]).expect("compiles");
+    let code = files.generated("mod.rs");
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "pub mod common { include!(\"common.rs\"); }",
+        "pub mod shop { pub mod v1 { include!(\"shop.v1.rs\"); } }",
+    ] {
+        assert!(code.contains(expected), "{expected}\nis not in\n{code}");
+    }
+    assert!(
+        files
+            .generated("shop.v1.rs")
+            .contains("super::super::common::Unit")
+    );
+}
+
+#[test]
 fn mistakes_name_file_and_place() {
     let files = Files::new(&[(
         "bad.proto",

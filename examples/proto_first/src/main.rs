@@ -9,17 +9,20 @@ use std::time::SystemTime;
 
 use rpc::{Client, Request, Response, Result, Server, Streaming};
 
-/// Messages and the trait `Inventory`.
+/// All packages: messages, and the trait `Inventory` in `shop.v1`.
 #[allow(
     missing_docs,
     unreachable_pub,
     reason = "generated: what the file does not say, and for whoever includes it"
 )]
-mod shop {
-    include!(concat!(env!("OUT_DIR"), "/shop.v1.rs"));
+mod proto {
+    include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 }
 
-use shop::{Inventory, InventoryClient, InventoryServer, StockReply, StockRequest};
+use proto::{
+    shop::v1::{Inventory, InventoryClient, InventoryServer, StockReply, StockRequest},
+    storage::v1::Shelf,
+};
 
 /// A shop that has three of everything.
 struct Shop;
@@ -41,6 +44,10 @@ fn count(sku: &str, units: u32) -> StockReply {
     StockReply {
         sku: sku.to_owned(),
         units,
+        shelf: Some(Shelf {
+            aisle: "B".to_owned(),
+            number: 7,
+        }),
         counted_at: Some(SystemTime::now().into()),
     }
 }
@@ -64,7 +71,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
     };
     let stock = inventory.stock(request()).await?.into_inner();
-    println!("in stock: {} of {}", stock.units, stock.sku);
+    let shelf = stock.shelf.unwrap_or_default();
+    println!(
+        "in stock: {} of {} in {}{}",
+        stock.units, stock.sku, shelf.aisle, shelf.number
+    );
     let mut changes = inventory.watch(request()).await?.into_inner();
     while let Some(change) = changes.message().await? {
         println!("now {} of {}", change.units, change.sku);
