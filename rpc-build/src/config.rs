@@ -11,7 +11,8 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use crate::{
     Error,
-    service::{Problems, ServiceWriter, Style, descriptor_file},
+    service::{Problems, ServiceWriter, descriptor_file},
+    style::Style,
 };
 
 /// How `.proto` files become Rust.
@@ -81,8 +82,8 @@ impl Config {
     /// the modules that its package names: messages of another package are found there.
     ///
     /// # Errors
-    /// If a file cannot be read or understood, a service's trait would have the name of another item, or `OUT_DIR` is
-    /// not set because this is not a build script.
+    /// If a file cannot be read or understood, a service's trait would have the name of another item, a name or path that was
+    /// given is not Rust's, no file has a service that was named, or `OUT_DIR` is not set because this is not a build script.
     pub fn compile<P: AsRef<Path>>(mut self, files: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let files: Vec<PathBuf> = files.into_iter().map(|file| file.as_ref().to_owned()).collect();
         let includes = self.includes_for(&files);
@@ -101,6 +102,7 @@ impl Config {
     }
 
     fn generate(mut self, set: &FileDescriptorSet, out_dir: &Path) -> Result<(), Error> {
+        self.style.check(set)?;
         fs::create_dir_all(out_dir).map_err(|error| Error::file("make", out_dir, error))?;
         let problems = Problems::default();
         let packages = Arc::new(Mutex::new(Vec::new()));

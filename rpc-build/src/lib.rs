@@ -27,5 +27,6 @@
 mod config;
 mod error;
 mod service;
+mod style;
 
 pub use self::{config::Config, error::Error};

@@ -11,33 +11,10 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FileDescriptorSet, method_options::IdempotencyLevel,
 };
 
-use crate::Error;
-
-/// How traits look.
-#[derive(Debug)]
-pub(crate) struct Style {
-    pub(crate) crate_path: String,
-    pub(crate) bare_messages: bool,
-    pub(crate) renames: HashMap<String, String>,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            crate_path: "::rpc".to_owned(),
-            bare_messages: false,
-            renames: HashMap::new(),
-        }
-    }
-}
-
-impl Style {
-    /// What the trait of a service is called, unless it is renamed, and if it is.
-    fn trait_name(&self, full: &str, usual: &str) -> String {
-        let renamed = self.renames.get(full).map(String::as_str);
-        renamed.unwrap_or(usual).to_owned()
-    }
-}
+use crate::{
+    Error,
+    style::{Style, full_name},
+};
 
 /// The file beside the generated code that holds a package's descriptors.
 pub(crate) fn descriptor_file(package: &str) -> String {
@@ -269,13 +246,5 @@ fn wrap(message: &str, crate_path: &str, streams: bool, bare: bool, face: &str) 
         inner
     } else {
         format!("{crate_path}::{face}<{inner}>")
-    }
-}
-
-fn full_name(package: &str, name: &str) -> String {
-    if package.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{package}.{name}")
     }
 }

@@ -201,6 +201,45 @@ fn two_services_that_generate_one_name_are_refused() {
 }
 
 #[test]
+fn what_is_said_of_names_is_checked() {
+    let files = shop();
+    let refused = |change: fn(Config) -> Config| {
+        let compiled = files.compile(change, &["shop.proto"]);
+        compiled.expect_err("is refused").to_string()
+    };
+    for path in [
+        "",
+        "my rpc",
+        "::",
+        "::my-rpc",
+        "::my::fn",
+        "::my::rpc::",
+        "::my<u8>",
+    ] {
+        let compiled = files.compile(|config| config.crate_path(path), &["shop.proto"]);
+        let error = compiled.expect_err("is refused").to_string();
+        assert!(
+            error.contains(&format!("`crate_path` is no path, but `{path}`")),
+            "{error}"
+        );
+    }
+    for path in ["crate::rpc", "rpc", "::r#fn::_rpc2", "super::super::rpc"] {
+        let compiled = files.compile(|config| config.crate_path(path), &["shop.proto"]);
+        compiled.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+    let error = refused(|config| config.rename_service("shop.v1.Inventory", "Stock room"));
+    assert!(
+        error.contains("`Stock room`, which cannot be the name of a trait"),
+        "{error}"
+    );
+    let error = refused(|config| config.rename_service("shop.Inventory", "Stock"));
+    assert!(
+        error.contains("names `shop.Inventory`, which no file has; there is: `shop.v1.Inventory`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn all_packages_are_in_the_modules_that_they_name() {
     let files = shop();
     files.compile(|config| config, &["shop.proto"]).expect("compiles");
