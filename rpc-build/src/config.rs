@@ -4,6 +4,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use prost::Message;
@@ -66,7 +67,34 @@ impl Config {
     /// service keeps its name. Needed where a message or another service has a name that is generated, `StockClient` or
     /// `StockServer`.
     pub fn rename_service(mut self, service: impl Into<String>, name: impl Into<String>) -> Self {
-        self.style.renames.insert(service.into(), name.into());
+        self.style.services.entry(service.into()).or_default().name = Some(name.into());
+        self
+    }
+
+    /// Generates the object-safe twin of a service's trait as well: `.object_safe("shop.v1.Inventory")` for `InventoryDyn`.
+    pub fn object_safe(mut self, service: impl Into<String>) -> Self {
+        self.style.services.entry(service.into()).or_default().object_safe = true;
+        self
+    }
+
+    /// Generates the stub for callers without a runtime as well: `.blocking("shop.v1.Inventory")` for
+    /// `InventoryBlockingClient`.
+    pub fn blocking(mut self, service: impl Into<String>) -> Self {
+        self.style.services.entry(service.into()).or_default().blocking = true;
+        self
+    }
+
+    /// Calls the function of a method by another name: `.rename_method("shop.v1.Inventory/Stock", "count")`. On the wire the
+    /// method keeps its name. Needed where two methods get one name, or one that the stub has of its own, `with_options`.
+    pub fn rename_method(mut self, method: impl Into<String>, name: impl Into<String>) -> Self {
+        self.style.methods.entry(method.into()).or_default().name = Some(name.into());
+        self
+    }
+
+    /// Gives calls of a method a timeout where the caller sets none: `.timeout("shop.v1.Inventory/Stock",
+    /// Duration::from_secs(2))`. From a microsecond to a year; fractions of a microsecond are left out.
+    pub fn timeout(mut self, method: impl Into<String>, timeout: Duration) -> Self {
+        self.style.methods.entry(method.into()).or_default().timeout = Some(timeout);
         self
     }
 
@@ -82,8 +110,9 @@ impl Config {
     /// the modules that its package names: messages of another package are found there.
     ///
     /// # Errors
-    /// If a file cannot be read or understood, a service's trait would have the name of another item, a name or path that was
-    /// given is not Rust's, no file has a service that was named, or `OUT_DIR` is not set because this is not a build script.
+    /// If a file cannot be read or understood, a service's trait or a method's function would have the name of another item, a
+    /// name or path that was given is not Rust's, no file has a service or method that was named, or `OUT_DIR` is not set because
+    /// this is not a build script.
     pub fn compile<P: AsRef<Path>>(mut self, files: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let files: Vec<PathBuf> = files.into_iter().map(|file| file.as_ref().to_owned()).collect();
         let includes = self.includes_for(&files);

@@ -80,7 +80,7 @@ impl ServiceWriter {
             for service in &file.service {
                 let full = full_name(file.package(), service.name());
                 let name = style.trait_name(&full, &upper_camel(service.name()));
-                for item in generated(&name) {
+                for item in style.generated(&full, &name) {
                     let item = full_name(file.package(), &item);
                     services.entry(item).or_default().push(full.clone());
                 }
@@ -99,7 +99,7 @@ impl ServiceWriter {
         let full = full_name(&service.package, &service.proto_name);
         let name = self.style.trait_name(&full, &service.name);
         // Protobuf itself forbids a message with the service's own name, but not a rename to one's, nor another spelling.
-        for item in generated(&name) {
+        for item in self.style.generated(&full, &name) {
             let place = full_name(&service.package, &item);
             let mut services = self.services.get(&place).into_iter().flatten();
             let taken = if self.types.contains(&place) {
@@ -117,7 +117,36 @@ impl ServiceWriter {
         name
     }
 
-    fn write_method(&self, method: &Method, out: &mut String) {
+    /// What the functions of a service's methods are called, in their order.
+    fn method_names(&self, service: &Service) -> Vec<String> {
+        let full = full_name(&service.package, &service.proto_name);
+        let is_blocking = self
+            .style
+            .services
+            .get(&full)
+            .is_some_and(|service| service.blocking);
+        let mut names: Vec<String> = Vec::new();
+        for method in &service.methods {
+            let path = format!("{full}/{}", method.proto_name);
+            let name = self.style.method_name(&path, &method.name);
+            let taken = if name == "with_options" || is_blocking && name == "new" {
+                Some("the stub has of its own".to_owned())
+            } else {
+                let same = names.iter().position(|other| *other == name);
+                same.map(|at| format!("method `{}` is as well", service.methods[at].proto_name))
+            };
+            if let Some(taken) = taken {
+                self.problems.add(format!(
+                    "method `{path}` would be `{name}`, which {taken}: \
+                     write `.rename_method(\"{path}\", \"{name}_call\")` in the build script"
+                ));
+            }
+            names.push(name);
+        }
+        names
+    }
+
+    fn write_method(&self, path: &str, name: &str, method: &Method, out: &mut String) {
         let crate_path = &self.style.crate_path;
         let argument = wrap(
             &method.input_type,
@@ -139,6 +168,13 @@ impl ServiceWriter {
         } else {
             ", idempotent"
         };
+        let timeout = self
+            .style
+            .methods
+            .get(path)
+            .and_then(|method| method.timeout)
+            .map(|timeout| format!(", timeout = \"{}us\"", timeout.as_micros()))
+            .unwrap_or_default();
         method.comments.append_with_indent(1, out);
         if method.options.deprecated() {
             out.push_str("    #[deprecated]\n");
@@ -146,10 +182,9 @@ impl ServiceWriter {
         // Writing to a `String` cannot fail.
         let _ = write!(
             out,
-            "    #[rpc(name = \"{proto_name}\"{idempotent})]\n    \
+            "    #[rpc(name = \"{proto_name}\"{idempotent}{timeout})]\n    \
              async fn {name}(&self, request: {argument}) -> {crate_path}::Result<{result}>;\n",
             proto_name = method.proto_name,
-            name = method.name,
         );
     }
 }
@@ -163,16 +198,23 @@ impl ServiceGenerator for ServiceWriter {
         } else {
             format!(", crate = {crate_path}")
         };
+        let full = full_name(&service.package, &service.proto_name);
+        let said = self.style.services.get(&full);
+        let object_safe = said.filter(|service| service.object_safe).map_or("", |_| ", dyn");
+        let blocking = said
+            .filter(|service| service.blocking)
+            .map_or("", |_| ", blocking");
         service.comments.append_with_indent(0, out);
         let _ = write!(
             out,
             "#[{crate_path}::service(package = \"{package}\", name = \"{proto_name}\", codecs = [Prost], \
-             file_descriptor_set = FILE_DESCRIPTOR_SET{renamed})]\npub trait {name} {{\n",
+             file_descriptor_set = FILE_DESCRIPTOR_SET{object_safe}{blocking}{renamed})]\npub trait {name} {{\n",
             package = service.package,
             proto_name = service.proto_name,
         );
-        for method in &service.methods {
-            self.write_method(method, out);
+        for (method, name) in service.methods.iter().zip(self.method_names(&service)) {
+            let path = format!("{full}/{}", method.proto_name);
+            self.write_method(&path, &name, method, out);
         }
         out.push_str("}\n");
         let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,11 +240,6 @@ impl ServiceGenerator for ServiceWriter {
             descriptor_file(package),
         );
     }
-}
-
-/// What a trait of this name puts into its module.
-fn generated(name: &str) -> [String; 3] {
-    [name.to_owned(), format!("{name}Client"), format!("{name}Server")]
 }
 
 /// What prost calls the type of a message, enum or service in Rust.

@@ -1,18 +1,39 @@
 //! How traits look.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 
 use crate::Error;
+
+/// What `#[rpc(timeout = ..)]` accepts, and can write.
+const SHORTEST: Duration = Duration::from_micros(1);
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// How traits look.
 #[derive(Debug)]
 pub(crate) struct Style {
     pub(crate) crate_path: String,
     pub(crate) bare_messages: bool,
-    /// The names of traits, by the full names of their services.
-    pub(crate) renames: BTreeMap<String, String>,
+    /// What was said of services, by their full names.
+    pub(crate) services: BTreeMap<String, ServiceStyle>,
+    /// What was said of methods, by service and name: `shop.v1.Inventory/Stock`.
+    pub(crate) methods: BTreeMap<String, MethodStyle>,
+}
+
+/// What was said of a service.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceStyle {
+    pub(crate) name: Option<String>,
+    pub(crate) object_safe: bool,
+    pub(crate) blocking: bool,
+}
+
+/// What was said of a method.
+#[derive(Debug, Default)]
+pub(crate) struct MethodStyle {
+    pub(crate) name: Option<String>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Default for Style {
@@ -20,7 +41,8 @@ impl Default for Style {
         Self {
             crate_path: "::rpc".to_owned(),
             bare_messages: false,
-            renames: BTreeMap::new(),
+            services: BTreeMap::new(),
+            methods: BTreeMap::new(),
         }
     }
 }
@@ -35,17 +57,42 @@ impl Style {
                 self.crate_path
             ));
         }
-        let services = services(set);
-        for (service, name) in &self.renames {
-            if !services.contains(service) {
+        let there = services(set);
+        for (service, style) in &self.services {
+            if !there.contains_key(service) {
                 problems.push(format!(
-                    "`rename_service` names `{service}`, which no file has; there is: {}",
-                    listed(&services)
+                    "no file has a service `{service}`; there is: {}",
+                    listed(there.keys().cloned())
                 ));
             }
-            if !is_name(name) {
+            if let Some(name) = style.name.as_ref().filter(|name| !is_name(name)) {
                 problems.push(format!(
                     "`rename_service` calls `{service}` `{name}`, which cannot be the name of a trait"
+                ));
+            }
+        }
+        for (method, style) in &self.methods {
+            let (service, name) = method.split_once('/').unwrap_or((method, ""));
+            if !there.get(service).is_some_and(|methods| methods.contains(&name)) {
+                let methods = there.iter().flat_map(|(service, methods)| {
+                    methods.iter().map(move |name| format!("{service}/{name}"))
+                });
+                problems.push(format!(
+                    "no file has a method `{method}`; there is: {}",
+                    listed(methods)
+                ));
+            }
+            if let Some(name) = style.name.as_ref().filter(|name| !is_name(name)) {
+                problems.push(format!(
+                    "`rename_method` calls `{method}` `{name}`, which cannot be the name of a function"
+                ));
+            }
+            if style
+                .timeout
+                .is_some_and(|timeout| timeout < SHORTEST || timeout > LONGEST)
+            {
+                problems.push(format!(
+                    "`timeout` of `{method}` is neither a microsecond nor a year, nor between them"
                 ));
             }
         }
@@ -58,11 +105,34 @@ impl Style {
 
     /// What the trait of a service is called, unless it is renamed, and if it is.
     pub(crate) fn trait_name(&self, full: &str, usual: &str) -> String {
-        let renamed = self.renames.get(full).map(String::as_str);
+        let renamed = self
+            .services
+            .get(full)
+            .and_then(|service| service.name.as_deref());
         renamed.unwrap_or(usual).to_owned()
+    }
+
+    /// What the function of a method is called, unless it is renamed, and if it is.
+    pub(crate) fn method_name(&self, path: &str, usual: &str) -> String {
+        let renamed = self.methods.get(path).and_then(|method| method.name.as_deref());
+        renamed.unwrap_or(usual).to_owned()
+    }
+
+    /// What the trait of a service, called so, puts into its module.
+    pub(crate) fn generated(&self, full: &str, name: &str) -> Vec<String> {
+        let said = self.services.get(full);
+        let mut items = vec![name.to_owned(), format!("{name}Client"), format!("{name}Server")];
+        if said.is_some_and(|service| service.object_safe) {
+            items.push(format!("{name}Dyn"));
+        }
+        if said.is_some_and(|service| service.blocking) {
+            items.push(format!("{name}BlockingClient"));
+        }
+        items
     }
 }
 
+/// The full name of a message, enum or service.
 pub(crate) fn full_name(package: &str, name: &str) -> String {
     if package.is_empty() {
         name.to_owned()
@@ -71,23 +141,26 @@ pub(crate) fn full_name(package: &str, name: &str) -> String {
     }
 }
 
-/// The full names of all services.
-fn services(set: &FileDescriptorSet) -> Vec<String> {
+/// The names of all methods, by the full names of their services.
+fn services(set: &FileDescriptorSet) -> BTreeMap<String, Vec<&str>> {
     let files = set.file.iter();
     files
         .flat_map(|file| {
-            let services = file.service.iter();
-            services.map(|service| full_name(file.package(), service.name()))
+            file.service.iter().map(|service| {
+                let methods = service.method.iter().map(MethodDescriptorProto::name);
+                (full_name(file.package(), service.name()), methods.collect())
+            })
         })
         .collect()
 }
 
-fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        return "nothing".to_owned();
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if quoted.is_empty() {
+        "nothing".to_owned()
+    } else {
+        quoted.join(", ")
     }
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
 }
 
 /// True for a path in Rust, without generics.

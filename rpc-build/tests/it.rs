@@ -1,6 +1,6 @@
 //! From files to generated code, through the public API.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -234,9 +234,74 @@ fn what_is_said_of_names_is_checked() {
     );
     let error = refused(|config| config.rename_service("shop.Inventory", "Stock"));
     assert!(
-        error.contains("names `shop.Inventory`, which no file has; there is: `shop.v1.Inventory`"),
+        error.contains("no file has a service `shop.Inventory`; there is: `shop.v1.Inventory`"),
         "{error}"
     );
+    let error = refused(|config| config.rename_method("shop.v1.Inventory/Stock", "count all"));
+    assert!(
+        error.contains("`count all`, which cannot be the name of a function"),
+        "{error}"
+    );
+    let error = refused(|config| config.rename_method("shop.v1.Inventory", "count"));
+    assert!(
+        error.contains("no file has a method `shop.v1.Inventory`; there is: `shop.v1.Inventory/Stock`, "),
+        "{error}"
+    );
+    let error = refused(|config| config.timeout("shop.v1.Inventory/Stock", Duration::from_nanos(1)));
+    assert!(
+        error.contains("`timeout` of `shop.v1.Inventory/Stock`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_an_attribute_can_say_is_said_in_the_build_script() {
+    let files = shop();
+    let change = |config: Config| {
+        config
+            .object_safe("shop.v1.Inventory")
+            .blocking("shop.v1.Inventory")
+            .rename_method("shop.v1.Inventory/Stock", "count")
+            .timeout("shop.v1.Inventory/Stock", Duration::from_millis(200))
+    };
+    files.compile(change, &["shop.proto"]).expect("compiles");
+    let code = files.generated("shop.v1.rs");
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "file_descriptor_set = FILE_DESCRIPTOR_SET, dyn, blocking )] pub trait Inventory {",
+        "#[rpc(name = \"Stock\", idempotent, timeout = \"200000us\")] async fn count(",
+    ] {
+        assert!(code.contains(expected), "{expected}\nis not in\n{code}");
+    }
+}
+
+#[test]
+fn methods_whose_functions_cannot_have_their_names_are_refused_until_they_are_renamed() {
+    let text = "syntax = \"proto3\"; package a; message Nothing {} service Stock { \
+                rpc WithOptions(Nothing) returns (Nothing); rpc New(Nothing) returns (Nothing); \
+                rpc GetAll(Nothing) returns (Nothing); rpc get_all(Nothing) returns (Nothing); }";
+    let files = Files::new(&[("a.proto", text)]);
+    let error = files
+        .compile(|config| config.blocking("a.Stock"), &["a.proto"])
+        .expect_err("is refused")
+        .to_string();
+    for expected in [
+        "method `a.Stock/WithOptions` would be `with_options`, which the stub has of its own: write \
+         `.rename_method(\"a.Stock/WithOptions\", \"with_options_call\")`",
+        "method `a.Stock/New` would be `new`, which the stub has of its own",
+        "method `a.Stock/get_all` would be `get_all`, which method `GetAll` is as well",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+    let renamed = |config: Config| {
+        config
+            .rename_method("a.Stock/WithOptions", "configure")
+            .rename_method("a.Stock/get_all", "get_all_old")
+    };
+    files
+        .compile(renamed, &["a.proto"])
+        .expect("compiles once they are renamed");
+    assert!(files.generated("a.rs").contains("async fn get_all_old("));
 }
 
 #[test]
