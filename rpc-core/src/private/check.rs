@@ -34,7 +34,8 @@ impl<T, E> Returns for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a method: it must convert to and from `rpc::Status`",
     label = "needs `From<Status>`, and `Status` needs `From` of it",
-    note = "add `#[derive(rpc::ServiceError)]` to `{Self}`; it gives each variant a code and a reason"
+    note = "add `#[derive(rpc::ServiceError)]` to `{Self}`; it gives each variant a code and a reason",
+    note = "it must also be `Send`, and borrow nothing"
 )]
 pub trait Failure: From<Status> + Into<Status> + Send + 'static {}
 
@@ -100,6 +101,7 @@ pub const fn with_fields<T>(
     message = "`{Self}` cannot be a message of this service: it is not `Serialize` and `Deserialize`",
     label = "needs `serde::Serialize` and `serde::Deserialize`",
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or name other codecs: `#[rpc::service(codecs = [Prost])]`",
+    note = "it must also be `Send`, and borrow nothing",
     note = "`Request`, `Response` and `Streaming` must be written out in the method, not be hidden behind an alias"
 )]
 pub trait SerdeMessage: Serialize + DeserializeOwned + Send + 'static {}
