@@ -1,8 +1,8 @@
 //! `rpcctl health`.
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
-use rpc::{Client, Status, call::CallOptions, status::Side};
+use rpc::{BuildError, Client, Status, call::CallOptions, registry::Fault, status::Side};
 
 use crate::options::Health as Options;
 
@@ -29,7 +29,7 @@ enum Ending {
 }
 
 pub(crate) async fn run(options: Options) -> ExitCode {
-    let client = match Client::builder().target(options.target.clone()).build() {
+    let client = match client(&options) {
         Ok(client) => client,
         Err(error) => {
             eprintln!("rpcctl: {error}");
@@ -38,28 +38,42 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     };
     let stub = HealthClient::new(&client);
     let ending = if options.watch {
-        watch(&stub, options).await
+        watch(&stub, &options).await
     } else {
-        check(&stub, options).await
+        check(&stub, &options).await
     };
     match ending {
         Ending::Serving => ExitCode::SUCCESS,
         Ending::NotServing => ExitCode::from(4),
-        Ending::Unreachable(status) => failed(&status, 2),
-        Ending::Failed(status) => failed(&status, 3),
+        Ending::Unreachable(status) => failed(&status, &options, 2),
+        Ending::Failed(status) => failed(&status, &options, 3),
     }
 }
 
-fn failed(status: &Status, code: u8) -> ExitCode {
-    eprintln!("rpcctl: {status}");
+fn client(options: &Options) -> Result<Client, BuildError> {
+    let etcd = options.etcd.scheme(&options.target.parse()?)?;
+    let client = Client::builder().target(options.target.clone()).registry(etcd);
+    match options.tls.read()? {
+        Some(tls) => client.tls(tls).build(),
+        None => client.build(),
+    }
+}
+
+fn failed(status: &Status, options: &Options, code: u8) -> ExitCode {
+    let fault = status.source().and_then(<dyn Error>::downcast_ref::<Fault>);
+    let advice = match fault {
+        Some(fault) => options.etcd.advice(fault),
+        None => options.tls.advice(status.message()),
+    };
+    eprintln!("rpcctl: {status}{advice}");
     ExitCode::from(code)
 }
 
-async fn check(stub: &HealthClient, options: Options) -> Ending {
+async fn check(stub: &HealthClient, options: &Options) -> Ending {
     let stub = stub.with_options(CallOptions::new().with_timeout(options.timeout));
     match stub
         .check(HealthCheckRequest {
-            service: options.service,
+            service: options.service.clone(),
         })
         .await
     {
@@ -68,11 +82,11 @@ async fn check(stub: &HealthClient, options: Options) -> Ending {
     }
 }
 
-async fn watch(stub: &HealthClient, options: Options) -> Ending {
+async fn watch(stub: &HealthClient, options: &Options) -> Ending {
     let first = tokio::time::timeout(
         options.timeout,
         stub.watch(HealthCheckRequest {
-            service: options.service,
+            service: options.service.clone(),
         }),
     );
     let mut responses = match first.await {

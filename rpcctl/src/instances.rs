@@ -21,7 +21,8 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 
 fn follow(options: &Options) -> Result<Follow, rpc::BuildError> {
     let target: Target = options.target.parse()?;
-    let resolver = rpc::built_in_schemes().resolver(&target)?;
+    let schemes = rpc::built_in_schemes().with(options.etcd.scheme(&target)?);
+    let resolver = schemes.resolver(&target)?;
     let mut config = FollowConfig::default();
     // What the registry says, not what a client makes of it.
     config.hold_back = HoldBack::off();
@@ -47,7 +48,8 @@ async fn print(mut follow: Follow, options: &Options) -> ExitCode {
             Freshness::Live => show(&list, options.json),
             other => {
                 if let Some(fault) = other.fault() {
-                    eprintln!("rpcctl: the registry cannot be asked: {fault}");
+                    let advice = options.etcd.advice(fault);
+                    eprintln!("rpcctl: the registry cannot be asked: {fault}{advice}");
                 }
                 if !options.watch {
                     return ExitCode::from(2);

@@ -5,12 +5,12 @@ use std::{process::ExitCode, time::Duration};
 use rpc::registry::{Amendment, Fault, FaultKind, Place, Target};
 use tokio::time::timeout;
 
-use crate::options::Operate as Options;
+use crate::options::{Etcd, Operate as Options};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(options: Options) -> ExitCode {
-    let place = match place(&options.target) {
+    let place = match place(&options.target, &options.etcd) {
         Ok(place) => place,
         Err(error) => {
             eprintln!("rpcctl: {error}");
@@ -26,7 +26,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(fault) => {
-            eprintln!("rpcctl: {fault}");
+            eprintln!("rpcctl: {fault}{}", options.etcd.advice(&fault));
             ExitCode::from(if fault.kind() == FaultKind::Transient {
                 2
             } else {
@@ -37,7 +37,9 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 }
 
 /// Where instances of a target are announced.
-pub(crate) fn place(target: &str) -> Result<Place, rpc::BuildError> {
+pub(crate) fn place(target: &str, etcd: &Etcd) -> Result<Place, rpc::BuildError> {
     let target: Target = target.parse()?;
-    rpc::built_in_schemes().registry(&target)
+    rpc::built_in_schemes()
+        .with(etcd.scheme(&target)?)
+        .registry(&target)
 }

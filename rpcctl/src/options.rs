@@ -1,18 +1,22 @@
 //! The command line.
 
+mod etcd;
 mod health;
 mod registry;
+mod tls;
 
 pub(crate) use self::{
+    etcd::Etcd,
     health::Health,
     registry::{Instances, Operate, Register},
+    tls::Tls,
 };
 
 pub(crate) const USAGE: &str = "\
-rpcctl health TARGET [SERVICE] [--watch] [--timeout-ms N]
-rpcctl instances TARGET [--watch] [--json] [--timeout-ms N]
-rpcctl register TARGET --address ADDRESS [--health PROBE] [...]
-rpcctl enable|disable|drain TARGET ID
+rpcctl health TARGET [SERVICE] [--watch] [--timeout-ms N] [--tls-...] [--etcd-...]
+rpcctl instances TARGET [--watch] [--json] [--timeout-ms N] [--etcd-...]
+rpcctl register TARGET --address ADDRESS [--health PROBE] [...] [--tls-...] [--etcd-...]
+rpcctl enable|disable|drain TARGET ID [--etcd-...]
 
   TARGET is what a client takes, `etcd://h1:2379/shop` or `file:///etc/rpc/services.yaml?name=shop`; for `health` also
   `static://127.0.0.1:50051` or `unix:/run/shop.sock`, and a bare `host:port` is static.
@@ -36,6 +40,21 @@ register: announces an instance until a signal comes, then withdraws it. Beside 
   --weight N --lane L --zone Z --version V --group G (may be given several times) --disabled
 
 enable, disable, drain: changes the state of an instance that somebody announced, and keeps it changed.
+
+TLS with the server whose health is asked, only if one of these is given:
+  --tls-ca FILE   trust the authorities in it, PEM; no others are trusted, the system's neither
+  --tls-server-name NAME
+                  what the server's certificate is for (default: the host that is called)
+  --tls-cert FILE --tls-key FILE
+                  show this certificate to a server that asks for one, PEM; and its key
+
+How etcd is asked, for targets `etcd:`:
+  --etcd-user NAME
+                  log in, with the password in the environment variable RPCCTL_ETCD_PASSWORD
+  --etcd-password-file FILE
+                  with the one in this file instead; an end of line is not a part of it
+  --etcd-ca FILE --etcd-server-name NAME --etcd-cert FILE --etcd-key FILE
+                  TLS, as above
 
   Ends with 0 if it went well (health: it serves), 1 for a wrong command line, 2 if it cannot be reached, 3 if it fails,
   4 if it does not serve.";
@@ -151,6 +170,12 @@ mod tests {
                 "`http` is not a probe",
             ),
             ("register t --address a:1 --group", "`--group` wants a value"),
+            (
+                "register t --address a:1 --tls-ca f",
+                "`--tls-ca` is for a `--health`",
+            ),
+            ("instances t --etcd-user", "`--etcd-user` wants a value"),
+            ("instances t --tls-ca f", "`--tls-ca` is not an option"),
             ("drain", "which target?"),
             ("drain t", "which instance?"),
             ("drain t i --force", "`--force` is not an option"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc::{BuildError, Client, call::CallOptions};
+use rpc::{BuildError, Client, call::CallOptions, net::tls::ClientTls};
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::health::v1::{
@@ -47,12 +47,16 @@ impl Probe {
         }
     }
 
-    /// What asks.
-    pub(crate) fn prober(self) -> Result<Prober, BuildError> {
+    /// What asks, gRPC's health service over TLS if that is given.
+    pub(crate) fn prober(self, tls: Option<ClientTls>) -> Result<Prober, BuildError> {
         match self {
             Self::Tcp(address) => Ok(Prober::Tcp(address)),
             Self::Grpc { address, service } => {
-                let client = Client::builder().target(format!("static://{address}")).build()?;
+                let client = Client::builder().target(format!("static://{address}"));
+                let client = match tls {
+                    Some(tls) => client.tls(tls).build()?,
+                    None => client.build()?,
+                };
                 let client = Box::new(client);
                 Ok(Prober::Grpc { client, service })
             }
@@ -62,15 +66,22 @@ impl Probe {
 
 impl Prober {
     /// Asks once.
-    pub(crate) async fn answers(&self) -> bool {
+    pub(crate) async fn ask(&self) -> Result<(), String> {
         match self {
-            Self::Tcp(address) => matches!(timeout(TIMEOUT, TcpStream::connect(address)).await, Ok(Ok(_))),
+            Self::Tcp(address) => match timeout(TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("no connection in time".to_owned()),
+            },
             Self::Grpc { client, service } => {
                 let options = CallOptions::new().with_timeout(TIMEOUT);
                 let stub = HealthClient::new(&**client).with_options(options);
                 let service = service.clone();
                 let answer = stub.check(HealthCheckRequest { service }).await;
-                answer.is_ok_and(|answer| answer.status() == ServingStatus::Serving)
+                match answer.map_err(|status| status.to_string())?.status() {
+                    ServingStatus::Serving => Ok(()),
+                    other => Err(format!("it says {}", other.as_str_name())),
+                }
             }
         }
     }

@@ -2,21 +2,20 @@
 
 use std::{process::ExitCode, time::SystemTime};
 
-use rpc::registry::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle};
+use rpc::{
+    BuildError,
+    registry::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle, Place},
+};
 
 use crate::{operate::place, options::Register as Options, probe::Prober};
 
-/// So many failures in a row, and it is shown as disabled.
+/// So many failures in a row, and it is said, and shown as disabled.
 const FAILURES: u32 = 2;
 
 pub(crate) async fn run(options: Options) -> ExitCode {
-    let (place, prober) = match (
-        place(&options.target),
-        options.probe.clone().map(crate::probe::Probe::prober),
-    ) {
-        (Ok(place), None) => (place, None),
-        (Ok(place), Some(Ok(prober))) => (place, Some(prober)),
-        (Err(error), _) | (_, Some(Err(error))) => {
+    let (place, prober) = match prepare(&options) {
+        Ok(both) => both,
+        Err(error) => {
             eprintln!("rpcctl: {error}");
             return ExitCode::from(1);
         }
@@ -31,7 +30,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
             let state = state.borrow_and_update().clone();
             match state {
                 AnnounceState::Announced => println!("announced {}", options.instance.id),
-                AnnounceState::Away(fault) => eprintln!("rpcctl: the registry is away: {fault}"),
+                AnnounceState::Away(fault) => {
+                    let advice = options.etcd.advice(&fault);
+                    eprintln!("rpcctl: the registry is away: {fault}{advice}");
+                }
                 _ => {}
             }
         }
@@ -51,7 +53,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(fault) => {
-                eprintln!("rpcctl: {fault}");
+                eprintln!("rpcctl: {fault}{}", options.etcd.advice(&fault));
                 ExitCode::from(3)
             }
         },
@@ -61,22 +63,34 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     }
 }
 
+/// Where it is announced, and what asks whether it is there.
+fn prepare(options: &Options) -> Result<(Place, Option<Prober>), BuildError> {
+    let place = place(&options.target, &options.etcd)?;
+    let tls = options.tls.read()?;
+    let prober = options.probe.clone().map(|probe| probe.prober(tls));
+    Ok((place, prober.transpose()?))
+}
+
 /// Keeps saying whether the service is there. Never ends.
 async fn probe(prober: Option<Prober>, handle: &InstanceHandle, options: &Options) {
     let Some(prober) = prober else {
         handle.set_healthy(true);
         return std::future::pending().await;
     };
-    let mut failures = FAILURES;
+    let mut failures: u32 = 0;
     loop {
-        if prober.answers().await {
-            failures = 0;
-            handle.set_healthy(true);
-        } else {
-            failures = failures.saturating_add(1);
-            if failures == FAILURES {
-                eprintln!("rpcctl: the service does not answer");
-                handle.set_healthy(false);
+        match prober.ask().await {
+            Ok(()) => {
+                failures = 0;
+                handle.set_healthy(true);
+            }
+            Err(problem) => {
+                failures = failures.saturating_add(1);
+                if failures == FAILURES {
+                    let advice = options.tls.advice(&problem);
+                    eprintln!("rpcctl: the service does not answer as it should: {problem}{advice}");
+                    handle.set_healthy(false);
+                }
             }
         }
         tokio::time::sleep(options.interval).await;

@@ -9,4 +9,5 @@ mod fleet;
 mod login;
 mod node;
 mod outage;
+mod users;
 mod watch;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::number;
+use super::{Etcd, Tls, number};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Health {
@@ -10,15 +10,19 @@ pub(crate) struct Health {
     pub(crate) service: String,
     pub(crate) watch: bool,
     pub(crate) timeout: Duration,
+    pub(crate) tls: Tls,
+    pub(crate) etcd: Etcd,
 }
 
 impl Health {
     pub(super) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut names, mut watch, mut timeout_ms) = (Vec::new(), false, 1000);
+        let (mut tls, mut etcd) = (Tls::new("--tls-"), Etcd::new());
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--watch" => watch = true,
                 "--timeout-ms" => timeout_ms = number("--timeout-ms", 1..=3_600_000, &mut arguments)?,
+                option if tls.take(option, &mut arguments)? || etcd.take(option, &mut arguments)? => {}
                 option if option.starts_with('-') => return Err(format!("`{option}` is not an option")),
                 _ => names.push(argument),
             }
@@ -40,6 +44,8 @@ impl Health {
             service,
             watch,
             timeout: Duration::from_millis(timeout_ms),
+            tls,
+            etcd,
         })
     }
 }

@@ -1,12 +1,22 @@
 //! The program itself against a server of ours.
 
-use std::{fs, path::PathBuf, process::Output, time::Duration};
+mod tls;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use rpc::{
     Client, Server,
-    server::{HealthReporter, ServingStatus},
+    server::{HealthReporter, ServeError, ServerBuilder, ServerHandle, ServingStatus},
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    task::JoinHandle,
+};
 
 /// A server needs a service.
 #[rpc::service(package = "test.v1")]
@@ -15,6 +25,37 @@ trait Nothing {}
 struct Nobody;
 
 impl Nothing for Nobody {}
+
+fn server(reporter: &HealthReporter) -> ServerBuilder {
+    Server::builder()
+        .add_service(NothingServer::new(Nobody))
+        .health(reporter.clone())
+        .without_signals()
+}
+
+/// A server that serves.
+struct Serving {
+    address: String,
+    handle: ServerHandle,
+    task: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Serving {
+    async fn start(server: ServerBuilder) -> Self {
+        let server = server.build().expect("a server");
+        let server = server.bind("127.0.0.1:0").await.expect("a free port");
+        Self {
+            address: server.local_addresses()[0].to_string(),
+            handle: server.handle(),
+            task: tokio::spawn(server.serve()),
+        }
+    }
+
+    async fn stop(self) {
+        self.handle.shutdown();
+        self.task.await.expect("no panic").expect("a clean stop");
+    }
+}
 
 async fn rpcctl(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rpcctl"))
@@ -34,16 +75,8 @@ fn printed(output: &Output) -> (Option<i32>, String) {
 #[tokio::test]
 async fn health_says_how_it_is_and_ends_accordingly() {
     let reporter = HealthReporter::new();
-    let server = Server::builder()
-        .add_service(NothingServer::new(Nobody))
-        .health(reporter.clone())
-        .without_signals()
-        .build()
-        .expect("a server");
-    let server = server.bind("127.0.0.1:0").await.expect("a free port");
-    let address = server.local_addresses()[0].to_string();
-    let handle = server.handle();
-    let serving = tokio::spawn(server.serve());
+    let serving = Serving::start(server(&reporter)).await;
+    let address = serving.address.clone();
 
     assert_eq!(
         printed(&rpcctl(&["health", &address]).await),
@@ -62,8 +95,7 @@ async fn health_says_how_it_is_and_ends_accordingly() {
         (Some(4), "NOT_SERVING".to_owned())
     );
 
-    handle.shutdown();
-    serving.await.expect("no panic").expect("a clean stop");
+    serving.stop().await;
     assert_eq!(rpcctl(&["health", &address]).await.status.code(), Some(2));
     assert_eq!(rpcctl(&["health"]).await.status.code(), Some(1));
 }
@@ -81,6 +113,13 @@ impl Services {
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir).unwrap();
         Self(dir)
+    }
+
+    /// Writes another file beside it.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     fn target(&self) -> String {
@@ -104,9 +143,15 @@ impl Services {
     }
 
     fn register(&self, more: &[&str]) -> Child {
+        self.register_telling(Stdio::inherit(), more)
+    }
+
+    /// The same; what goes wrong is told there.
+    fn register_telling(&self, stderr: Stdio, more: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_rpcctl"))
             .args(["register", &self.target(), "--interval-ms", "20"])
             .args(more)
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()
             .expect("the program runs")
@@ -203,16 +248,8 @@ async fn a_service_is_registered_for_as_long_as_it_answers() {
     let services = Services::new();
     let reporter = HealthReporter::new();
     reporter.set("", ServingStatus::NotServing);
-    let server = Server::builder()
-        .add_service(NothingServer::new(Nobody))
-        .health(reporter.clone())
-        .without_signals()
-        .build()
-        .expect("a server");
-    let server = server.bind("127.0.0.1:0").await.expect("a free port");
-    let address = server.local_addresses()[0].to_string();
-    let handle = server.handle();
-    let serving = tokio::spawn(server.serve());
+    let serving = Serving::start(server(&reporter)).await;
+    let address = serving.address.clone();
     let child = services.register(&["--address", &address, "--health", &address]);
     reporter.set("", ServingStatus::Serving);
     services.until(true, r#""state":"up""#).await;
@@ -225,8 +262,7 @@ async fn a_service_is_registered_for_as_long_as_it_answers() {
     services.until(true, r#""state":"disabled""#).await;
     reporter.set("", ServingStatus::Serving);
     services.until(true, r#""state":"up""#).await;
-    handle.shutdown();
-    serving.await.expect("no panic").expect("a clean stop");
+    serving.stop().await;
     services.until(true, r#""state":"disabled""#).await;
     assert_eq!(terminate(child).await, Some(0));
     assert_eq!(services.json().await, "[]");
