@@ -6,6 +6,7 @@
 //! rpcctl health static://127.0.0.1:50051 --watch         each time it changes
 //! rpcctl instances dns:///shop.internal:50051            who is there?
 //! rpcctl register TARGET --address 10.0.0.1:50051 --health 127.0.0.1:50051
+//! rpcctl amend TARGET shop-1 --lane green                only for requests of that lane
 //! rpcctl drain TARGET shop-1                             take one out of the rotation
 //! ```
 

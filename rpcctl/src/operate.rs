@@ -1,8 +1,8 @@
-//! `rpcctl enable`, `disable`, `drain`.
+//! `rpcctl amend`, `enable`, `disable`, `drain`.
 
 use std::{process::ExitCode, time::Duration};
 
-use rpc::registry::{Amendment, Fault, FaultKind, Place, Target};
+use rpc::registry::{Fault, FaultKind, Place, Target};
 use tokio::time::timeout;
 
 use crate::options::{Etcd, Operate as Options};
@@ -17,12 +17,15 @@ pub(crate) async fn run(options: Options) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let amendment = Amendment::new().with_state(options.state);
     let id = options.id.as_str().into();
-    let amended = timeout(TIMEOUT, place.registry.amend(&place.name, &id, &amendment)).await;
+    let amended = place.registry.amend(&place.name, &id, &options.amendment);
+    let amended = timeout(TIMEOUT, amended).await;
     match amended.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time"))) {
         Ok(()) => {
-            println!("{id} is {}", options.state);
+            match options.amendment.state {
+                Some(state) => println!("{id} is {state}"),
+                None => println!("amended {id}"),
+            }
             ExitCode::SUCCESS
         }
         Err(fault) => {

@@ -16,6 +16,7 @@ pub(crate) const USAGE: &str = "\
 rpcctl health TARGET [SERVICE] [--watch] [--timeout-ms N] [--tls-...] [--etcd-...]
 rpcctl instances TARGET [--watch] [--json] [--timeout-ms N] [--etcd-...]
 rpcctl register TARGET --address ADDRESS [--health PROBE] [...] [--tls-...] [--etcd-...]
+rpcctl amend TARGET ID [--weight N] [--lane L | --no-lane] [--group G ...] [--etcd-...]
 rpcctl enable|disable|drain TARGET ID [--etcd-...]
 
   TARGET is what a client takes, `etcd://h1:2379/shop` or `file:///etc/rpc/services.yaml?name=shop`; for `health` also
@@ -39,10 +40,17 @@ register: announces an instance until a signal comes, then withdraws it. Beside 
   --id ID         default: the first address
   --weight N --lane L --zone Z --version V --group G (may be given several times) --disabled
 
-enable, disable, drain: changes the state of an instance that somebody announced, and keeps it changed.
+amend: changes an instance that somebody announced, and keeps it changed until `enable` or until its provider ends. What is
+  not said stays as it is.
+  --weight N      its share of the calls; 100 is the usual one
+  --lane L        the lane that it serves
+  --no-lane       it serves the base lane
+  --group G       a group that it belongs to, in place of all that it belonged to; may be given several times
+
+enable, disable, drain: changes its state in the same way. `enable` gives up what was amended as well.
 
 TLS with the server whose health is asked, only if one of these is given:
-  --tls-ca FILE   trust the authorities in it, PEM; no others are trusted, the system's neither
+  --tls-ca FILE   trust the authorities in it, PEM, and no others: the system's are not trusted by themselves
   --tls-server-name NAME
                   what the server's certificate is for (default: the host that is called)
   --tls-cert FILE --tls-key FILE
@@ -79,11 +87,11 @@ impl Command {
             Some("health") => Health::parse(arguments).map(Self::Health),
             Some("instances") => Instances::parse(arguments).map(Self::Instances),
             Some("register") => Register::parse(arguments).map(Box::new).map(Self::Register),
-            Some(state @ ("enable" | "disable" | "drain")) => {
-                Operate::parse(state, arguments).map(Self::Operate)
+            Some(command @ ("amend" | "enable" | "disable" | "drain")) => {
+                Operate::parse(command, arguments).map(Self::Operate)
             }
             Some(other) => Err(format!(
-                "`{other}` is not a command; there are: health, instances, register, enable, disable, drain"
+                "`{other}` is not a command; there are: health, instances, register, amend, enable, disable, drain"
             )),
         }
     }
@@ -179,6 +187,15 @@ mod tests {
             ("drain", "which target?"),
             ("drain t", "which instance?"),
             ("drain t i --force", "`--force` is not an option"),
+            ("drain t i --weight 3", "`--weight` is not an option"),
+            ("amend t", "which instance?"),
+            ("amend t i", "what is to change?"),
+            ("amend t i --weight 1000001", "`--weight` wants 0 to 1000000"),
+            ("amend t i --lane a/b", "`--lane`: not a lane"),
+            (
+                "amend t i --lane a --no-lane",
+                "one of `--lane` and `--no-lane` is wanted",
+            ),
         ] {
             let problem = parse(line).expect_err("is refused");
             assert!(problem.contains(expected), "`{line}`: {problem}");

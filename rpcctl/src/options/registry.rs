@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rpc::registry::{Instance, InstanceAddress, InstanceState};
+use rpc::{
+    context::Lane,
+    registry::{Amendment, Instance, InstanceAddress, InstanceState},
+};
 
 use super::{Etcd, Tls, exactly, number, value};
 use crate::probe::Probe;
@@ -28,12 +31,12 @@ pub(crate) struct Register {
     pub(crate) etcd: Etcd,
 }
 
-/// `rpcctl enable`, `disable`, `drain`.
+/// `rpcctl amend`, `enable`, `disable`, `drain`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Operate {
     pub(crate) target: String,
     pub(crate) id: String,
-    pub(crate) state: InstanceState,
+    pub(crate) amendment: Amendment,
     pub(crate) etcd: Etcd,
 }
 
@@ -80,11 +83,8 @@ impl Register {
                 "--health" => probe = Some(Probe::parse(&value(option, &mut arguments)?)?),
                 "--interval-ms" => interval_ms = number(option, 10..=3_600_000, &mut arguments)?,
                 "--id" => id = Some(value(option, &mut arguments)?),
-                "--weight" => instance.weight = number(option, 0..=1_000_000, &mut arguments)? as u32,
-                "--lane" => {
-                    let lane = rpc::context::Lane::new(&value(option, &mut arguments)?);
-                    instance.lane = Some(lane.map_err(|error| format!("`{option}`: {error}"))?);
-                }
+                "--weight" => instance.weight = weight(option, &mut arguments)?,
+                "--lane" => instance.lane = Some(lane(option, &mut arguments)?),
                 "--zone" => instance.zone = Some(value(option, &mut arguments)?.into()),
                 "--version" => instance.version = Some(value(option, &mut arguments)?.into()),
                 "--group" => instance.groups.push(value(option, &mut arguments)?.into()),
@@ -119,26 +119,58 @@ impl Register {
 }
 
 impl Operate {
-    pub(super) fn parse(state: &str, mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(super) fn parse(command: &str, mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut names, mut etcd) = (Vec::new(), Etcd::new());
+        let mut amendment = Amendment::new();
+        amendment.state = match command {
+            "enable" => Some(InstanceState::Up),
+            "disable" => Some(InstanceState::Disabled),
+            "drain" => Some(InstanceState::Draining),
+            _ => None,
+        };
+        let amends = amendment.state.is_none();
         while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                option if etcd.take(option, &mut arguments)? => {}
-                option if option.starts_with('-') => return Err(format!("`{option}` is not an option")),
+            let option = argument.as_str();
+            match option {
+                "--weight" if amends => amendment.weight = Some(weight(option, &mut arguments)?),
+                "--lane" | "--no-lane" if amends => {
+                    let lane = match option {
+                        "--lane" => Some(lane(option, &mut arguments)?),
+                        _ => None,
+                    };
+                    if amendment.lane.replace(lane).is_some() {
+                        return Err("one of `--lane` and `--no-lane` is wanted, and once".to_owned());
+                    }
+                }
+                "--group" if amends => {
+                    let groups = amendment.groups.get_or_insert_default();
+                    groups.push(value(option, &mut arguments)?.into());
+                }
+                _ if etcd.take(option, &mut arguments)? => {}
+                _ if option.starts_with('-') => return Err(format!("`{option}` is not an option")),
                 _ => names.push(argument),
             }
         }
         let [target, id] = exactly(names, ["which target?", "which instance? Give its id"])?;
-        let state = match state {
-            "enable" => InstanceState::Up,
-            "disable" => InstanceState::Disabled,
-            _ => InstanceState::Draining,
-        };
+        if amendment.is_empty() {
+            return Err("what is to change? `--weight`, `--lane`, `--no-lane` or `--group`".to_owned());
+        }
+        let mut amended = Instance::new(id.as_str());
+        amendment.apply(&mut amended);
+        amended.check().map_err(|fault| fault.to_string())?;
         Ok(Self {
             target,
             id,
-            state,
+            amendment,
             etcd,
         })
     }
+}
+
+fn weight(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<u32, String> {
+    Ok(number(option, 0..=1_000_000, arguments)? as u32)
+}
+
+fn lane(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<Lane, String> {
+    Lane::new(&value(option, arguments)?).map_err(|error| format!("`{option}`: {error}"))
 }

@@ -131,6 +131,13 @@ impl Services {
         printed(&rpcctl(&["instances", &self.target(), "--json"]).await).1
     }
 
+    /// The only instance, as that prints it.
+    async fn only(&self) -> serde_json::Value {
+        let mut all: Vec<_> = serde_json::from_str(&self.json().await).expect("it is a list");
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
     /// Waits until that contains a text, or does not.
     async fn until(&self, contains: bool, text: &str) {
         let reached = async {
@@ -226,6 +233,29 @@ async fn a_service_is_registered_operated_and_withdrawn() {
         assert_eq!(printed(&output), (Some(0), format!("shop-1 is {state}")));
         assert!(services.json().await.contains(&format!(r#""state":"{state}""#)));
     }
+    let target = services.target();
+    let amend = ["amend", &target, "shop-1", "--weight", "9", "--no-lane"];
+    let output = rpcctl(&[&amend[..], &["--group", "a", "--group", "b"]].concat()).await;
+    assert_eq!(printed(&output), (Some(0), "amended shop-1".to_owned()));
+    let amended = services.only().await;
+    assert_eq!(amended["weight"], 9);
+    assert!(amended["lane"].is_null());
+    assert_eq!(amended["groups"], serde_json::json!(["a", "b"]));
+    // What is not said stays.
+    let output = rpcctl(&["amend", &target, "shop-1", "--lane", "green"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let amended = services.only().await;
+    assert_eq!(
+        (&amended["weight"], &amended["lane"]),
+        (&9.into(), &"green".into())
+    );
+    assert_eq!(
+        rpcctl(&["amend", &target, "nobody", "--no-lane"])
+            .await
+            .status
+            .code(),
+        Some(3)
+    );
     assert_eq!(
         rpcctl(&["drain", &services.target(), "nobody"])
             .await
