@@ -63,8 +63,8 @@ pub trait Registry: Send + Sync + 'static {
 /// forgets it when the lease ends, the embedded one at once.
 ///
 /// # Cancellation
-/// The future of each method may be dropped at any point, when it takes too long. The method is called again then, or the
-/// registration is dropped.
+/// The future of each method may be dropped at any point: when it takes too long, or when the instance is to be withdrawn. A
+/// method is called again then, the same or another one, or the registration is dropped.
 #[async_trait]
 pub trait Registration: Send + 'static {
     /// How long the registry keeps the instance without a renewal, as it said last. `None`, the default, where nothing has

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
-use super::{AnnounceState, Announcer};
+use super::{AnnounceState, Announcer, handle::Wanted};
 use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration, pause::later};
 
 /// The pause between two attempts to withdraw.
@@ -70,12 +73,13 @@ impl<'a> Keep<'a> {
 
     pub(super) async fn run(mut self) -> Ending {
         loop {
+            // Asked each time: what was done meanwhile may have taken note of the change.
+            if self.is_withdrawn() {
+                self.withdraw().await;
+                return Ending::Withdrawn;
+            }
             let result = match self.due().await {
                 Due::Lost(fault) => Err(fault),
-                Due::Changed if self.is_withdrawn() => {
-                    self.withdraw().await;
-                    return Ending::Withdrawn;
-                }
                 // This one goes along when that is tried again.
                 Due::Changed if self.is_failing => Ok(()),
                 Due::Changed | Due::Amend => self.amend().await,
@@ -114,7 +118,10 @@ impl<'a> Keep<'a> {
 
     async fn renew(&mut self) -> Result<(), Fault> {
         let lease = self.registration.lease().unwrap_or_default();
-        let result = bounded(lease / 6, self.registration.renew()).await;
+        let renewed = bounded(lease / 6, self.registration.renew());
+        let Some(result) = unless_withdrawn(self.owner.wanted.clone(), renewed).await else {
+            return Ok(());
+        };
         match result {
             Ok(()) => self.good(),
             Err(fault) if fault.kind() == FaultKind::Lost => return Err(fault),
@@ -160,9 +167,12 @@ impl<'a> Keep<'a> {
         }
     }
 
-    /// Takes on what the registry shows, and what an operator has made of it.
+    /// Takes on what the registry shows, and what an operator has made of it. Given up once the instance is withdrawn.
     async fn read_back(&mut self) -> Result<(), Fault> {
-        let result = bounded(self.owner.config.timeout, self.registration.verify()).await;
+        let found = bounded(self.owner.config.timeout, self.registration.verify());
+        let Some(result) = unless_withdrawn(self.owner.wanted.clone(), found).await else {
+            return Ok(());
+        };
         let found = result.inspect_err(
             |fault| tracing::debug!(name = self.owner.name, %fault, "the record could not be read back"),
         )?;
@@ -175,7 +185,7 @@ impl<'a> Keep<'a> {
 
     async fn write(&mut self) -> Result<(), Fault> {
         let wanted = self.owner.shown();
-        if wanted == self.shown {
+        if self.is_withdrawn() || wanted == self.shown {
             return Ok(());
         }
         let result = bounded(self.owner.config.timeout, self.registration.amend(&wanted)).await;
@@ -251,4 +261,16 @@ impl<'a> Keep<'a> {
 async fn bounded<T>(limit: Duration, exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let in_time = timeout(limit, exchange).await;
     in_time.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time")))
+}
+
+/// What comes of an exchange that changes nothing; `None` if the instance is withdrawn meanwhile.
+async fn unless_withdrawn<T>(
+    mut wanted: watch::Receiver<Wanted>,
+    exchange: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        _ = wanted.wait_for(Wanted::is_withdrawn) => None,
+        result = exchange => Some(result),
+    }
 }

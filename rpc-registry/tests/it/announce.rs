@@ -2,6 +2,7 @@
 
 mod operator;
 mod times;
+mod withdrawal;
 
 use std::{
     sync::{Arc, Mutex},
@@ -38,6 +39,8 @@ struct State {
     hangs: bool,
     /// How long an answer takes.
     takes: Duration,
+    /// How long it takes to read a record.
+    reading_takes: Duration,
     /// Nothing has to be renewed.
     unleased: bool,
     /// Records cannot be read.
@@ -131,13 +134,15 @@ impl Registration for Lease {
     }
 
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
-        self.registry
-            .with(|state| {
-                state.verified += 1;
-                assert!(state.verified < 100_000, "it is read back without a pause");
-                state.unreadable.clone()
-            })
-            .map_or(Ok(()), Err)?;
+        let (takes, unreadable) = self.registry.with(|state| {
+            state.verified += 1;
+            assert!(state.verified < 100_000, "it is read back without a pause");
+            (state.reading_takes, state.unreadable.clone())
+        });
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
+        unreadable.map_or(Ok(()), Err)?;
         self.check()?;
         Ok(self.registry.record().filter(|found| *found != self.written))
     }
@@ -243,21 +248,6 @@ async fn the_lease_is_renewed_each_third_of_it() {
         "600 s / 5 s, give or take a tenth: {renewals}"
     );
     assert!(running.is_announced());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_withdrawal_marks_first() {
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    running.handle.withdraw();
-    running.task.await.unwrap().unwrap();
-    assert_eq!(
-        registry.log(),
-        ["announce shop up", "amend draining 100", "withdraw"]
-    );
-    assert!(matches!(*running.state.borrow(), AnnounceState::Withdrawn));
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,31 +364,6 @@ async fn what_makes_no_sense_ends_the_start_and_nothing_later() {
     broken(None);
     sleep(Duration::from_mins(1)).await;
     assert!(running.is_announced());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_withdrawal_tries_again_and_ends_in_three_seconds() {
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    registry.with(|state| state.broken = Some(Fault::transient("no leader")));
-    let start = Instant::now();
-    running.handle.withdraw();
-    sleep(Duration::from_secs(1)).await;
-    registry.with(|state| state.broken = None);
-    running.task.await.unwrap().unwrap();
-    assert!(registry.record().is_none());
-    assert!(start.elapsed() < Duration::from_secs(2));
-
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    registry.with(|state| state.hangs = true);
-    let start = Instant::now();
-    running.handle.withdraw();
-    running.task.await.unwrap().unwrap();
-    assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test(start_paused = true)]
