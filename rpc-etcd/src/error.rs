@@ -35,14 +35,22 @@ pub fn meaning(status: &Status) -> Meaning {
 
 /// The token that came with the call is no longer good, or none came and one was wanted.
 pub(crate) fn wants_login(status: &Status) -> bool {
-    let text = status.message();
     match status.code() {
         Code::Unauthenticated => true,
-        Code::InvalidArgument => {
-            text.contains("user name is empty") || text.contains("revision of auth store is old")
-        }
+        Code::InvalidArgument => is_of_login(status.message()),
         _ => false,
     }
+}
+
+/// The text by which etcd ended a watch says the same; a code does not come with it.
+pub(crate) fn is_of_login(text: &str) -> bool {
+    [
+        "invalid auth token",
+        "user name is empty",
+        "revision of auth store is old",
+    ]
+    .iter()
+    .any(|wanted| text.contains(wanted))
 }
 
 /// Nobody can log in, because nobody needs to.
@@ -55,9 +63,7 @@ pub(crate) fn behind(problem: &'static str) -> Status {
 }
 
 fn is_denial(text: &str) -> bool {
-    ["authentication failed", "user name is empty", "auth store is old"]
-        .iter()
-        .any(|denial| text.contains(denial))
+    text.contains("authentication failed") || is_of_login(text)
 }
 
 #[cfg(test)]

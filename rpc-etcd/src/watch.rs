@@ -27,7 +27,7 @@ use crate::{
         WatchRequestKind, WatchResponse,
     },
     client::{Inner, after_prefix},
-    error::behind,
+    error::{behind, is_of_login},
 };
 
 /// A batch with more changes than this, which come in parts, is a mistake of somebody's.
@@ -280,7 +280,7 @@ fn refused(response: &WatchResponse) -> Result<()> {
     if reason.contains("permission denied") {
         return Err(Status::permission_denied(shown));
     }
-    if reason.contains("invalid auth token") {
+    if is_of_login(reason) {
         return Err(Status::unauthenticated(shown));
     }
     Err(Status::unavailable(format!("etcd ended the watch: {shown}")))

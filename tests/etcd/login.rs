@@ -18,8 +18,11 @@ async fn who_logs_in_may_what_the_user_may() {
     // Nobody has to, and somebody does.
     let early = etcd(&node, "shop", "shop-secret");
     early.put("/shop/early", "1", None).await.unwrap();
+    let list = early.list("/shop/").await.unwrap();
     enable(&node).await;
+    let mut watch = early.watch("/shop/", list.position).await.unwrap();
     early.put("/shop/late", "1", None).await.unwrap();
+    assert_eq!(in_time(watch.next()).await.unwrap().changes.len(), 1);
 
     let shop = etcd(&node, "shop", "shop-secret");
     shop.put("/shop/a", "1", None).await.unwrap();

@@ -176,7 +176,18 @@ async fn answers_that_cannot_be() {
         (compacted, Meaning::Behind),
         (ended("etcdserver: no leader"), Meaning::Transient),
         (ended("etcdserver: permission denied"), Meaning::Denied),
-        (ended("etcdserver: invalid auth token"), Meaning::Denied),
+        (
+            ended("rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"),
+            Meaning::Denied,
+        ),
+        (
+            ended("rpc error: code = InvalidArgument desc = etcdserver: revision of auth store is old"),
+            Meaning::Denied,
+        ),
+        (
+            ended("rpc error: code = InvalidArgument desc = etcdserver: user name is empty"),
+            Meaning::Denied,
+        ),
         (ended(&"x".repeat(100_000)), Meaning::Transient),
     ] {
         let shown = format!("{:.80?}", answer.cancel_reason);
