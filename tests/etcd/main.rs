@@ -4,6 +4,7 @@
 //! whose path is in `RPC_TEST_ETCD`. Each test has a node of its own, on free ports of loopback, with a data folder that
 //! goes with it.
 
+mod announced;
 mod client;
 mod fleet;
 mod login;

@@ -82,17 +82,22 @@ impl Announcer {
     /// Dropping the future gives the instance up as a crash would.
     pub async fn run(mut self) -> Result<(), Fault> {
         let mut is_first = true;
+        // What was given up because nobody renewed it: the registry may have kept it longer than it said.
+        let mut doubtful = None;
         while self.healthy().await {
             let shown = self.shown();
             let fault = match self.announce(&shown).await {
                 Ok(registration) => {
                     is_first = false;
+                    doubtful = None;
                     tracing::info!(name = self.name, instance = %shown.id, state = %shown.state, "announced");
                     self.state.send_replace(AnnounceState::Announced);
                     match Keep::new(&mut self, registration, shown).run().await {
                         Ending::Withdrawn => break,
-                        Ending::Lost { fault, lease } => {
+                        Ending::Lost { fault, registration } => {
+                            let lease = registration.lease();
                             self.lease = lease;
+                            doubtful = (fault.kind() != FaultKind::Lost).then_some(registration);
                             tracing::warn!(name = self.name, %fault, "the registry has lost the instance; announcing it again");
                             self.state.send_replace(AnnounceState::Away(fault));
                             let most = lease.map_or(LONGEST_RETURN, |lease| (lease / 3).min(LONGEST_RETURN));
@@ -117,6 +122,10 @@ impl Announcer {
             tracing::warn!(name = self.name, %fault, ?pause, "cannot be announced; trying again");
             self.state.send_replace(AnnounceState::Away(fault));
             self.pause(pause).await;
+        }
+        if let Some(registration) = doubtful {
+            let shown = self.shown();
+            Keep::new(&mut self, registration, shown).withdraw().await;
         }
         self.state.send_replace(AnnounceState::Withdrawn);
         Ok(())

@@ -19,7 +19,10 @@ const SHORTEST_VERIFY: Duration = Duration::from_millis(100);
 /// Why an instance is not kept any more.
 pub(super) enum Ending {
     Withdrawn,
-    Lost { fault: Fault, lease: Option<Duration> },
+    Lost {
+        fault: Fault,
+        registration: Box<dyn Registration>,
+    },
 }
 
 /// Keeps a registration.
@@ -87,8 +90,8 @@ impl<'a> Keep<'a> {
                 Due::Verify => self.verify().await,
             };
             if let Err(fault) = result {
-                let lease = self.registration.lease();
-                return Ending::Lost { fault, lease };
+                let registration = self.registration;
+                return Ending::Lost { fault, registration };
             }
         }
     }
@@ -212,7 +215,7 @@ impl<'a> Keep<'a> {
     }
 
     /// Marks the record, then takes it out.
-    async fn withdraw(mut self) {
+    pub(super) async fn withdraw(mut self) {
         let limit = self.owner.config.withdraw;
         let gone = timeout(limit, async {
             let marked = self.owner.shown().with_state(InstanceState::Draining);

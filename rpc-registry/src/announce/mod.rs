@@ -9,7 +9,8 @@
 //!
 //! # Rules
 //! - Renewals come each third of the lease, give or take a tenth, and get a sixth of it to be answered. A lease that was
-//!   not renewed for its whole time is taken as lost.
+//!   not renewed for its whole time is taken as lost; it is withdrawn all the same if the stop comes before the next
+//!   announcement, as a registry that was away may have prolonged it.
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
 //!   would make an instance unreachable for ever that serves perfectly well. Only a registry whose very first answer is that

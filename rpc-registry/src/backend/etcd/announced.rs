@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rpc_etcd::Etcd;
+use tokio::runtime::Handle;
 
 use super::fault;
 use crate::{Fault, Instance, Registration, record::Directory};
@@ -33,11 +34,16 @@ impl Announced {
         let record = directory.write(instance)?.map(Bytes::from);
         directory.key(instance, 1)?;
         let granted = etcd.grant(ttl).await.map_err(fault)?;
+        let mut unused = Unused {
+            etcd,
+            lease: Some(granted.id),
+        };
         let key = Bytes::from(directory.key(instance, granted.id)?);
         if let Some(record) = &record {
             let put = etcd.put(key.clone(), record.clone(), Some(granted.id));
             put.await.map_err(fault)?;
         }
+        unused.lease = None;
         Ok(Self {
             etcd: etcd.clone(),
             directory,
@@ -47,6 +53,23 @@ impl Announced {
             instance: instance.clone(),
             record,
         })
+    }
+}
+
+/// A lease on which nothing is announced for certain. It is revoked where that fails, or is given up: the record may be there,
+/// and nobody else knows of the lease.
+struct Unused<'a> {
+    etcd: &'a Etcd,
+    lease: Option<i64>,
+}
+
+impl Drop for Unused<'_> {
+    fn drop(&mut self) {
+        if let (Some(lease), Ok(runtime)) = (self.lease, Handle::try_current()) {
+            let etcd = self.etcd.clone();
+            // Where that fails as well, it ends by itself.
+            runtime.spawn(async move { etcd.revoke(lease).await });
+        }
     }
 }
 
