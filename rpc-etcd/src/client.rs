@@ -193,14 +193,30 @@ impl Etcd {
     /// written.
     pub async fn replace(&self, entry: &Entry, value: impl Into<Bytes>) -> Result<bool> {
         let unchanged = Compare {
-            result: 0,
             target: CompareTarget::Mod.into(),
             key: entry.key.clone(),
             mod_revision: entry.revision,
+            ..Compare::default()
         };
+        self.write_if(unchanged, value.into()).await
+    }
+
+    /// Writes a key anew if it is there and hangs on this lease; says whether it was written.
+    pub async fn rewrite(&self, key: impl Into<Bytes>, value: impl Into<Bytes>, lease: i64) -> Result<bool> {
+        let held = Compare {
+            target: CompareTarget::Lease.into(),
+            key: key.into(),
+            lease,
+            ..Compare::default()
+        };
+        self.write_if(held, value.into()).await
+    }
+
+    /// Writes the key that is compared, on the lease that it has.
+    async fn write_if(&self, compare: Compare, value: Bytes) -> Result<bool> {
         let put = PutRequest {
-            key: entry.key.clone(),
-            value: value.into(),
+            key: compare.key.clone(),
+            value,
             lease: 0,
             ignore_lease: true,
         };
@@ -208,7 +224,7 @@ impl Etcd {
             request: Some(RequestOpKind::Put(put)),
         };
         let request = TxnRequest {
-            compare: vec![unchanged],
+            compare: vec![compare],
             success: vec![put],
         };
         let answer = self.0.kv.txn(self.request(request)).await?;

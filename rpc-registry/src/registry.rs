@@ -9,7 +9,7 @@
 //! # How registries fit
 //! | registry | `announce` | `lease`, `renew` | `verify` | `lost` | `amend` | `withdraw` |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key | – | put under the same lease | revoke the lease |
+//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key | – | put if it hangs on the lease | revoke the lease |
 //! | Consul | register at the agent, with a TTL check, and pass it | the check's TTL; pass the check, an error is *lost* | read the service of the agent | – | register again, which replaces | deregister; before, maintenance mode is the mark |
 //! | Nacos, gRPC | `InstanceRequest` on the connection, which is the lease | none: the connection's own probes | query the service | the connection has ended | register again | deregister |
 //! | Nacos, HTTP | register | 15 s; a beat, code 20404 is *lost* | list and look | – | update | deregister |
@@ -102,10 +102,11 @@ pub trait Registration: Send + 'static {
     /// Changes what was announced: weight, lane, groups, metadata, state. The id stays.
     ///
     /// # Errors
-    /// [`Fault`]; [`FaultKind::Lost`] asks to announce again.
+    /// [`Fault`]; [`FaultKind::Lost`], if it is gone or is somebody else's, asks to announce again.
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault>;
 
-    /// Takes the instance out. One that is gone already was taken out well.
+    /// Takes the instance out. One that is gone already was taken out well; so was one that somebody else has announced under
+    /// the same id since, whose record stays.
     ///
     /// # Errors
     /// [`Fault`], when the registry did not confirm it; it may be called again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rpc::{
     Channel, Instance, Request, Result,
-    registry::{EtcdRegistry, FaultKind, Registry as _},
+    registry::{EtcdRegistry, FaultKind, InstanceState, Registry as _},
 };
 use rpc_etcd::EtcdConfig;
 
@@ -62,4 +62,25 @@ async fn an_announcement_that_fails_leaves_no_lease_behind() {
     let fault = announced.err().expect("etcd refuses the record");
     assert_eq!(fault.kind(), FaultKind::Invalid, "{fault}");
     until("its lease is revoked", || async { count().await == 1 }).await;
+}
+
+#[tokio::test]
+async fn a_stop_leaves_the_successor_of_the_same_id_alone() {
+    let node = Node::start().await;
+    let registry = EtcdRegistry::new(node.etcd());
+    let mut old = registry.announce("shop", &instance()).await.unwrap();
+    let mut new = registry.announce("shop", &instance()).await.unwrap();
+    let draining = instance().with_state(InstanceState::Draining);
+    let fault = old.amend(&draining).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
+    old.withdraw().await.unwrap();
+    assert_eq!(new.verify().await.unwrap(), Some(instance()));
+    new.amend(&draining).await.unwrap();
+    assert_eq!(new.verify().await.unwrap(), Some(draining.clone()));
+    // One that somebody has deleted is not written again either.
+    let key = "/microservices/shop/a";
+    assert!(node.etcd().delete(key).await.unwrap());
+    let fault = new.amend(&instance()).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
+    assert_eq!(node.etcd().get(key).await.unwrap(), None);
 }

@@ -141,7 +141,7 @@ pub struct TxnResponse {
     pub succeeded: bool,
 }
 
-/// Something that is the case or not: here, that a key was last changed at a revision.
+/// Something that is the case or not: here, that a key was last changed at a revision, or hangs on a lease.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Compare {
     /// How the two are compared: 0 is "equal".
@@ -153,9 +153,12 @@ pub struct Compare {
     /// The key.
     #[prost(bytes = "bytes", tag = "3")]
     pub key: Bytes,
-    /// With what.
+    /// With which revision, if that is compared.
     #[prost(int64, tag = "6")]
     pub mod_revision: i64,
+    /// With which lease, if that is compared.
+    #[prost(int64, tag = "8")]
+    pub lease: i64,
 }
 
 /// What of a key is compared.
@@ -166,6 +169,8 @@ pub enum CompareTarget {
     Version = 0,
     /// The revision of its last change.
     Mod = 2,
+    /// The lease that it hangs on.
+    Lease = 4,
 }
 
 /// One thing that a transaction does.

@@ -1,6 +1,12 @@
 //! Instances from a file.
 
-use std::{fs, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rpc_registry::{
     Amendment, AnnounceConfig, Announcer, Change, Fault, FileScheme, Follow, Freshness, Instance,
@@ -213,6 +219,10 @@ async fn instances_are_announced_amended_and_withdrawn() {
 /// An announcer, and what it says when it has ended.
 fn keep_announced(file: &File) -> (InstanceHandle, JoinHandle<Result<(), Fault>>) {
     let instance = Instance::new("a").with_address("grpc", "10.0.0.1:1".parse().unwrap());
+    keep_announced_as(file, instance)
+}
+
+fn keep_announced_as(file: &File, instance: Instance) -> (InstanceHandle, JoinHandle<Result<(), Fault>>) {
     let handle = InstanceHandle::new(instance);
     handle.set_healthy(true);
     let announcer = Announcer::new(file.place(), &handle, AnnounceConfig::default());
@@ -242,6 +252,29 @@ async fn a_file_that_was_deleted_is_written_again() {
     fs::remove_file(file.path()).unwrap();
     sleep(Duration::from_mins(1)).await;
     assert_eq!(ids(&next(&mut file.follow()).await), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_leaves_the_successor_of_the_same_id_alone() {
+    let file = File::new();
+    let started = |seconds| {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_750_000_000_123_456_789);
+        Instance::new("a").with_started_at(time + Duration::from_secs(seconds))
+    };
+    let (old, old_announcer) = keep_announced_as(&file, started(0));
+    sleep(Duration::from_secs(1)).await;
+    let (new, new_announcer) = keep_announced_as(&file, started(1));
+    sleep(Duration::from_secs(1)).await;
+    old.withdraw();
+    old_announcer.await.unwrap().unwrap();
+    let mut follow = file.follow();
+    let change = next(&mut follow).await;
+    assert_eq!(change.put[0].instance.state, InstanceState::Up, "{change:?}");
+    new.amend(&Amendment::new().with_weight(7));
+    assert_eq!(next(&mut follow).await.put[0].instance.weight, 7);
+    new.withdraw();
+    new_announcer.await.unwrap().unwrap();
+    while next(&mut follow).await.gone.is_empty() {}
 }
 
 #[test]

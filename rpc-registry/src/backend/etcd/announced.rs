@@ -114,12 +114,20 @@ impl Registration for Announced {
             return Err(Fault::invalid("id", problem));
         }
         let record = self.directory.write(instance)?.map(Bytes::from);
-        match &record {
-            Some(record) => {
+        match (&self.record, &record) {
+            (Some(_), Some(record)) => {
+                let rewrite = self.etcd.rewrite(self.key.clone(), record.clone(), self.lease);
+                if !rewrite.await.map_err(fault)? {
+                    return Err(Fault::lost(
+                        "the record is not there any more, or hangs on another lease",
+                    ));
+                }
+            }
+            (None, Some(record)) => {
                 let put = self.etcd.put(self.key.clone(), record.clone(), Some(self.lease));
                 put.await.map_err(fault)?;
             }
-            None => drop(self.etcd.delete(self.key.clone()).await.map_err(fault)?),
+            (_, None) => drop(self.etcd.delete(self.key.clone()).await.map_err(fault)?),
         }
         self.instance = instance.clone();
         self.record = record;

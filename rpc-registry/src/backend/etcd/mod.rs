@@ -14,7 +14,7 @@
 //! | etcd is set up anew, or from a backup | cluster or revision tell, or else *witnesses* do: the keys that have not changed for the longest and for the shortest time must be as they were at that revision, or all are read again. If only deletions are missing, nobody can tell |
 //! | etcd stops answering, or a member is cut off | the watch asks, gets no answer, and fails |
 //! | a lease ends behind our back | the next renewal says *lost* |
-//! | a record is deleted or overwritten | `verify` says *lost*, or what was found |
+//! | a record is deleted or overwritten | `verify` says *lost*, or what was found; what hangs on another lease is not amended |
 //!
 //! # Limits
 //! etcd does not tell an expired lease from a revoked one, so a crash and a withdrawal look alike to a watch; the mark

@@ -45,14 +45,19 @@ impl FileRegistry {
         changed.await.map_err(gone)?
     }
 
-    /// Writes an instance. What was given up before its turn came is not written any more: it would undo what came later.
-    async fn put(&self, name: &str, instance: &Instance) -> Result<(), Fault> {
+    /// Writes an instance, in place of whatever has its id if it is `new`. What was given up before its turn came is not
+    /// written any more: it would undo what came later.
+    async fn put(&self, name: &str, instance: &Instance, new: bool) -> Result<(), Fault> {
         let (name, instance) = (name.to_owned(), instance.clone());
         let wanted = Arc::new(());
         let still_wanted = Arc::downgrade(&wanted);
         let change = self.change(move |document| {
             if still_wanted.strong_count() == 0 {
                 return Err(Fault::transient("it was given up"));
+            }
+            if !new && document.is_taken(&name, &instance) {
+                let id = &instance.id;
+                return Err(Fault::lost(format!("`{id}` was announced anew by somebody else")));
             }
             document.put(&name, &instance)
         });
@@ -65,7 +70,7 @@ impl FileRegistry {
 #[async_trait]
 impl Registry for FileRegistry {
     async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
-        self.put(name, instance).await?;
+        self.put(name, instance, true).await?;
         Ok(Box::new(Written {
             registry: self.clone(),
             name: name.to_owned(),
@@ -118,15 +123,17 @@ impl Registration for Written {
     }
 
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
-        self.registry.put(&self.name, instance).await?;
+        self.registry.put(&self.name, instance, false).await?;
         self.instance = instance.clone();
         Ok(())
     }
 
     async fn withdraw(&mut self) -> Result<(), Fault> {
-        let (name, id) = (self.name.clone(), self.instance.id.clone());
+        let (name, instance) = (self.name.clone(), self.instance.clone());
         let change = self.registry.change(move |document| {
-            document.remove(&name, id.as_str());
+            if !document.is_taken(&name, &instance) {
+                document.remove(&name, instance.id.as_str());
+            }
             Ok(())
         });
         change.await

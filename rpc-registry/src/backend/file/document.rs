@@ -1,6 +1,11 @@
 //! What is in the file.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,6 +98,20 @@ impl Document {
             None => values.push(value),
         }
         Ok(())
+    }
+
+    /// True if there is a record with the id of this instance that tells of another start: somebody else announced it.
+    pub(crate) fn is_taken(&self, name: &str, instance: &Instance) -> bool {
+        let mut records = self.records(name).into_iter().flatten();
+        let found = records.find(|found| found.id == instance.id);
+        let is_same = |found: SystemTime| {
+            let since = instance.started_at.map(|ours| ours.duration_since(found));
+            // Times are written in milliseconds.
+            matches!(since, Some(Ok(since)) if since < Duration::from_millis(1))
+        };
+        found
+            .and_then(|found| found.started_at)
+            .is_some_and(|started_at| !is_same(started_at))
     }
 
     /// True if it was there.

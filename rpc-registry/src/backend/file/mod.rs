@@ -24,7 +24,8 @@
 //! Providers can announce themselves in a file, which is meant for one host: the file is read, changed and replaced by
 //! rename, under a lock (`.lock` beside it). It is written as JSON, comments are lost. One that is not there is made; one that
 //! makes no sense is left as it is, and tried again, until somebody has mended it. There are no leases: who ends without
-//! withdrawing stays in it.
+//! withdrawing stays in it. A record with another time of start than one's own was announced by somebody else, and is neither
+//! amended nor taken out.
 
 mod announce;
 pub(crate) mod document;
