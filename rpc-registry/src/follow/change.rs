@@ -51,7 +51,7 @@ pub enum Freshness {
     Stale {
         /// Since when.
         since: SystemTime,
-        /// Why not.
+        /// Why not, as it said last.
         fault: Fault,
     },
     /// Of several targets, some are live and others are not; those that have no list take nothing from the others'. What

@@ -258,9 +258,9 @@ impl Follow {
         self.table.apply(update, Instant::now());
     }
 
-    /// The registry cannot be asked: told once.
+    /// The registry cannot be asked: told once, and again when it fails in another way.
     fn fault(&mut self, fault: Fault) {
-        match self.freshness {
+        match &mut self.freshness {
             Freshness::Live => {
                 tracing::warn!(target = self.target, %fault, "the registry cannot be asked; the last list stays");
                 let since = SystemTime::now();
@@ -274,7 +274,18 @@ impl Follow {
                 // What is on disk may be on its way: it is told then.
                 self.untold = true;
             }
-            _ => {}
+            Freshness::Unresolved(known)
+            | Freshness::Disk { fault: known, .. }
+            | Freshness::Stale { fault: known, .. } => {
+                if known.kind() != fault.kind() {
+                    tracing::warn!(target = self.target, %fault, "the registry still cannot be asked, for another reason");
+                    self.untold = true;
+                }
+                // Whoever looks on sees the last one.
+                *known = fault;
+            }
+            // Of several targets, which are followed each by itself.
+            Freshness::Partial { .. } => {}
         }
     }
 

@@ -15,7 +15,8 @@
 //!    about an instance outlive any number of lists.
 //!
 //! # When the registry is away
-//! A fault is told once, as [`Freshness::Stale`]; the watch is asked again after pauses that grow to 30 s. At the very
+//! A fault is told once, as [`Freshness::Stale`], and again if another [kind](crate::FaultKind) of it follows; a [`View`] shows
+//! the last one. The watch is asked again after pauses that grow to 30 s. At the very
 //! first start, when there is no list yet, one that was kept on disk is used ([`DiskCache`]) as soon as the first attempt
 //! has failed, or nothing was answered within [`FollowConfig::first_answer`]; it is told as [`Freshness::Disk`], with the
 //! time at which it was saved. The first live answer is then compared with it as with any other list, so that a registry

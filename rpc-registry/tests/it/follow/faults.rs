@@ -28,6 +28,36 @@ async fn a_row_of_faults_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fault_of_another_kind_is_told_and_the_last_one_is_shown() {
+    for is_live in [true, false] {
+        let mut client = Client::new();
+        if is_live {
+            client.list([1]);
+        }
+        client.settle().await;
+        let mut told = client.changes;
+        let mut begun = None;
+        for (fault, is_news) in [
+            (Fault::transient("connection refused"), true),
+            (Fault::new(FaultKind::Denied, "the password has expired"), true),
+            (Fault::new(FaultKind::Denied, "the user is gone"), false),
+            (Fault::transient("no leader"), true),
+        ] {
+            client.tell(Err(fault.clone()));
+            client.wait(Duration::from_mins(1)).await;
+            told += usize::from(is_news);
+            assert_eq!(client.changes, told, "{fault}");
+            let shown = client.follow.view().freshness;
+            assert_eq!(shown.fault().unwrap().to_string(), fault.to_string());
+            if let Freshness::Stale { since, .. } = shown {
+                assert_eq!(*begun.get_or_insert(since), since, "it is one outage");
+            }
+        }
+        assert_eq!(begun.is_some(), is_live);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_answer_may_be_waited_for_for_ever() {
     let mut client = Client::with(|config| {
         config.first_answer = Duration::MAX;
