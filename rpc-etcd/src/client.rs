@@ -1,5 +1,8 @@
 //! One function for each thing that is asked of etcd.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -14,6 +17,7 @@ use crate::{
     },
     auth::Login,
     endpoints::Endpoints,
+    error::is_too_large,
     watch::{Position, Watcher},
 };
 
@@ -146,7 +150,7 @@ impl Etcd {
             let answer = match self.0.kv.range(self.request(request.clone())).await {
                 Ok(answer) => answer,
                 // A page of large records: half of it, until it fits.
-                Err(status) if status.code() == Code::ResourceExhausted && request.limit > 1 => {
+                Err(status) if is_too_large(&status) && request.limit > 1 => {
                     request.limit /= 2;
                     continue;
                 }
@@ -167,6 +171,8 @@ impl Etcd {
                 return Err(Status::resource_exhausted(text));
             }
             request.key = [&last.key[..], &[0]].concat().into();
+            // What follows may be smaller.
+            request.limit = (request.limit * 2).min(PAGE);
         }
     }
 
@@ -363,16 +369,3 @@ const _: () = {
     const fn is_shared<T: Send + Sync + Clone>() {}
     is_shared::<Etcd>();
 };
-
-#[cfg(test)]
-mod tests {
-    use super::after_prefix;
-
-    #[test]
-    fn the_key_after_a_prefix() {
-        assert_eq!(after_prefix(b"/shop/"), "/shop0");
-        assert_eq!(after_prefix(b"a\xff"), "b");
-        assert_eq!(after_prefix(b"\xff\xff"), "\0");
-        assert_eq!(after_prefix(b""), "\0");
-    }
-}

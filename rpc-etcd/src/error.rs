@@ -3,7 +3,7 @@
 //! etcd says by its texts what its codes leave open; its own client compares them too, so they are part of the API in all
 //! but name. This is the one place that looks at them.
 
-use rpc_core::{Code, Status};
+use rpc_core::{Code, Status, status::reason};
 
 /// What a failed call means to whoever keeps a lease or a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +56,13 @@ pub(crate) fn is_of_login(text: &str) -> bool {
 /// Nobody can log in, because nobody needs to.
 pub(crate) fn needs_no_login(status: &Status) -> bool {
     status.code() == Code::FailedPrecondition && status.message().contains("authentication is not enabled")
+}
+
+/// The answer would be too large: for us, or for a proxy in between. etcd says by the same code that it has too much to do.
+pub(crate) fn is_too_large(status: &Status) -> bool {
+    status.code() == Code::ResourceExhausted
+        && (status.reason() == Some(reason::MESSAGE_TOO_LARGE)
+            || status.message().contains("message larger than max"))
 }
 
 pub(crate) fn behind(problem: &'static str) -> Status {
