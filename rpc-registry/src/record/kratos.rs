@@ -5,7 +5,8 @@
 //! ```
 //!
 //! An endpoint is a URL. TLS is another scheme, `grpcs`, or, as older versions wrote it, `?isSecure=true`. A unix socket,
-//! for which Kratos has no word, is written as `grpc+unix:///run/shop.sock`, which it passes over.
+//! for which Kratos has no word, is written as `grpc+unix:///run/shop.sock`, which it passes over. So are here the endpoints
+//! that are no such URL, as long as another one is; they are kept among the unknown fields and written again, as the last ones.
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ use super::{
 use crate::{Fault, Instance, InstanceAddress};
 
 const UNIX: &str = "+unix";
+const ENDPOINTS: &str = "endpoints";
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -43,10 +45,19 @@ pub(super) fn read(name: &str, value: &[u8]) -> Result<Option<Instance>, Fault> 
     let mut instance = Instance::new(id);
     let version: Option<String> = fields.take("version")?;
     instance.version = version.filter(|version| !version.is_empty()).map(Into::into);
-    let endpoints: Vec<String> = fields.take("endpoints")?.unwrap_or_default();
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let field = format!("endpoints[{index}]");
-        instance.addresses.push(read_endpoint(endpoint, &field)?);
+    let endpoints: Vec<String> = fields.take(ENDPOINTS)?.unwrap_or_default();
+    let (mut unread, mut problem) = (Vec::new(), None);
+    for (index, endpoint) in endpoints.into_iter().enumerate() {
+        match read_endpoint(&endpoint, &format!("{ENDPOINTS}[{index}]")) {
+            Ok(address) => instance.addresses.push(address),
+            Err(fault) => {
+                problem.get_or_insert(fault);
+                unread.push(endpoint);
+            }
+        }
+    }
+    if let Some(fault) = problem.filter(|_| instance.addresses.is_empty()) {
+        return Err(fault);
     }
     common::read(
         &mut instance,
@@ -54,13 +65,20 @@ pub(super) fn read(name: &str, value: &[u8]) -> Result<Option<Instance>, Fault> 
         "metadata",
     )?;
     instance.unknown = fields.left("").collect();
+    if !unread.is_empty() {
+        let json = serde_json::to_string(&unread).map_err(|error| Fault::invalid(ENDPOINTS, error))?;
+        instance.unknown.insert(ENDPOINTS.to_owned(), json);
+    }
     Ok(Some(instance))
 }
 
 pub(super) fn write(name: &str, instance: &Instance) -> Result<Vec<u8>, Fault> {
     let metadata = common::write(instance, common::COLOR, true, false);
-    let endpoints: Vec<_> = instance.addresses.iter().filter_map(write_endpoint).collect();
-    let known = |field: &str| ["id", "name", "version", "metadata", "endpoints"].contains(&field);
+    let unread = instance.unknown.get(ENDPOINTS);
+    let unread: Option<Vec<String>> = unread.and_then(|json| serde_json::from_str(json).ok());
+    let endpoints = instance.addresses.iter().filter_map(write_endpoint);
+    let endpoints: Vec<_> = endpoints.chain(unread.into_iter().flatten()).collect();
+    let known = |field: &str| ["id", "name", "version", "metadata", ENDPOINTS].contains(&field);
     to_json(&Record {
         id: instance.id.as_str(),
         name,

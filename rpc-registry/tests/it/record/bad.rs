@@ -25,8 +25,8 @@ fn errors_name_the_field() {
         (Layout::Kratos, r#"{"id":7,"name":"shop"}"#, "`id`"),
         (
             Layout::Kratos,
-            r#"{"id":"a","name":"shop","endpoints":["grpc://h:1","h:1"]}"#,
-            "`endpoints[1]`",
+            r#"{"id":"a","name":"shop","endpoints":["h:1","grpc://h"]}"#,
+            "`endpoints[0]`",
         ),
         (
             Layout::Kratos,
@@ -114,6 +114,18 @@ fn a_bad_node_hides_no_other() {
     assert_eq!(bad.len(), 2);
     assert_eq!(bad[0].id.as_str(), "b");
     assert!(bad[1].fault.to_string().contains("`nodes[2]`"));
+}
+
+#[test]
+fn an_endpoint_of_kratos_that_is_none_of_ours_hides_no_other_and_stays() {
+    let record = r#"{"id":"a","name":"shop","version":"","metadata":null,"endpoints":["https://shop.internal/v1","grpc://h:1","x_y://h:2"]}"#;
+    let instance = read(Layout::Kratos, "a", record.as_bytes()).unwrap();
+    assert_eq!(instance.addresses.len(), 1);
+    assert_eq!(instance.address_for("grpc").unwrap().to_string(), "h:1");
+    let written = write(Layout::Kratos, &instance);
+    let expected = r#"{"id":"a","name":"shop","version":"","metadata":null,"endpoints":["grpc://h:1","https://shop.internal/v1","x_y://h:2"]}"#;
+    assert_eq!(written, expected);
+    assert_eq!(read(Layout::Kratos, "a", written.as_bytes()).unwrap(), instance);
 }
 
 #[test]
