@@ -1,15 +1,17 @@
 //! Asking, and what an answer means.
 
 use std::{
+    error::Error,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use hickory_resolver::{
     TokioResolver,
-    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts},
     net::{NetError, runtime::TokioRuntimeProvider},
     proto::rr::{Name, RData, RecordType},
+    system_conf::read_system_conf,
 };
 use rpc_core::net::Address;
 
@@ -17,10 +19,18 @@ use crate::{Fault, Instance};
 
 /// What is asked, and whom.
 pub(super) struct Lookup {
-    /// None are the system's.
-    pub(super) servers: Vec<SocketAddr>,
+    pub(super) servers: Servers,
     pub(super) question: Question,
 }
+
+pub(super) enum Servers {
+    Named(Vec<SocketAddr>),
+    /// The system's, read anew for each resolver.
+    System(Box<dyn Fn() -> Result<Settings, Fault> + Send + Sync>),
+}
+
+/// Which servers there are, and how they are to be asked.
+pub(super) type Settings = (ResolverConfig, ResolverOpts);
 
 pub(super) enum Question {
     Host(String, u16),
@@ -40,6 +50,25 @@ pub(super) struct Families {
     v6: Vec<IpAddr>,
 }
 
+/// What the system is set to, `/etc/resolv.conf` for instance.
+pub(super) fn settings_of_system() -> Result<Settings, Fault> {
+    read_system_conf().map_err(|error| fault("the system's DNS servers are not known", error))
+}
+
+fn config_of(servers: &[SocketAddr]) -> ResolverConfig {
+    let servers = servers.iter().map(|server| {
+        let mut config = NameServerConfig::udp_and_tcp(server.ip());
+        config.connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
+            .map(|mut connection| {
+                connection.port = server.port();
+                connection
+            })
+            .into();
+        config
+    });
+    ResolverConfig::from_parts(None, Vec::new(), servers.collect())
+}
+
 /// How long an answer is good that says nothing of it, and the longest that anything is good.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
@@ -51,23 +80,12 @@ pub(super) fn is_name(text: &str) -> bool {
 impl Lookup {
     /// What asks. Needs a runtime.
     pub(super) fn resolver(&self) -> Result<TokioResolver, Fault> {
-        let mut builder = if self.servers.is_empty() {
-            TokioResolver::builder_tokio()
-                .map_err(|error| fault("the system's DNS servers are not known", error))?
-        } else {
-            let servers = self.servers.iter().map(|server| {
-                let mut config = NameServerConfig::udp_and_tcp(server.ip());
-                config.connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
-                    .map(|mut connection| {
-                        connection.port = server.port();
-                        connection
-                    })
-                    .into();
-                config
-            });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        let (config, options) = match &self.servers {
+            Servers::Named(servers) => (config_of(servers), ResolverOpts::default()),
+            Servers::System(read) => read()?,
         };
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let mut builder = builder.with_options(options);
         let options = builder.options_mut();
         // When to ask again is decided by whoever asks.
         options.cache_size = 0;
@@ -190,6 +208,6 @@ fn at(address: Address) -> Instance {
     Instance::new(address.to_string()).with_any_address(address)
 }
 
-fn fault(what: &str, error: NetError) -> Fault {
+fn fault(what: &str, error: impl Error + Send + Sync + 'static) -> Fault {
     Fault::transient(format!("{what}: {error}")).with_source(error)
 }

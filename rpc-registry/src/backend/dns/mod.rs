@@ -5,8 +5,9 @@
 //! | `dns:///shop.internal:50051` | A and AAAA of the host | each address, with that port |
 //! | `dns+srv:///_grpc._tcp.shop.internal` | SRV | each target of the lowest priority, with its port and weight |
 //!
-//! The authority is a DNS server, `dns://10.0.0.53:53/shop.internal:50051`; without one the system's are asked. A name with
-//! a dot at its end is looked up as it is, others under the system's search domains as well.
+//! The authority is a DNS server, `dns://10.0.0.53:53/shop.internal:50051`; without one the system's are asked, and after a
+//! fault those that are the system's by then. A name with a dot at its end is looked up as it is, others under the system's
+//! search domains as well.
 //!
 //! # When
 //! An answer is good for its time to live, but at least 5 s and at most 30 s, give or take a tenth; when an instance cannot
@@ -29,7 +30,7 @@ use std::{net::IpAddr, sync::Arc};
 use rpc_core::{BuildError, net::Address};
 
 use self::{
-    lookup::{Lookup, Question},
+    lookup::{Lookup, Question, Servers},
     watch::DnsResolver,
 };
 use crate::{Resolver, Scheme, Target};
@@ -100,6 +101,11 @@ fn resolver(target: &Target, question: Question) -> Result<Arc<dyn Resolver>, Bu
     {
         return Err(target.error(format!("`{host}` is not a name that DNS knows")));
     }
+    let servers = if servers.is_empty() {
+        Servers::System(Box::new(lookup::settings_of_system))
+    } else {
+        Servers::Named(servers)
+    };
     let lookup = Lookup { servers, question };
     Ok(Arc::new(DnsResolver(Arc::new(lookup))))
 }

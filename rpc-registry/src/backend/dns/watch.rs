@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hickory_resolver::TokioResolver;
 use tokio::time::{Instant, sleep_until};
 
-use super::lookup::{Answer, Families, LONGEST, Lookup};
+use super::lookup::{Answer, Families, LONGEST, Lookup, Servers};
 use crate::{Fault, Instance, Refresh, Resolver, Update, Watch};
 
 /// Answers are good for so long at least, and nobody makes us ask sooner.
@@ -54,6 +54,10 @@ impl Watch for Asking {
                 Ok(answer) => answer,
                 Err(fault) => {
                     self.faulty = true;
+                    if matches!(self.lookup.servers, Servers::System(_)) {
+                        // They may be others by now: the host has moved to another network, for instance.
+                        self.dns = None;
+                    }
                     return Err(fault);
                 }
             };
@@ -102,6 +106,37 @@ impl Asking {
                     self.next_at = sooner.or(self.next_at);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+
+    use super::*;
+    use crate::{FaultKind, backend::dns::lookup::Question};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_is_asked_for_its_servers_again_after_a_fault() {
+        let read = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&read);
+        let nobody = move || {
+            count.fetch_add(1, Relaxed);
+            let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+            Ok((config, ResolverOpts::default()))
+        };
+        let lookup = Lookup {
+            servers: Servers::System(Box::new(nobody)),
+            question: Question::Host("shop.internal".to_owned(), 50051),
+        };
+        let mut watch = DnsResolver(Arc::new(lookup)).watch();
+        for times in 1..4 {
+            let fault = watch.next().await.expect_err("there is nobody to ask");
+            assert_eq!(fault.kind(), FaultKind::Transient, "{fault}");
+            assert_eq!(read.load(Relaxed), times);
         }
     }
 }
