@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnnounceConfig {
-    /// How long one exchange with the registry may take, renewals aside. Default: 5 s.
+    /// How long one exchange with the registry may take; once it is announced, a sixth of the lease at most. Renewals always
+    /// have that sixth. Default: 5 s.
     pub timeout: Duration,
     /// How often the record is read back, unless the lease is longer; at least 100 ms. Default: 30 s.
     pub verify: Duration,

@@ -172,7 +172,7 @@ impl<'a> Keep<'a> {
 
     /// Takes on what the registry shows, and what an operator has made of it. Given up once the instance is withdrawn.
     async fn read_back(&mut self) -> Result<(), Fault> {
-        let found = bounded(self.owner.config.timeout, self.registration.verify());
+        let found = bounded(self.patience(), self.registration.verify());
         let Some(result) = unless_withdrawn(self.owner.wanted.clone(), found).await else {
             return Ok(());
         };
@@ -191,7 +191,7 @@ impl<'a> Keep<'a> {
         if self.is_withdrawn() || wanted == self.shown {
             return Ok(());
         }
-        let result = bounded(self.owner.config.timeout, self.registration.amend(&wanted)).await;
+        let result = bounded(self.patience(), self.registration.amend(&wanted)).await;
         match result {
             Ok(()) => {
                 tracing::info!(name = self.owner.name, instance = %wanted.id, state = %wanted.state, "amended");
@@ -205,6 +205,13 @@ impl<'a> Keep<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// How long reading or writing may take: both together end while there is time to renew the lease.
+    fn patience(&self) -> Duration {
+        let timeout = self.owner.config.timeout;
+        let lease = self.registration.lease();
+        lease.map_or(timeout, |lease| timeout.min(lease / 6))
     }
 
     fn amend_later(&mut self, fault: &Fault) {

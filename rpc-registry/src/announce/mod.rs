@@ -15,7 +15,8 @@
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
 //!   would make an instance unreachable for ever that serves perfectly well. Only a registry whose very first answer is that
 //!   the instance makes no sense ends it.
-//! - The record is read back every 30 s, or every lease if that is longer, and before each amendment.
+//! - The record is read back every 30 s, or every lease if that is longer, and before each amendment. Reading and writing get
+//!   a sixth of the lease each as well, so that renewals do not wait for longer than a third.
 //! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops
 //!   being healthy is shown as disabled until it is healthy again.
 //! - What an [operator](Instance::OPERATOR) has changed of a record stays as the operator wants it, and the rest as its owner

@@ -41,6 +41,8 @@ struct State {
     takes: Duration,
     /// How long it takes to read a record.
     reading_takes: Duration,
+    /// How much longer it takes to write one.
+    writing_takes: Duration,
     /// Nothing has to be renewed.
     unleased: bool,
     /// Records cannot be read.
@@ -92,9 +94,10 @@ struct Lease {
 
 impl Lease {
     fn check(&self) -> Result<(), Fault> {
-        let known = self
-            .registry
-            .with(|state| state.epoch == self.epoch && state.record.is_some());
+        let known = self.registry.with(|state| {
+            let lives = state.unleased || state.renewed_at.is_some_and(|at| at.elapsed() < LEASE);
+            lives && state.epoch == self.epoch && state.record.is_some()
+        });
         known.then_some(()).ok_or_else(|| Fault::lost("no such lease"))
     }
 }
@@ -130,7 +133,10 @@ impl Registration for Lease {
 
     async fn renew(&mut self) -> Result<(), Fault> {
         self.registry.asked("renew".to_owned()).await?;
-        self.check()
+        self.check()?;
+        self.registry
+            .with(|state| state.renewed_at = Some(Instant::now()));
+        Ok(())
     }
 
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
@@ -151,6 +157,10 @@ impl Registration for Lease {
         self.registry
             .asked(format!("amend {} {}", instance.state, instance.weight))
             .await?;
+        let takes = self.registry.with(|state| state.writing_takes);
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         self.check()?;
         self.registry.with(|state| state.record = Some(instance.clone()));
         self.written = instance.clone();

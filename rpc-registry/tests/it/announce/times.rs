@@ -35,6 +35,29 @@ async fn the_lease_is_renewed_however_often_the_instance_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_however_long_it_takes_to_read_or_to_write() {
+    for reading_takes in [Duration::from_secs(30), Duration::from_secs(2)] {
+        let registry = Leases::default();
+        let mut config = AnnounceConfig::default();
+        config.timeout = Duration::from_mins(1);
+        config.seed = Some(1);
+        let running = run_with(&registry, shop(), config);
+        running.handle.set_healthy(true);
+        settle().await;
+        registry.with(|state| {
+            state.reading_takes = reading_takes;
+            state.writing_takes = Duration::from_secs(30);
+        });
+        change_for(&running, Duration::from_mins(10)).await;
+        let log = registry.log();
+        let announced = log.iter().filter(|asked| asked.starts_with("announce"));
+        assert_eq!(announced.count(), 1, "{log:?}");
+        let renewed = log.iter().filter(|asked| *asked == "renew").count();
+        assert!(renewed > 60, "{log:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_registry_that_takes_no_amendment_is_not_asked_at_each_change() {
     let registry = Leases::default();
     let running = run(&registry, shop(), 1);
