@@ -9,7 +9,8 @@ use crate::BoxFuture;
 ///
 /// The future that is handed over never panics out: dispatch has caught that.
 pub trait Executor: Send + Sync + 'static {
-    /// Takes the future and polls it until it is done, or drops it when the executor ends.
+    /// Takes the future and polls it until it is done, or drops it when the executor ends. A call that is dropped has failed:
+    /// over the framed protocol with UNAVAILABLE, over gRPC its stream is reset.
     fn execute(&self, task: BoxFuture<'static, ()>);
 }
 

@@ -28,6 +28,8 @@ pub const MESSAGE_COUNT: &str = "MESSAGE_COUNT";
 pub const HOP: &str = "HOP";
 /// The handler panicked.
 pub const HANDLER_PANICKED: &str = "HANDLER_PANICKED";
+/// What runs the handlers dropped the handler before it was done.
+pub const HANDLER_DROPPED: &str = "HANDLER_DROPPED";
 /// The deadline passed.
 pub const DEADLINE_PASSED: &str = "DEADLINE_PASSED";
 /// The caller gave the call up.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use rpc_core::{
-    Body, Context, Deadline, Metadata, MethodDescriptor, OwnedCall, Status,
+    Body, Context, Deadline, Metadata, Method, MethodDescriptor, OwnedCall, Status,
     context::{Caller, Expiry},
     message::{Encoded, ReceivedCompressed},
     server::Resolved,
@@ -33,6 +33,10 @@ pub(super) struct Known {
 }
 
 impl Known {
+    pub(super) fn method(&self) -> &Method {
+        self.resolved.method()
+    }
+
     pub(super) fn is_stream(&self) -> bool {
         let shape = self.resolved.method().shape();
         shape.streams_requests() || shape.streams_responses()

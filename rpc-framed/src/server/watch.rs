@@ -1,6 +1,7 @@
 //! The calls of a connection that wait: what the connection tells each of them.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use atomic_waker::AtomicWaker;
-use rpc_core::{Deadline, Status, status::reason, transport::connection};
+use rpc_core::{Deadline, Method, Status, status::reason, transport::connection};
 
 use super::conn::Ticket;
 use crate::{
@@ -48,13 +49,54 @@ impl Watch {
     }
 }
 
-/// What ends a call besides itself, and how its caller hears of it.
+/// What ends a call besides itself, and how its caller hears of it. Dropped without that, it fails the call: who was to run it
+/// dropped it.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) watch: Arc<Watch>,
     pub(super) call: CallId,
     pub(super) ticket: Ticket,
-    pub(super) _requests: Option<Requests>,
+    /// The method of a call that was not polled before it was handed over.
+    unbegun: Option<Method>,
+    /// It was polled since.
+    polled: Cell<bool>,
+    /// Nothing is left to be said of how it ended.
+    is_over: bool,
+    _requests: Option<Requests>,
+}
+
+impl Watched {
+    /// Of a call that waits. `unbegun` is its method if it was not polled before.
+    pub(super) fn new(
+        watch: Arc<Watch>,
+        call: CallId,
+        ticket: Ticket,
+        unbegun: Option<Method>,
+        requests: Option<Requests>,
+    ) -> Self {
+        Self {
+            watch,
+            call,
+            ticket,
+            unbegun,
+            polled: Cell::new(false),
+            is_over: false,
+            _requests: requests,
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.is_over || self.watch.cancelled.load(SeqCst) {
+            return;
+        }
+        let status = match &self.unbegun {
+            Some(method) if !self.polled.get() => dropped().at_method(method).not_processed(),
+            _ => dropped(),
+        };
+        self.ticket.fail(self.call, &status);
+    }
 }
 
 /// The requests of a call that stream. A handler may read them in a task that outlives the call; dropped with the call, this
@@ -95,19 +137,26 @@ impl connection::Watch for Watched {
         if watch.cancelled.load(SeqCst) {
             return Some(End::Cancelled);
         }
+        self.polled.set(true);
         self.ticket
             .must_end(watch.deadline, watch.is_stream)
             .map(End::Failed)
     }
 
-    fn ended(self, end: End) {
+    fn ended(mut self, end: End) {
+        self.is_over = true;
         if let End::Failed(status) = end {
             self.ticket.fail(self.call, &status);
         }
     }
 
-    fn panicked(self) {
+    fn panicked(mut self) {
+        self.is_over = true;
         self.ticket.fail(self.call, &panicked());
+    }
+
+    fn finished(mut self) {
+        self.is_over = true;
     }
 }
 
@@ -115,6 +164,13 @@ impl connection::Watch for Watched {
 fn over() -> Status {
     Status::cancelled("the call that this stream belongs to is over")
         .with_reason(reason::CALLER_GONE)
+        .with_domain(reason::DOMAIN)
+}
+
+/// What a call ends with that nobody runs any more.
+fn dropped() -> Status {
+    Status::unavailable("what runs the server's handlers dropped the call")
+        .with_reason(reason::HANDLER_DROPPED)
         .with_domain(reason::DOMAIN)
 }
 

@@ -6,6 +6,7 @@ mod alone;
 mod calls;
 mod deadlines;
 mod drain;
+mod executor;
 mod fallback;
 mod golden;
 mod keepalive;

@@ -42,6 +42,8 @@ impl connection::Watch for Watch {
 
     /// h2 has reset the stream when it was dropped.
     fn panicked(self) {}
+
+    fn finished(self) {}
 }
 
 /// The calls that wait. Only the connection's task has it.

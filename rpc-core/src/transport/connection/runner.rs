@@ -112,6 +112,10 @@ mod tests {
         fn panicked(self) {
             self.log.borrow_mut().push("panicked");
         }
+
+        fn finished(self) {
+            self.log.borrow_mut().push("finished");
+        }
     }
 
     /// Notes when it is dropped; panics after that if it shall.
@@ -202,6 +206,30 @@ mod tests {
         assert!(poll(&mut call).is_ready());
         assert_eq!(*log.borrow(), ["checked", "checked", "dropped", "ended"]);
         assert!(poll(&mut call).is_ready(), "nothing is left of it");
+    }
+
+    #[test]
+    fn who_watches_a_call_is_told_that_it_is_done_and_not_that_it_was_dropped() {
+        let log = Log::default();
+        let mut runner = Runner::new();
+        for (polls, expected) in [(1, &["checked"][..]), (2, &["checked", "checked", "finished"])] {
+            let mut left = 2;
+            let first = runner.run(|| {
+                poll_fn(move |_| {
+                    left -= 1;
+                    if left < 0 { Poll::Ready(()) } else { Poll::Pending }
+                })
+            });
+            let mut call = waits(first).watched(Noted {
+                log: Rc::clone(&log),
+                ends: false,
+            });
+            for _ in 0..polls {
+                let _ = poll(&mut call);
+            }
+            drop(call);
+            assert_eq!(log.take(), expected);
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 
 use crate::future::Placed;
 
-/// What a connection has to tell a call that waits.
+/// What a connection has to tell a call that waits. One that is dropped without a word of how the call ended was dropped with
+/// a call that nobody ran to its end.
 pub trait Watch {
     /// Why it ends a call.
     type End;
@@ -23,6 +24,9 @@ pub trait Watch {
 
     /// The call panicked, where its handler cannot be blamed for it.
     fn panicked(self);
+
+    /// The call has come to its end by itself.
+    fn finished(self);
 }
 
 /// The future panicked.
@@ -78,9 +82,11 @@ impl<F: Future<Output = ()>, W: Watch> Slot<F, W> {
         let watch = this.watch.take();
         if result.is_err() {
             tracing::error!("a call panicked outside of its handler");
-            if let Some(watch) = watch {
-                watch.panicked();
-            }
+        }
+        match (watch, &result) {
+            (Some(watch), Ok(())) => watch.finished(),
+            (Some(watch), Err(Panicked)) => watch.panicked(),
+            (None, _) => {}
         }
         Poll::Ready(result)
     }

@@ -102,7 +102,8 @@ where
             None => (false, false),
         };
         let mut took = Duration::ZERO;
-        let first = if executor.is_some() || is_slow {
+        let is_begun = executor.is_none() && !is_slow;
+        let first = if !is_begun {
             First::Waits(self.runner.place(make))
         } else if timed {
             let started = Instant::now();
@@ -120,12 +121,10 @@ where
                 self.handed += 1;
                 let watch = Arc::new(Watch::new(deadline, is_stream));
                 self.calls.watch(id, Arc::clone(&watch));
-                let waits = waits.watched(Watched {
-                    watch,
-                    call: id,
-                    ticket: Ticket::new(&self.conn),
-                    _requests: requests,
-                });
+                let unbegun = self.numbers.get(head.extra).filter(|_| !is_begun);
+                let unbegun = unbegun.map(|known| known.method().clone());
+                let ticket = Ticket::new(&self.conn);
+                let waits = waits.watched(Watched::new(watch, id, ticket, unbegun, requests));
                 match executor {
                     Some(executor) => executor.execute(Box::pin(waits)),
                     None => drop(tokio::spawn(waits)),

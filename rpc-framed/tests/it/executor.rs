@@ -1,0 +1,98 @@
+//! Executors that do not run what they are handed to its end: its caller hears of it.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex},
+    task::{Context as Poller, Waker},
+};
+
+use rpc_core::{BoxFuture, Code, Response, executor::Executor, status::reason};
+use rpc_framed::ServerConfig;
+
+use super::{
+    peer::{CANCEL, DEFINE, END, MESSAGE, PING, PONG, Peer, REQUEST, define, frame},
+    service::TestService,
+    support::{echo, pair_with, serve_one},
+};
+
+/// Polls what it is handed so many times, and drops it then.
+struct Drops {
+    polls: usize,
+}
+
+impl Executor for Drops {
+    fn execute(&self, mut task: BoxFuture<'static, ()>) {
+        for _ in 0..self.polls {
+            let polled = task.as_mut().poll(&mut Poller::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                return;
+            }
+        }
+    }
+}
+
+/// Echoes, but for the message for which it waits for good.
+fn service() -> TestService {
+    TestService::new().unary(async |request| {
+        if request.message() == "wait" {
+            pending::<()>().await;
+        }
+        Ok(Response::new(request.into_inner()))
+    })
+}
+
+#[tokio::test]
+async fn a_call_that_its_executor_drops_fails() {
+    for polls in [0, 1, 2] {
+        let pair = pair_with(
+            service(),
+            |config| config.executor = Some(Arc::new(Drops { polls })),
+            |_| (),
+        )
+        .await;
+        // Twice: the place of the first is used again.
+        for _ in 0..2 {
+            let status = echo(&pair.channel, "wait").await.expect_err("it is dropped");
+            assert_eq!(
+                (status.code(), status.reason()),
+                (Code::Unavailable, Some(reason::HANDLER_DROPPED))
+            );
+            assert_eq!(status.was_processed(), polls > 0, "after {polls} polls");
+        }
+        let answer = echo(&pair.channel, "x").await;
+        assert_eq!(answer.is_ok(), polls > 0, "{answer:?}");
+    }
+}
+
+/// Keeps what it is handed.
+#[derive(Default)]
+struct Keeps(Mutex<Vec<BoxFuture<'static, ()>>>);
+
+impl Executor for Keeps {
+    fn execute(&self, task: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap().push(task);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_dropped_call_that_was_given_up_before() {
+    let keeps = Arc::<Keeps>::default();
+    let mut config = ServerConfig::default();
+    config.executor = Some(Arc::clone(&keeps) as Arc<dyn Executor>);
+    let (theirs, ours) = tokio::io::duplex(1 << 16);
+    let (_served, _drain) = serve_one(TestService::new(), ours, config);
+    let mut peer = Peer(theirs);
+    peer.greet(&[]).await;
+    let payload = define("/test.Test/Unary", b"x");
+    peer.write(&frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload))
+        .await;
+    peer.write(&frame(CANCEL, 0, 0, 1, 0, &[])).await;
+    let ping = frame(PING, 0, 0, 0, 0, &[0; 8]);
+    peer.write(&ping).await;
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(PONG));
+    let kept: Vec<_> = std::mem::take(&mut *keeps.0.lock().unwrap());
+    assert_eq!(kept.len(), 1);
+    drop(kept);
+    peer.write(&ping).await;
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(PONG));
+}
