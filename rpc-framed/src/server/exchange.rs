@@ -37,7 +37,7 @@ pub(super) async fn exchange(conn: Arc<Conn>, id: CallId, request: Request) {
 
 /// Sends a reply once there is room for it.
 async fn send_later(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
-    poll_fn(|cx| conn.hub.outbox.poll_room(cx)).await;
+    conn.hub.outbox.room().await;
     send(reply, id, conn).await
 }
 

@@ -18,7 +18,7 @@ use rpc_core::{
 use super::{Credit, Hub};
 use crate::{
     Compression,
-    io::Queue,
+    io::{Place, Queue},
     wire::{CallId, Head, compress, flag, kind, metadata},
 };
 
@@ -79,6 +79,8 @@ pub(crate) struct Pump {
     /// What is left of the message that is being sent.
     rest: Option<Rest>,
     trailers: Metadata,
+    /// Where it waits for room.
+    place: Place,
     done: bool,
 }
 
@@ -121,6 +123,7 @@ impl Pump {
             scratch: BytesMut::new(),
             rest,
             trailers,
+            place: Place::default(),
             done: false,
         }
     }
@@ -230,7 +233,7 @@ impl Pump {
     /// Sends the message that is there; false if the peer wants no more.
     fn poll_rest(&mut self, cx: &mut Poller<'_>, turn: &mut usize) -> Poll<bool> {
         while let Some(rest) = &mut self.rest {
-            ready!(self.hub.outbox.poll_room(cx));
+            ready!(self.hub.outbox.poll_room(&mut self.place, cx));
             let wanted = rest.bytes.len().min(self.hub.peer.max_frame_bytes as usize);
             let Some(taken) = ready!(self.credit.poll_take(cx, wanted)) else {
                 return Poll::Ready(false);
@@ -267,6 +270,7 @@ impl Pump {
 
 impl Drop for Pump {
     fn drop(&mut self) {
+        self.hub.outbox.leave(&mut self.place);
         self.hub.credits.close(self.call);
     }
 }

@@ -1,9 +1,14 @@
 //! What a connection holds for its calls is bounded, and is given back however they end: on paused time, over a pipe in memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Poller, Wake, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use rpc_core::{Body, Channel, Response, Status, transport::Link};
+use rpc_core::{Body, Channel, Request, Response, Status, Streaming, client, transport::Link};
 use rpc_framed::ServerConfig;
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -12,7 +17,7 @@ use super::{
         CHUNK, DEFINE, DRAIN, END, ERROR, MESSAGE, Peer, REPLY, REQUEST, STREAM_END, Server, begin, call,
         connect, connected, define, frame, send_large,
     },
-    service::{Counter, TestService},
+    service::{Counter, TYPES, TestService},
     support::{Direct, echo, piped_links, serve_one, within},
 };
 
@@ -79,6 +84,48 @@ async fn requests_wait_for_room_where_the_server_does_not_read() {
     }
     // In the pipe, taken to be written, and waiting.
     assert!((2..=6).contains(&before), "{before} requests were held");
+}
+
+/// A task, of which it is counted who would wake it.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_to_wait_for_room_is_not_to_be_woken_any_more() {
+    let (link, _server) = connected(1 << 10, 100, |config| config.max_unwritten_bytes = 250).await;
+    let channel = Channel::new(Direct(Arc::clone(&link)));
+    let mut fill: Vec<_> = (0..4).map(|_| call(1000)).collect();
+    let mut fill: Vec<_> = fill.iter_mut().map(|call| link.call(call)).collect();
+    // No room for a message of a stream, whose request goes, and then none for a request.
+    for streams in [true, false] {
+        for call in &mut fill[if streams { 0..2 } else { 2..4 }] {
+            let polled = Pin::new(call).poll(&mut Poller::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+        }
+        // Until what goes is written. Nothing is read.
+        tokio::time::sleep(MS).await;
+        for _ in 0..3 {
+            let task = Arc::new(Task);
+            let waker = Waker::from(Arc::clone(&task));
+            let mut waits: Pin<Box<dyn Future<Output = bool>>> = if streams {
+                let rows = Streaming::from_iter([Bytes::from_static(b"row")]);
+                let upload = client::client_streaming(&channel, &TYPES[1], Request::new(rows));
+                Box::pin(async { upload.await.is_ok() })
+            } else {
+                Box::pin(async { link.call(&mut call(1000)).await.is_ok() })
+            };
+            for _ in 0..2 {
+                let polled = waits.as_mut().poll(&mut Poller::from_waker(&waker));
+                assert!(polled.is_pending());
+            }
+            assert!(Arc::strong_count(&task) > 2, "it waits");
+            drop((waits, waker));
+            assert_eq!(Arc::strong_count(&task), 1, "streams: {streams}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

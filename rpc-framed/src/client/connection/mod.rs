@@ -7,6 +7,7 @@ mod task;
 use std::{
     borrow::Cow,
     future::poll_fn,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -155,13 +156,14 @@ impl Connection {
             }
         }
         let mut held = Held(Some(self), slot);
+        let mut room = self.hub.outbox.room();
         poll_fn(|cx| {
             // Looked at after it is known whom to wake, so that either is heard of.
-            let room = self.hub.outbox.poll_room(cx);
+            let polled = Pin::new(&mut room).poll(cx);
             if self.hub.outbox.lock().refuses {
                 return Poll::Ready(());
             }
-            room
+            polled
         })
         .await;
         held.0 = None;
@@ -353,7 +355,11 @@ impl Connection {
         let mut waiting = self.waiting(id.slot);
         let settled = waiting.settled;
         waiting.busy = false;
-        let left = (waiting.answer.take(), waiting.arrival.take());
+        let left = (
+            waiting.answer.take(),
+            waiting.arrival.take(),
+            waiting.waker.take(),
+        );
         drop(waiting);
         // Who looks at the answer gives back what is held for it; nobody has.
         if let Some(Answer::Opened { arrival, .. }) = &left.0 {

@@ -12,6 +12,7 @@
 //! beside the lock, before it is encoded.
 
 mod alone;
+mod room;
 mod writer;
 
 use std::{
@@ -20,14 +21,14 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::{Context as Poller, Poll, Waker},
+    task::Waker,
 };
 
 use bytes::{Bytes, BytesMut};
 use rpc_core::{Deadline, Metadata, Status, message::Value};
 
-use self::alone::WritesAlone;
-pub(crate) use self::writer::Writer;
+use self::{alone::WritesAlone, room::Waiting};
+pub(crate) use self::{room::Place, writer::Writer};
 use super::methods::Methods;
 use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 
@@ -64,7 +65,7 @@ pub(crate) struct Queue {
     closed: bool,
     alone: WritesAlone,
     task: Option<Waker>,
-    waiting: Vec<Waker>,
+    waiting: Waiting,
     scratch: BytesMut,
     /// A client's: the numbers of methods, and how many requests were sent.
     pub(crate) methods: Methods,
@@ -89,7 +90,7 @@ impl Outbox {
             closed: false,
             alone: WritesAlone::No,
             task: None,
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
             scratch: BytesMut::new(),
             methods: Methods::default(),
             requests: 0,
@@ -131,18 +132,6 @@ impl Outbox {
         !queue.is_empty()
     }
 
-    /// Ready once there is room, or the connection is over.
-    pub(crate) fn poll_room(&self, cx: &mut Poller<'_>) -> Poll<()> {
-        let mut queue = self.lock();
-        if queue.has_room() || queue.closed {
-            return Poll::Ready(());
-        }
-        if !queue.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            queue.waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
     pub(crate) fn has_room(&self) -> bool {
         self.lock().has_room()
     }
@@ -162,9 +151,9 @@ impl Outbox {
     pub(crate) fn refuse(&self) {
         let mut queue = self.lock();
         queue.refuses = true;
-        let waiting = std::mem::take(&mut queue.waiting);
+        let waiting = queue.waiting.take();
         drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.for_each(Waker::wake);
     }
 
     /// Takes nothing more. What waits is dropped.
@@ -174,9 +163,9 @@ impl Outbox {
         queue.buffer = BytesMut::new();
         queue.pieces = VecDeque::new();
         queue.piece_bytes = 0;
-        let waiting = std::mem::take(&mut queue.waiting);
+        let waiting = queue.waiting.take();
         drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.for_each(Waker::wake);
     }
 
     /// Encodes a message of a known size that is too large to be copied behind its head, into room of its own.

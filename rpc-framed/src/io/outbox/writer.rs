@@ -75,9 +75,7 @@ impl Writer {
             queue.pieces = VecDeque::new();
         }
         queue.scratch = BytesMut::new();
-        if queue.waiting.is_empty() {
-            queue.waiting = Vec::new();
-        }
+        queue.waiting.trim();
     }
 
     /// Takes what waits; false if nothing does, or somebody else is writing what comes before it.
@@ -108,13 +106,9 @@ impl Writer {
         if has_room && outbox.is_crowded() {
             outbox.crowded.store(false, Relaxed);
         }
-        let waiting = if has_room && !queue.waiting.is_empty() {
-            std::mem::take(&mut queue.waiting)
-        } else {
-            Vec::new()
-        };
+        let waiting = (has_room && !queue.waiting.is_empty()).then(|| queue.waiting.take());
         drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_iter().flatten().for_each(Waker::wake);
         self.bytes > 0
     }
 
