@@ -1,15 +1,18 @@
 //! A server that does not speak the protocol is called over another one, and no call fails for that.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rpc_core::{
-    Channel, Code,
-    net::Address,
+    BoxFuture, Channel, Code, Response, Status,
+    net::{Address, Dialed},
     status::reason,
-    transport::{LinkState, LocalTransport, Transport},
+    transport::{DrainHandle, DrainPhase, LinkState, LocalTransport, Transport, supervise::Connect},
 };
-use rpc_framed::{ClientConfig, FramedTransport};
+use rpc_framed::{ClientConfig, FramedTransport, ServerConfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -17,7 +20,7 @@ use tokio::{
 
 use super::{
     service::TestService,
-    support::{Direct, echo, link, within},
+    support::{Direct, echo, link, piped_link, serve_one, within},
 };
 
 /// Somebody else, who answers whatever is said with these bytes and hangs up.
@@ -78,4 +81,49 @@ async fn without_another_transport_it_says_what_is_wrong() {
     );
     assert!(!status.was_processed());
     assert!(status.message().contains("does not speak"), "{status}");
+}
+
+/// A server that hangs up on the first connection, as if it came down, and serves those after it.
+#[derive(Default)]
+struct ComesDownOnce(Mutex<(usize, Vec<DrainHandle>)>);
+
+impl Connect for ComesDownOnce {
+    fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (connects, drains) = &mut *self.0.lock().unwrap();
+        *connects += 1;
+        if *connects > 1 {
+            drains.push(serve_one(TestService::new(), theirs, ServerConfig::default()).1);
+        }
+        Box::pin(async { Ok(Dialed::new(Box::new(ours))) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hung_up_once_is_not_taken_for_one_that_does_not_speak_it() {
+    let elsewhere = TestService::new().unary(async |_| Ok(Response::new(Bytes::from_static(b"other"))));
+    let other = LocalTransport::new(elsewhere.dispatch());
+    let server = Arc::new(ComesDownOnce::default());
+    let transport = FramedTransport::with_connector(ClientConfig::default(), server.clone())
+        .unwrap()
+        .with_fallback(Arc::new(other));
+    let channel = Channel::new(Direct(transport.link(&"127.0.0.1:1".parse().unwrap())));
+    assert_eq!(echo(&channel, "x").await.expect("no call fails"), "other");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(echo(&channel, "x").await.expect("no call fails"), "x");
+    assert_eq!(server.0.lock().unwrap().0, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_says_so_to_who_comes() {
+    let (link, io) = piped_link(1 << 16, |_| ());
+    let (_served, drain) = serve_one(TestService::new(), io, ServerConfig::default());
+    drain.advance(DrainPhase::Draining);
+    let status = echo(&Channel::new(Direct(link)), "x").await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.reason()),
+        (Code::Unavailable, Some(reason::CONNECT_FAILED))
+    );
+    assert!(!status.was_processed());
+    assert!(status.message().contains("goes away"), "{status}");
 }

@@ -3,6 +3,9 @@
 //! Servers learn new protocols when they are deployed anew, and then their connections end. So this protocol is tried again
 //! whenever the other link has connected anew, beside it: calls go over that one until a connection of ours is there, and if
 //! the peer has learnt nothing, they have noticed nothing.
+//!
+//! A peer that hung up without a word has not said that it does not speak this protocol. It is asked again by itself as well,
+//! after pauses that double.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +16,9 @@ use crate::transport::{Link, LinkState};
 /// A server that closes connections one after the other is not asked more often than this.
 pub(super) const BETWEEN_TRIES: Duration = Duration::from_secs(10);
 
+/// One that keeps hanging up without a word is asked after this at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// The link that does it instead.
 pub(super) struct Other {
     link: Arc<dyn Link>,
@@ -21,14 +27,18 @@ pub(super) struct Other {
     is_new: bool,
     /// It was ready once, or failed to be.
     has_settled: bool,
-    /// It has connected anew, and nobody has asked the server since.
+    /// The server is to be asked again, since it has connected anew or the server has said nothing when it was asked.
     pub(super) ask_again: bool,
+    /// How often in a row the server has said nothing.
+    silences: u32,
 }
 
 /// What it has to say.
 pub(super) enum News {
     /// It goes on. This is its state.
     Works(LinkState),
+    /// It has connected anew, and is ready.
+    Renewed,
     /// Nobody called it for long.
     Rests,
     /// It was closed, and not by us.
@@ -44,6 +54,7 @@ impl Other {
             is_new: true,
             has_settled: false,
             ask_again: false,
+            silences: 0,
         }
     }
 
@@ -65,17 +76,26 @@ impl Other {
         let is_new = std::mem::take(&mut self.is_new) || self.states.has_changed().unwrap_or(false);
         let state = self.states.borrow_and_update().clone();
         match state {
-            LinkState::Ready => {
-                self.ask_again |= self.has_settled && is_new;
-                self.has_settled = true;
+            LinkState::Ready if self.has_settled && is_new => {
+                self.ask_again = true;
+                self.silences = 0;
+                return News::Renewed;
             }
-            LinkState::Failing(_) => self.has_settled = true,
+            LinkState::Ready | LinkState::Failing(_) => self.has_settled = true,
             LinkState::Connecting => {}
             LinkState::Idle if !self.has_settled => return News::Works(LinkState::Connecting),
             LinkState::Idle => return News::Rests,
             LinkState::Closed => return News::Ended,
         }
         News::Works(state)
+    }
+
+    /// The server was asked, and has said nothing. How long after that it is to be asked again.
+    pub(super) fn note_silence(&mut self) -> Duration {
+        self.ask_again = true;
+        let times = 1_u32.checked_shl(self.silences).unwrap_or(u32::MAX);
+        self.silences = self.silences.saturating_add(1);
+        BETWEEN_TRIES.saturating_mul(times).min(LONGEST_PAUSE)
     }
 
     /// Lets calls on it end, and then it goes.

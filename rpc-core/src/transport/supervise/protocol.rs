@@ -88,19 +88,26 @@ pub enum Unable {
     Failed(Status),
     /// Somebody is there, and does not speak this protocol.
     Foreign(Status),
+    /// Somebody was there, and hung up without a word: it may not speak this protocol, or have come down at that moment.
+    Silent(Status),
 }
 
 impl Unable {
     /// What calls fail with.
     pub fn status(&self) -> &Status {
         match self {
-            Self::Failed(status) | Self::Foreign(status) => status,
+            Self::Failed(status) | Self::Foreign(status) | Self::Silent(status) => status,
         }
     }
 
     /// Somebody is there, and does not speak this protocol. The text says what was found.
     pub fn foreign(text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self::Foreign(no_connection(text))
+    }
+
+    /// Somebody was there, and hung up without a word. The text says how.
+    pub fn silent(text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::Silent(no_connection(text))
     }
 
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
@@ -112,6 +119,7 @@ impl Unable {
         match self {
             Self::Failed(status) => Self::Failed(place(status)),
             Self::Foreign(status) => Self::Foreign(place(status)),
+            Self::Silent(status) => Self::Silent(place(status)),
         }
     }
 }

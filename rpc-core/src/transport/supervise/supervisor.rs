@@ -242,19 +242,23 @@ impl<P: Protocol> Supervisor<P> {
                 tracing::debug!(%address, %status, "cannot connect");
                 if self.other.is_some() {
                     self.pause_until(self.dialed + BETWEEN_TRIES);
-                    return;
-                }
-                if let (Unable::Foreign(_), Some(fallback)) = (&unable, &self.shared.fallback) {
+                } else if let (Unable::Foreign(_) | Unable::Silent(_), Some(fallback)) =
+                    (&unable, &self.shared.fallback)
+                {
                     tracing::debug!(%address, to = fallback.protocol(), "falling back");
                     let other = Other::new(fallback.link(address));
                     self.shared.other.store(Some(Arc::new(Arc::clone(other.link()))));
                     self.other = Some(Box::new(other));
                     // Calls that wait go there.
                     self.shared.state.send_modify(|_| {});
-                    return;
+                } else {
+                    let status = status.clone();
+                    return self.note_failure(status);
                 }
-                let status = status.clone();
-                self.note_failure(status);
+                if let (Unable::Silent(_), Some(other)) = (&unable, &mut self.other) {
+                    let pause = other.note_silence();
+                    self.pause_until(self.dialed + pause);
+                }
             }
         }
     }
@@ -273,6 +277,13 @@ impl<P: Protocol> Supervisor<P> {
     fn note_other(&mut self) -> Option<LinkState> {
         match self.other.as_mut()?.news() {
             News::Works(state) => return Some(state),
+            News::Renewed => {
+                // What was a long pause is one between two tries.
+                if self.pause.is_some() {
+                    self.pause_until(self.dialed + BETWEEN_TRIES);
+                }
+                return Some(LinkState::Ready);
+            }
             News::Rests => self.shared.orders.lock().no_longer_wanted(),
             News::Ended => self.note_failure(self.shared.closed()),
         }

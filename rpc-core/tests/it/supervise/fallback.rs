@@ -8,6 +8,8 @@ use rpc_core::{
     transport::{Link, LinkState},
 };
 
+use tokio::time::Instant;
+
 use super::{
     call, is_closed,
     network::{Connects, Network, Over},
@@ -68,6 +70,34 @@ async fn a_server_that_has_learnt_nothing_is_called_as_before() {
     }
     // Forty seconds, and every ten once.
     assert!((3..=6).contains(&ours.dials().len()), "{}", ours.dials().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_said_nothing_is_asked_again_after_longer_and_longer_pauses() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (ours, others, link) = both();
+    ours.otherwise(Connects::Silent);
+    let start = Instant::now();
+    call(&link).await.unwrap();
+    let calls = async {
+        loop {
+            tokio::time::sleep(SECOND).await;
+            call(&link).await.unwrap();
+        }
+    };
+    let _ = tokio::time::timeout(160 * SECOND, calls).await;
+    let asked = || -> Vec<u64> {
+        let dials = ours.dials();
+        dials.iter().map(|at| (*at - start).as_secs()).collect()
+    };
+    assert_eq!(asked(), [0, 10, 30, 70, 150]);
+    // It is deployed anew: nobody waits for the end of the long pause.
+    others.lose_all();
+    ours.otherwise(Connects::Succeeds);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(ours.dials().len(), 6);
+    call(&link).await.unwrap();
+    assert_eq!(ours.open()[0].begun(), 1);
 }
 
 #[tokio::test(start_paused = true)]

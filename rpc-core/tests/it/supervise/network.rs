@@ -54,6 +54,8 @@ pub(super) enum Connects {
     Hangs,
     /// Somebody else is there.
     Foreign,
+    /// Somebody is there and hangs up without a word.
+    Silent,
 }
 
 impl Network {
@@ -190,6 +192,7 @@ impl Protocol for Speaks {
             Connects::Panics => panic!("what connects has a fault"),
             Connects::Hangs => std::future::pending().await,
             Connects::Foreign => return Err(Unable::foreign("it speaks something else")),
+            Connects::Silent => return Err(Unable::silent("it hung up")),
         }
         let connection = Arc::new(Connection {
             life,

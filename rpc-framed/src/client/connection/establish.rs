@@ -18,7 +18,10 @@ use crate::{
     client::{ClientConfig, protocol::Framed, slab::Slab},
     io::Inbox,
     stream::Hub,
-    wire::preface::{self, NoPreface, Settings},
+    wire::{
+        kind,
+        preface::{self, NoPreface, Settings},
+    },
 };
 
 /// Connects, and waits for the server's preface: a port where something else listens is found out here, and fails no call.
@@ -50,14 +53,23 @@ pub(crate) async fn establish(
     config.settings().encode(&mut ours);
     let mut theirs = BytesMut::new();
     let spoken = async {
-        io.write_all(&ours).await?;
-        io.flush().await?;
+        // A server that has hung up may have said why before.
+        let said = match io.write_all(&ours).await {
+            Ok(()) => io.flush().await,
+            failed => failed,
+        };
+        if let Err(error) = said
+            && !is_hang_up(&error)
+        {
+            return Err(error);
+        }
         loop {
             match preface::decode(&theirs) {
                 Ok(Some((peer, length))) => return Ok(Ok((peer, length))),
                 Err(no) => return Ok(Err(no)),
-                // The peer hung up without a word of this protocol.
-                Ok(None) if io.read_buf(&mut theirs).await? == 0 => return Ok(Err(NoPreface::Foreign)),
+                Ok(None) if io.read_buf(&mut theirs).await? == 0 => {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
                 Ok(None) => {}
             }
         }
@@ -76,6 +88,11 @@ pub(crate) async fn establish(
             return Err(Unable::foreign("the peer does not speak this protocol"));
         }
         Ok(Err(NoPreface::Broken)) => return Err("the peer's preface is malformed".into()),
+        Err(error) if is_hang_up(&error) && theirs.is_empty() => {
+            let text =
+                format!("the peer hung up without a word, as if it does not speak this protocol: {error}");
+            return Err(Unable::silent(text));
+        }
         Err(error) if is_hang_up(&error) => {
             return Err(Unable::foreign(format!(
                 "the peer does not speak this protocol: {error}"
@@ -83,6 +100,10 @@ pub(crate) async fn establish(
         }
         Err(error) => return Err(error.to_string().into()),
     };
+    let inbox = Inbox::new(theirs, frame_limit(config));
+    if matches!(inbox.head(), Ok(Some(head)) if head.kind == kind::GOAWAY) {
+        return Err("the server goes away, and takes no calls".into());
+    }
     let connection = Arc::new(Connection {
         slab: Slab::new(peer.max_calls),
         hub: Arc::new(Hub::new(&config.limits(), peer)),
@@ -95,7 +116,6 @@ pub(crate) async fn establish(
         alarm: Alarm::new(),
         line: Line::default(),
     });
-    let inbox = Inbox::new(theirs, frame_limit(config));
     let task = Task::new(Arc::clone(&connection), inbox, config);
     Ok((connection, task))
 }

@@ -37,8 +37,15 @@ use self::{
     run::{Work, work},
 };
 use super::{
-    ServerConfig, accept::Numbers, calls::Calls, conn::Conn, handshake::handshake, lifetime::Lifetime,
-    pace::Pace, police::Police, watch::Watched,
+    ServerConfig,
+    accept::Numbers,
+    calls::Calls,
+    conn::Conn,
+    handshake::{handshake, turn_away},
+    lifetime::Lifetime,
+    pace::Pace,
+    police::Police,
+    watch::Watched,
 };
 use crate::{
     io::{Inbox, Writer},
@@ -79,21 +86,26 @@ async fn open(
 ) -> Option<BoxFuture<'static, ()>> {
     let settings = config.settings();
     let handshake = tokio::time::timeout(config.handshake_timeout, handshake(&mut io, &settings));
-    let (peer, inbox) = tokio::select! {
+    let spoken = tokio::select! {
         biased;
         // Nothing has been asked yet, so nothing is lost. Waiting would let a silent peer hold up the stop.
-        () = drain.reached(DrainPhase::Draining) => return None,
-        spoken = handshake => match spoken {
-            Ok(Ok(spoken)) => spoken,
-            Ok(Err(why)) => {
-                tracing::debug!(peer = ?caller.peer(), why, "a peer does not speak the framed protocol");
-                return None;
-            }
-            Err(_) => {
-                tracing::debug!(peer = ?caller.peer(), "a peer did not begin to speak in time");
-                return None;
-            }
-        },
+        () = drain.reached(DrainPhase::Draining) => None,
+        spoken = handshake => Some(spoken),
+    };
+    let (peer, inbox) = match spoken {
+        Some(Ok(Ok(spoken))) => spoken,
+        Some(Ok(Err(why))) => {
+            tracing::debug!(peer = ?caller.peer(), why, "a peer does not speak the framed protocol");
+            return None;
+        }
+        Some(Err(_)) => {
+            tracing::debug!(peer = ?caller.peer(), "a peer did not begin to speak in time");
+            return None;
+        }
+        None => {
+            turn_away(&mut io, &settings).await;
+            return None;
+        }
     };
     let hub = Hub::new(&config.limits(), peer);
     let inbox = Inbox::new(inbox, config.frame_limit());
