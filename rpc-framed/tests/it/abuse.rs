@@ -11,7 +11,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::{
     peer::{
-        CANCEL, CHUNK, DEFINE, END, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY, REQUEST, define, frame, preface,
+        CANCEL, CHUNK, DEADLINE, DEFINE, END, ERROR, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY, REQUEST,
+        define, frame, preface,
     },
     service::TestService,
     support::{echo, pair, pair_with, within},
@@ -270,4 +271,29 @@ async fn frames_that_lead_to_nothing_are_bounded() {
     for frame in idle {
         is_sent_away(&frame.repeat(10_001), 1).await;
     }
+}
+
+#[tokio::test]
+async fn uploads_that_are_refused_cost_their_connection_nothing() {
+    let pair = pair(TestService::new()).await;
+    let mut peer = Peer::on(&pair.address).await;
+    let late = [&[0; 4][..], &define("/test.Test/Upload", b"")].concat();
+    let mut bytes = Vec::new();
+    for slot in 0..5 {
+        bytes.extend(frame(REQUEST, DEADLINE | DEFINE, slot, 1, 0, &late));
+        bytes.extend(frame(CHUNK, MESSAGE, slot, 1, 0, b"x").repeat(2500));
+    }
+    let unary = define("/test.Test/Unary", b"x");
+    bytes.extend(frame(REQUEST, DEFINE | MESSAGE | END, 5, 1, 1, &unary));
+    peer.write(&bytes).await;
+    for slot in 0..6 {
+        let answer = peer.read().await.expect("the connection lives");
+        let kind = if slot < 5 { ERROR } else { REPLY };
+        assert_eq!((answer.kind, answer.slot), (kind, slot));
+    }
+    // They are held to their credit, 256 KiB, all the same.
+    let most = (256 << 10) / 17;
+    peer.write(&frame(CHUNK, MESSAGE, 0, 1, 0, b"x").repeat(most - 2500 + 1))
+        .await;
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(GOAWAY));
 }

@@ -18,7 +18,7 @@ use crate::{
         exchange::exchange,
         watch::{Requests, Watch, Watched, panicked},
     },
-    wire::{Broken, CallId, Head},
+    wire::{Broken, CallId, Head, flag},
 };
 
 /// How long the first poll of a handler may take.
@@ -70,6 +70,12 @@ where
             Ok(accepted) => Ok(self.run(accepted, head)),
             Err(status) => {
                 self.conn.fail(head.call, &status);
+                if !head.has(flag::END) {
+                    // Its client may send all that it has credit for before it hears of that.
+                    let arrival = self.conn.hub.arrival();
+                    self.conn.hub.end(head.call, &arrival, Err(status));
+                    self.calls.expect(head.call, arrival);
+                }
                 Ok(Duration::ZERO)
             }
         }
