@@ -34,8 +34,8 @@ pub struct ServerConfig {
     pub max_concurrent_calls: u32,
     /// The longest that a new connection may take to say its preface. Default 10 s.
     pub handshake_timeout: Duration,
-    /// How long a connection may be silent before the server asks whether the peer is still there. Default 2 h; `None`
-    /// never asks.
+    /// How long a connection may be silent before the server asks whether the peer is still there. One whose peer goes on
+    /// reading what it could not take at once is not. Default 2 h; `None` never asks.
     pub keepalive_interval: Option<Duration>,
     /// How long the peer may take to answer that. Default 20 s; then the connection is closed.
     pub keepalive_timeout: Duration,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rpc_core::{Response, Streaming, transport::DrainHandle};
 use rpc_framed::ServerConfig;
-use tokio::{io::DuplexStream, time::Instant};
+use tokio::{
+    io::{AsyncReadExt, DuplexStream},
+    time::Instant,
+};
 
 use super::{
     peer::{
@@ -148,6 +151,33 @@ async fn a_stream_goes_on_after_its_client_did_not_read_for_a_while() {
         ended = flags & END != 0;
     }
     assert_eq!(messages, MESSAGES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_not_taken_for_a_dead_one() {
+    const BYTES: usize = 100_000;
+    let service = TestService::new().unary(async |_| Ok(Response::new(Bytes::from(vec![7; BYTES]))));
+    // The answer goes in one frame.
+    let frames = [3, 0, 4, 0, 0x40, 0x42, 0x0f, 0];
+    let (mut peer, _drain) = connected_to(service, 1 << 10, &frames, |config| {
+        config.keepalive_interval = Some(10 * SECOND);
+        config.keepalive_timeout = 2 * SECOND;
+        config.max_unwritten_bytes = 1000;
+    })
+    .await;
+    let payload = define("/test.Test/Unary", b"x");
+    let request = frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload);
+    peer.write(&request).await;
+    // Without a word of its own.
+    let mut reply = vec![0; 16 + BYTES];
+    for bytes in reply.chunks_mut(1000) {
+        tokio::time::sleep(SECOND).await;
+        peer.0.read_exact(bytes).await.expect("the connection lives");
+    }
+    assert_eq!((reply[4], reply.last()), (REPLY, Some(&7)));
+    // Now it has nothing more to read, and does not answer.
+    assert_eq!(next(&mut peer).await, Some(PING));
+    assert_eq!(next(&mut peer).await, Some(GOAWAY));
 }
 
 #[tokio::test(start_paused = true)]

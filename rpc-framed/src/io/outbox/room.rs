@@ -4,10 +4,11 @@ use std::{
     collections::BTreeMap,
     mem,
     pin::Pin,
+    sync::{MutexGuard, atomic::Ordering::Relaxed},
     task::{Context as Poller, Poll, Waker},
 };
 
-use super::Outbox;
+use super::{Outbox, Queue};
 
 /// Whom to wake once there is room, in the order in which they came.
 #[derive(Debug, Default)]
@@ -82,6 +83,17 @@ impl Outbox {
         }
         queue.waiting.stay(place, cx.waker());
         Poll::Pending
+    }
+
+    /// Less waits to be written than did before: has those go on that wait for room, if that is enough.
+    pub(super) fn make_room(&self, mut queue: MutexGuard<'_, Queue>) {
+        let has_room = queue.has_room();
+        if has_room && self.is_crowded() {
+            self.crowded.store(false, Relaxed);
+        }
+        let waiting = (has_room && !queue.waiting.is_empty()).then(|| queue.waiting.take());
+        drop(queue);
+        waiting.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Who had that place waits no more.

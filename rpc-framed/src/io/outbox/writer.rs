@@ -4,8 +4,8 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
-    task::{Context as Poller, Poll, Waker, ready},
+    sync::{Mutex, PoisonError},
+    task::{Context as Poller, Poll, ready},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -47,15 +47,31 @@ impl Writer {
                     None => Poll::Pending,
                 };
             }
-            let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);
-            while self.bytes > 0 {
-                let written = ready!(self.poll_write(&mut io, cx))?;
-                if written == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                self.advance(written);
+            let before = self.bytes;
+            if let Poll::Ready(written) = self.poll_write_all(io, cx) {
+                written?;
+                continue;
             }
+            if self.bytes < before {
+                let mut queue = outbox.lock();
+                queue.writing = self.bytes;
+                outbox.make_room(queue);
+            }
+            return Poll::Pending;
         }
+    }
+
+    /// Writes what was taken.
+    fn poll_write_all(&mut self, io: &Mutex<Box<dyn Io>>, cx: &mut Poller<'_>) -> Poll<io::Result<()>> {
+        let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.bytes > 0 {
+            let written = ready!(self.poll_write(&mut io, cx))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// True if something is yet to be written.
@@ -102,13 +118,7 @@ impl Writer {
             queue.writing = self.bytes;
             queue.taken_requests = queue.requests;
         }
-        let has_room = queue.has_room();
-        if has_room && outbox.is_crowded() {
-            outbox.crowded.store(false, Relaxed);
-        }
-        let waiting = (has_room && !queue.waiting.is_empty()).then(|| queue.waiting.take());
-        drop(queue);
-        waiting.into_iter().flatten().for_each(Waker::wake);
+        outbox.make_room(queue);
         self.bytes > 0
     }
 

@@ -39,7 +39,7 @@ where
         {
             return self.close(cx, goaway::STALLED, "the peer does not read");
         }
-        match self.lifetime.due(now, self.inbox.reads) {
+        match self.lifetime.due(now, self.heard()) {
             Due::Nothing => {}
             Due::Trim => {
                 self.inbox.trim();

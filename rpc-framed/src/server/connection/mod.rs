@@ -142,6 +142,8 @@ struct Connection<F, M> {
     handed: usize,
     /// Since when the peer takes nothing of what waits, and how much it had taken by then.
     stalled: Option<(Instant, u64)>,
+    /// How often the peer made room for more of what waited.
+    took: u64,
 }
 
 impl<F, M> Connection<F, M>
@@ -179,6 +181,7 @@ where
             turned: false,
             handed: 0,
             stalled: None,
+            took: 0,
             conn,
         }
     }
@@ -186,7 +189,10 @@ where
     /// Writes what waits; true if all of it is out. Whoever has more wakes the task if it `rests` then.
     fn flush(&mut self, rests: bool, cx: &mut Poller<'_>) -> Result<bool, ()> {
         let outbox = &self.conn.hub.outbox;
-        match self.writer.poll_flush(outbox, &self.io, rests, cx) {
+        let (was_busy, before) = (self.writer.is_busy(), self.writer.written);
+        let flushed = self.writer.poll_flush(outbox, &self.io, rests, cx);
+        self.took += u64::from(was_busy && self.writer.written != before);
+        match flushed {
             Poll::Ready(Ok(())) => {
                 self.stalled = None;
                 Ok(true)
@@ -197,6 +203,12 @@ where
             }
             Poll::Pending => Ok(false),
         }
+    }
+
+    /// How often the peer showed that it is there.
+    fn heard(&self) -> u64 {
+        // One that has more to read than it takes at once may not be read from meanwhile.
+        self.inbox.reads + self.took
     }
 
     fn poll_connection(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
@@ -237,7 +249,7 @@ where
             match batch {
                 Batch::More => frames += self.pace.frames(),
                 // It does again: without another look, nobody would tell of what came meanwhile.
-                Batch::Crowded if flushed => {}
+                Batch::Crowded if flushed || self.conn.hub.outbox.has_room() => {}
                 _ => break,
             }
             if frames >= TURN_CALLS || self.handed >= TURN_WAITING {
@@ -256,7 +268,7 @@ where
         }
         self.lifetime
             .set_busy(busy, self.accepted > accepted, Instant::now);
-        self.lifetime.heard(self.inbox.reads, Instant::now);
+        self.lifetime.heard(self.heard(), Instant::now);
         let stall = self
             .stalled
             .map(|(since, _)| since + self.conn.config.stall_timeout);
