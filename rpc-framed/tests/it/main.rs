@@ -17,3 +17,4 @@ mod scaling;
 mod service;
 mod streams;
 mod support;
+mod wire;

@@ -34,6 +34,8 @@ pub(crate) const GOAWAY: u8 = 11;
 pub(crate) const END: u8 = 1;
 pub(crate) const MORE: u8 = 2;
 pub(crate) const MESSAGE: u8 = 4;
+#[cfg(feature = "gzip")]
+pub(crate) const COMPRESSED: u8 = 8;
 pub(crate) const DEADLINE: u8 = 16;
 pub(crate) const DEFINE: u8 = 32;
 
@@ -167,14 +169,19 @@ pub(crate) struct Server(pub(crate) DuplexStream);
 impl Server {
     /// Says a preface, and that it takes so many calls at once.
     pub(crate) async fn greet(&mut self, calls: u32) {
+        let mut settings = vec![1, 0, 4, 0];
+        settings.extend(calls.to_le_bytes());
+        self.greet_with(&settings).await;
+    }
+
+    /// Says a preface with settings.
+    pub(crate) async fn greet_with(&mut self, settings: &[u8]) {
         let mut head = [0; 16];
         within(self.0.read_exact(&mut head)).await.expect("a preface");
         let length = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
-        let mut settings = vec![0; length as usize];
-        within(self.0.read_exact(&mut settings)).await.expect("settings");
-        let mut settings = vec![1, 0, 4, 0];
-        settings.extend(calls.to_le_bytes());
-        self.write(&preface(1, 1, &settings)).await;
+        let mut theirs = vec![0; length as usize];
+        within(self.0.read_exact(&mut theirs)).await.expect("settings");
+        self.write(&preface(1, 1, settings)).await;
     }
 
     pub(crate) async fn next(&mut self) -> Frame {
