@@ -96,7 +96,13 @@ impl Connection {
     /// # Cancellation
     /// Dropping the future leaves the line.
     pub(crate) async fn slot(&self) -> Option<u32> {
-        match self.slab.take() {
+        // One that has just been given back is for who waits already.
+        let free = if self.line.length() == 0 {
+            self.slab.take()
+        } else {
+            None
+        };
+        match free {
             Some(slot) => Some(slot),
             None => Box::pin(self.wait_for_slot()).await,
         }
