@@ -72,7 +72,7 @@ pub enum LinkState {
     Connecting,
     /// There is a connection.
     Ready,
-    /// The last attempt to connect failed; the next one comes by itself after the back-off.
+    /// The last attempt to connect failed, or connections were lost one after the other, unused; the next attempt comes by itself after the back-off.
     Failing(Status),
     /// It was closed, and nothing is under way on it any more.
     Closed,

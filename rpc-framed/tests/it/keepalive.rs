@@ -1,10 +1,17 @@
 //! What a server does by the clock alone: on paused time, over a pipe in memory.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use rpc_core::{Response, Streaming, transport::DrainHandle};
-use rpc_framed::ServerConfig;
+use rpc_core::{
+    BoxFuture, Channel, Response, Status, Streaming,
+    net::{Address, Dialed},
+    transport::{DrainHandle, Transport as _, supervise::Connect},
+};
+use rpc_framed::{ClientConfig, FramedTransport, ServerConfig};
 use tokio::{
     io::{AsyncReadExt, DuplexStream},
     time::Instant,
@@ -16,7 +23,7 @@ use super::{
         define, frame,
     },
     service::TestService,
-    support::serve_one,
+    support::{Direct, echo, serve_one},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,6 +63,38 @@ async fn next(peer: &mut Peer<DuplexStream>) -> Option<u8> {
 fn assert_elapsed(start: Instant, expected: Duration, timers: u32) {
     let late = start.elapsed().checked_sub(expected).expect("not early");
     assert!(late <= timers * Duration::from_millis(1), "late by {late:?}");
+}
+
+/// Servers that let connections go after a second without calls.
+#[derive(Default)]
+struct Impatient(Mutex<Vec<DrainHandle>>);
+
+impl Connect for Impatient {
+    fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let mut config = ServerConfig::default();
+        config.max_connection_idle = Some(SECOND);
+        let (_, handle) = serve_one(TestService::new(), theirs, config);
+        self.0.lock().unwrap().push(handle);
+        Box::pin(async { Ok(Dialed::new(Box::new(ours))) })
+    }
+}
+
+/// However often: a client does not take it for a fault.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_sent_away_before_it_is_called_is_left_to_the_next_call() {
+    let transport = FramedTransport::with_connector(ClientConfig::default(), Arc::new(Impatient::default()));
+    let link = transport.unwrap().link(&"127.0.0.1:1".parse().unwrap());
+    let channel = Channel::new(Direct(Arc::clone(&link)));
+    link.connect();
+    for _ in 0..10 {
+        // One that was called on is made anew, and that one is not.
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!(link.state().borrow().to_string(), "idle");
+        let called = Instant::now();
+        echo(&channel, "x").await.expect("it is connected to anew");
+        assert!(called.elapsed().is_zero(), "{:?}", called.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,7 +31,8 @@ pub struct LinkConfig {
     /// time, unless it is called. At least 1 ms. `None`: connections are kept warm for ever. Default: 30 min.
     pub idle_timeout: Option<Duration>,
     /// Whether a connection that the server closes while there is no call on it, as servers do with idle ones, is
-    /// made anew before there is a call for it. It is given up all the same once there was no call for the
+    /// made anew before there is a call for it. Only one that lasted less than the backoff's [`proof`](Backoff::proof) and had
+    /// no call is left to the next call in any case. It is given up all the same once there was no call for the
     /// [`idle_timeout`](Self::idle_timeout). Default: yes.
     pub reconnect_idle: bool,
     /// How old a connection gets before it is replaced, give or take a tenth; it takes calls until the next one is there, and

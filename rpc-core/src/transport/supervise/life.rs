@@ -29,6 +29,8 @@ pub struct Life {
     quiet: AtomicBool,
     /// There were calls on it when it ceased to take some.
     was_busy: AtomicBool,
+    /// It ceased to take calls before it was closed.
+    was_sent_away: AtomicBool,
     /// Whether the link makes more connections when there is no room.
     scales: bool,
     /// Tells the supervisor to look around.
@@ -41,6 +43,7 @@ impl Life {
             phase: AtomicU8::new(Phase::Open as u8),
             quiet: AtomicBool::new(false),
             was_busy: AtomicBool::new(false),
+            was_sent_away: AtomicBool::new(false),
             scales,
             changed: Arc::clone(changed),
         }
@@ -78,14 +81,19 @@ impl Life {
     /// Moves on to a phase, with so many calls; false if it was there or further already.
     pub(super) fn advance(&self, phase: Phase, load: usize) -> bool {
         let before = self.phase.fetch_max(phase as u8, SeqCst);
-        if before < Phase::Draining as u8 && phase >= Phase::Draining && load > 0 {
-            self.was_busy.store(true, SeqCst);
+        if before < Phase::Draining as u8 && phase >= Phase::Draining {
+            self.was_busy.store(load > 0, SeqCst);
+            self.was_sent_away.store(phase == Phase::Draining, SeqCst);
         }
         before < phase as u8
     }
 
     pub(super) fn was_busy(&self) -> bool {
         self.was_busy.load(SeqCst)
+    }
+
+    pub(super) fn was_sent_away(&self) -> bool {
+        self.was_sent_away.load(SeqCst)
     }
 
     pub(super) fn tell(&self) {

@@ -195,6 +195,18 @@ impl<P: Protocol> Shared<P> {
             .not_processed()
     }
 
+    /// So many connections in a row were lost before they had proved themselves.
+    pub(super) fn hung_up(&self, times: u32) -> Status {
+        Status::unavailable(format!(
+            "the last {times} connections were lost before a call was answered"
+        ))
+        .with_reason(reason::CONNECT_FAILED)
+        .with_domain(reason::DOMAIN)
+        .at_side(Side::Network)
+        .at_addresses(None, Some(&self.address))
+        .not_processed()
+    }
+
     pub(super) fn closed(&self) -> Status {
         Status::unavailable("the link was closed")
             .with_reason(reason::CHANNEL_CLOSED)

@@ -9,6 +9,9 @@ use super::{LinkConfig, Phase, Supervised};
 /// How often, within the time in which calls must have had ample room, that is looked at.
 const LOOKS: u32 = 8;
 
+/// A connection that nobody has called for this long was made for no call that waits: one gets to it sooner.
+const UNCALLED: Duration = Duration::from_millis(100);
+
 /// The connections of a link that are there, those that drain included.
 pub(super) struct Members<C> {
     all: Vec<Member<C>>,
@@ -32,6 +35,8 @@ pub(super) struct Losses {
     pub(super) lasted: Duration,
     /// How many, since the last one that had proved itself, had not.
     pub(super) unproved: u32,
+    /// How many others, since then, the server has sent away because there was no call for them. That is no fault.
+    pub(super) uncalled: u32,
     pub(super) any_proved: bool,
     /// There was a call on one, or had been.
     pub(super) any_used: bool,
@@ -120,7 +125,9 @@ impl<C: Supervised> Members<C> {
             lost.any_busy |= member.connection.life().was_busy();
             if member.is_proved(proof) {
                 lost.any_proved = true;
-                lost.unproved = 0;
+                (lost.unproved, lost.uncalled) = (0, 0);
+            } else if member.was_uncalled() {
+                lost.uncalled += 1;
             } else {
                 lost.unproved += 1;
             }
@@ -222,5 +229,12 @@ impl<C: Supervised> Member<C> {
 
     fn is_proved(&self, proof: Duration) -> bool {
         self.connection.was_of_use() || self.made.elapsed() >= proof
+    }
+
+    /// The server sent it away, and there was no call on it.
+    fn was_uncalled(&self) -> bool {
+        let life = self.connection.life();
+        let had_call = life.was_busy() || self.connection.was_of_use();
+        life.was_sent_away() && !had_call && self.made.elapsed() >= UNCALLED
     }
 }

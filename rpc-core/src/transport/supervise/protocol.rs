@@ -15,7 +15,8 @@ pub trait Protocol: Send + Sync + 'static {
     type Connection: Supervised;
 
     /// The task of a connection. It ends with the connection, which is [`Phase::Closed`] then, and so it is when the task is
-    /// dropped before.
+    /// dropped before. One that its peer sends away in good order is [`Phase::Draining`] first, even without calls: without
+    /// that it counts as broken.
     type Driver: Future<Output = ()> + Send + 'static;
 
     /// How its link is kept, [checked](LinkConfig::check). Borrowed, since a transport has one for all its links.

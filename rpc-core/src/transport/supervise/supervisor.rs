@@ -4,7 +4,8 @@
 //! no connection make one. After a loss it pauses for a moment that chance chooses, and dials: calls wait for that. If it
 //! fails, the link is failing, and calls fail with it until the back-off is over and a connection is there again. A connection
 //! that is lost before it has proved itself counts as a failure from the second time on, so that a server which hangs up
-//! on everybody is not dialled in a tight loop.
+//! on everybody is not dialled in a tight loop; from the third on calls fail with it. One that nobody called and that the
+//! server sends away is no failure: the link is idle until somebody calls.
 //!
 //! Where the server turns out not to speak this protocol, and there is another one to fall back to, the supervisor makes a
 //! link of that one and follows its states, until the server speaks this protocol.
@@ -51,7 +52,7 @@ pub(super) struct Supervisor<P: Protocol> {
     failures: u32,
     /// One has succeeded, and none has failed since that connection proved itself.
     succeeded: bool,
-    /// What the last dial failed with.
+    /// What the last dial failed with, or that too many connections in a row were lost before they had proved themselves.
     failing: Option<Status>,
     /// Boxed: few links have one.
     other: Option<Box<Other>>,
@@ -161,17 +162,26 @@ impl<P: Protocol> Supervisor<P> {
         if losses.any_proved {
             self.failures = 0;
         }
-        self.failures = self.failures.saturating_add(losses.unproved);
-        let mut orders = shared.orders.lock();
         let none_left = self.members.usable().next().is_none();
+        // Beside others, one that nobody calls is made again, ever more rarely.
+        let uncalled = if none_left { 0 } else { losses.uncalled };
+        let failed = losses.unproved + uncalled;
+        self.failures = self.failures.saturating_add(failed);
+        let mut orders = shared.orders.lock();
         // One that has not proved itself was no idle one: whoever it was made for may not have got to it yet.
-        let idle = losses.unproved == 0 && !losses.any_busy;
-        if none_left && idle && !shared.config().reconnect_idle {
+        let idle = failed == 0 && !losses.any_busy;
+        // Another would be sent away as well before anybody calls.
+        let in_vain = losses.uncalled > 0 && !losses.any_proved;
+        if none_left && idle && (in_vain || !shared.config().reconnect_idle) {
             orders.no_longer_wanted();
         } else if losses.any_used {
             orders.still_wanted();
         }
         drop(orders);
+        // What others beside it were paused for counts no more.
+        if none_left && losses.any_proved {
+            self.pause = None;
+        }
         if self.pause.is_some() || self.dial.is_some() {
             return;
         }
@@ -182,7 +192,11 @@ impl<P: Protocol> Supervisor<P> {
                 let first = shared.config().backoff.first_pause(losses.lasted);
                 self.pause_until(Instant::now() + first);
             }
-            failures => self.pause_after(failures),
+            failures => {
+                self.pause_after(failures);
+                // Calls wait for one such pause. Longer ones they are not to sit out.
+                self.failing = (failures > 1).then(|| self.shared.hung_up(self.failures));
+            }
         }
     }
 

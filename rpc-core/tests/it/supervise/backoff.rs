@@ -2,7 +2,13 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use rpc_core::{status::reason, transport::LinkState};
+use rpc_core::{
+    status::reason,
+    transport::{
+        LinkState,
+        supervise::{Phase, Supervised as _},
+    },
+};
 
 use super::{
     call,
@@ -101,8 +107,18 @@ async fn a_server_that_hangs_up_on_a_call_that_waits_is_not_dialled_in_a_tight_l
         });
         network.script([Connects::HangsUp; 6]);
         let start = tokio::time::Instant::now();
-        call(&link).await.unwrap();
-        // The first loss counts for none; then it is 1 s, and 1.6 times as much with each.
+        let status = call(&link).await.unwrap_err();
+        assert_eq!(status.reason(), Some(reason::CONNECT_FAILED));
+        assert!(!status.was_processed(), "{status}");
+        // The first loss counts for none, and the pause after the second is the shortest.
+        assert_eq!(start.elapsed().as_secs(), 1);
+        let again = call(&link).await.unwrap_err();
+        assert_eq!(
+            again.message(),
+            "the last 3 connections were lost before a call was answered"
+        );
+        reaches(&link, "ready", LinkState::is_ready).await;
+        // None, then 1 s, and 1.6 times as much with each.
         let pauses: Vec<_> = network
             .dials()
             .windows(2)
@@ -111,6 +127,61 @@ async fn a_server_that_hangs_up_on_a_call_that_waits_is_not_dialled_in_a_tight_l
         assert_eq!(pauses, [0, 1000, 1600, 2560, 4096, 6554], "{reconnect_idle}");
         assert!(start.elapsed() > Duration::from_secs(15));
     }
+}
+
+/// What servers with a short `max_connection_idle` do.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_sends_away_what_nobody_calls_is_not_stayed_away_from() {
+    for connections in [1, 2] {
+        let network = Network::new(100);
+        let link = network.link(|config| config.connections = connections..=connections);
+        link.connect();
+        for round in 0..20 {
+            // One that was called on is made anew at once, and that one is left to the next call.
+            for _ in 0..2 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                network.open().iter().for_each(|one| one.advance(Phase::Draining));
+                settle().await;
+            }
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            assert_eq!(
+                (network.open().len(), link.state().borrow().to_string()),
+                (0, "idle".to_owned())
+            );
+            let dials = network.dials().len();
+            assert!(dials <= (2 * round + 1) * connections, "{dials} in round {round}");
+            let called = tokio::time::Instant::now();
+            call(&link).await.unwrap();
+            assert!(
+                called.elapsed().is_zero(),
+                "{:?} in round {round}",
+                called.elapsed()
+            );
+        }
+    }
+}
+
+/// The connection that is called on goes as well in the end, and what the other one came to counts no more.
+#[tokio::test(start_paused = true)]
+async fn a_spare_connection_that_is_sent_away_again_and_again_delays_no_call() {
+    let network = Network::new(100);
+    let link = network.link(|config| config.connections = 2..=2);
+    network.calls_take(MS);
+    for _ in 0..600 {
+        call(&link).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let open = network.open();
+        let spare = open.iter().filter(|one| one.begun() == 0);
+        spare.for_each(|one| one.advance(Phase::Draining));
+        settle().await;
+    }
+    let dials = network.dials().len();
+    assert!(dials < 30, "it is dialled ever more rarely: {dials}");
+    network.open().iter().for_each(|one| one.advance(Phase::Draining));
+    settle().await;
+    let lost = tokio::time::Instant::now();
+    call(&link).await.unwrap();
+    assert!(lost.elapsed() <= 102 * MS, "{:?}", lost.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

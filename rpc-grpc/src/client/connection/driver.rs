@@ -86,7 +86,11 @@ impl Driver {
     fn poll_h2(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.h2).poll(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Ok(())) => {
+                // In good order, which is not to look like a connection that broke.
+                self.connection.advance(Phase::Draining);
+                Poll::Ready(())
+            }
             Poll::Ready(Err(error)) => {
                 self.note(&error);
                 Poll::Ready(())

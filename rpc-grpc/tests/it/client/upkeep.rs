@@ -148,6 +148,32 @@ async fn a_connection_without_calls_is_closed() {
     assert_eq!(call.await.unwrap().unwrap(), "y");
 }
 
+/// The server's idea of how long nothing may happen is a second.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_sent_away_before_it_is_called_is_left_to_the_next_call() {
+    let (net, mut incoming) = Net::new();
+    let link = link(&net);
+    link.connect();
+    for round in 0..10 {
+        let mut peer = Peer::on(incoming.recv().await.unwrap()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
+        peer.h2.graceful_shutdown();
+        within("the connection ends", peer.finish()).await;
+        reaches(&link, "idle", |state| matches!(state, LinkState::Idle)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(net.dials(), 2 * round + 1);
+        let called = Instant::now();
+        let call = spawn_unary(&link, "x");
+        let mut peer = Peer::on(incoming.recv().await.unwrap()).await;
+        peer.next().await.unwrap().echo().await;
+        let peer = tokio::spawn(peer.finish());
+        assert_eq!(call.await.unwrap().unwrap(), "x");
+        assert!(called.elapsed().is_zero());
+        // It was of use: it is made anew.
+        peer.abort();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_minds_pings_gets_fewer() {
     let (net, mut incoming) = Net::new();
