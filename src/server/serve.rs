@@ -61,7 +61,7 @@ impl Server {
     /// serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
-    /// Dropping the future closes everything at once, without a stop.
+    /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
     pub async fn serve(self, addresses: impl IntoAddresses) -> Result<(), ServeError> {
         self.bind(addresses).await?.serve().await
     }
@@ -73,7 +73,7 @@ impl Server {
     /// serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
-    /// Dropping the future closes everything at once, without a stop.
+    /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
     pub async fn serve_with_shutdown(
         self,
         addresses: impl IntoAddresses,
@@ -180,7 +180,7 @@ impl Bound {
     /// If a registry does not take it, or signals cannot be listened for.
     ///
     /// # Cancellation
-    /// Dropping the future closes everything at once, without a stop.
+    /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
     pub async fn serve(self) -> Result<(), ServeError> {
         if !self.server.parts.signals {
             return self.run().await;
@@ -207,7 +207,7 @@ impl Bound {
     /// If a registry does not take it.
     ///
     /// # Cancellation
-    /// Dropping the future closes everything at once, without a stop.
+    /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
     pub async fn serve_with_shutdown(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let handle = self.handle();
         let heed = async {

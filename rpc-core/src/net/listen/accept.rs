@@ -1,6 +1,12 @@
 //! The accept loop, and the task of one connection.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -23,8 +29,43 @@ pub(super) trait Acceptor: Send + 'static {
     /// What it accepts.
     type Io: Io;
 
-    /// The next connection. Dropping the future loses none.
-    fn accept(&mut self) -> impl Future<Output = io::Result<Incomer<Self::Io>>> + Send;
+    /// The next connection.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Incomer<Self::Io>>>;
+}
+
+/// A socket, which is closed with the first of its holders: a task that is aborted goes on to hold what it has until its
+/// runtime gets to it.
+pub(super) struct Held<A>(Arc<Mutex<Option<A>>>);
+
+impl<A> Held<A> {
+    /// One for who accepts, one for who ends that.
+    pub(super) fn twice(acceptor: A) -> (Self, Self) {
+        let held = Arc::new(Mutex::new(Some(acceptor)));
+        (Self(Arc::clone(&held)), Self(held))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<A>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> Drop for Held<A> {
+    fn drop(&mut self) {
+        let acceptor = self.lock().take();
+        drop(acceptor);
+    }
+}
+
+impl<A: Acceptor> Acceptor for Held<A> {
+    type Io = A::Io;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Incomer<A::Io>>> {
+        match &mut *self.lock() {
+            Some(acceptor) => acceptor.poll_accept(cx),
+            // The task is about to be dropped.
+            None => Poll::Pending,
+        }
+    }
 }
 
 /// A connection as the system hands it over.
@@ -142,7 +183,7 @@ impl Pause {
             tokio::time::sleep_until(until).await;
             self.until = None;
         }
-        match acceptor.accept().await {
+        match poll_fn(|cx| acceptor.poll_accept(cx)).await {
             Ok(incomer) => {
                 self.length = Duration::ZERO;
                 Some(incomer)

@@ -1,6 +1,11 @@
 //! From an address to a socket that listens.
 
-use std::{error::Error, fmt, io, sync::Arc};
+use std::{
+    error::Error,
+    fmt, io,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use tokio::net::{TcpListener, TcpStream};
 
@@ -56,18 +61,18 @@ pub(super) struct TcpAcceptor {
 impl Acceptor for TcpAcceptor {
     type Io = TcpStream;
 
-    async fn accept(&mut self) -> io::Result<Incomer<TcpStream>> {
-        let (io, peer) = self.listener.accept().await?;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Incomer<TcpStream>>> {
+        let (io, peer) = ready!(self.listener.poll_accept(cx))?;
         // A connection that is broken already shows that soon enough.
         if let Err(error) = self.options.apply(&io) {
             tracing::debug!(%peer, %error, "cannot set the options of a socket");
         }
         let local = io.local_addr().ok().map(Address::Socket);
-        Ok(Incomer {
+        Poll::Ready(Ok(Incomer {
             io,
             local,
             peer: Some(Address::Socket(peer)),
-        })
+        }))
     }
 }
 

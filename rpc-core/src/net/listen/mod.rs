@@ -30,7 +30,7 @@ use std::{
 use tokio::{sync::Semaphore, task::JoinSet};
 
 pub use self::bind::BindError;
-use self::{bind::Socket, open::Opener};
+use self::{accept::Held, bind::Socket, open::Opener};
 #[cfg(feature = "tls")]
 use super::tls::ServerTls;
 use super::{Address, SocketOptions};
@@ -110,7 +110,8 @@ impl Listener {
     /// Serves connections until the drain has ended them. See the [module](self) on how it stops.
     ///
     /// # Cancellation
-    /// Dropping the future closes the sockets and breaks off every connection.
+    /// Dropping the future closes the sockets: their addresses are free at once. Every connection is broken off as soon as the
+    /// runtime gets to it.
     pub async fn serve(self, transports: Vec<Arc<dyn ServerTransport>>, dispatch: Dispatch, drain: Drain) {
         let max_connections = self.config.max_connections.min(Semaphore::MAX_PERMITS);
         let shared = Arc::new(Shared {
@@ -120,6 +121,8 @@ impl Listener {
             room: Arc::new(Semaphore::new(max_connections)),
         });
         let mut accepting = JoinSet::new();
+        // Dropped with this future, and with them go the sockets.
+        let mut open: Vec<Box<dyn Send>> = Vec::new();
         for socket in self.sockets {
             match socket {
                 Socket::Tcp(listener) => {
@@ -127,11 +130,15 @@ impl Listener {
                         listener,
                         options: self.config.socket.clone(),
                     };
+                    let (acceptor, held) = Held::twice(acceptor);
                     accepting.spawn(accept::run(acceptor, Arc::clone(&shared)));
+                    open.push(Box::new(held));
                 }
                 #[cfg(unix)]
                 Socket::Unix(acceptor) => {
+                    let (acceptor, held) = Held::twice(acceptor);
                     accepting.spawn(accept::run(acceptor, Arc::clone(&shared)));
+                    open.push(Box::new(held));
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
     sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use tokio::net::{UnixListener, UnixStream};
@@ -49,14 +50,14 @@ impl UnixAcceptor {
 impl Acceptor for UnixAcceptor {
     type Io = UnixStream;
 
-    async fn accept(&mut self) -> io::Result<Incomer<UnixStream>> {
-        let (io, peer) = self.listener.accept().await?;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Incomer<UnixStream>>> {
+        let (io, peer) = ready!(self.listener.poll_accept(cx))?;
         let peer = peer.as_pathname().map(|path| Address::Unix(path.into()));
-        Ok(Incomer {
+        Poll::Ready(Ok(Incomer {
             io,
             local: Some(self.address()),
             peer,
-        })
+        }))
     }
 }
 

@@ -4,12 +4,19 @@ use std::{
     fs,
     os::unix::{fs::symlink, net::UnixListener},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-use rpc_core::net::{Address, Dialer, ListenConfig, Listener};
+use rpc_core::{
+    net::{Address, Dialer, ListenConfig, Listener},
+    server::{Dispatch, Router},
+    transport::Drain,
+};
 
-use super::echo::{Serving, any_port, exchange, in_time};
+use super::echo::{Echo, Serving, any_port, exchange, in_time};
 
 /// A folder of this test's own, removed at the end.
 struct Folder(PathBuf);
@@ -58,6 +65,31 @@ async fn a_path_is_served_beside_a_port_and_removed_at_the_end() {
         status.message().contains(&*folder.socket().to_string_lossy()),
         "{status}"
     );
+}
+
+/// Nothing else runs between: the tasks that accept are still there.
+#[tokio::test]
+async fn addresses_are_free_as_soon_as_what_serves_there_is_dropped() {
+    let folder = Folder::new();
+    let (_handle, drain) = Drain::new();
+    let mut addresses = vec![any_port(), address(&folder.socket())];
+    for _ in 0..3 {
+        let listener = Listener::bind(&addresses, ListenConfig::default()).await.unwrap();
+        addresses = listener.local_addresses();
+        let dispatch = Dispatch::new(Arc::new(Router::new()));
+        let serving = listener.serve(vec![Arc::new(Echo("echo"))], dispatch, drain.clone());
+        let calls = async {
+            for address in &addresses {
+                let mut dialed = Dialer::new().dial(address).await.unwrap();
+                assert!(exchange(&mut *dialed.io, b"echo").await.is_some());
+            }
+        };
+        tokio::select! {
+            () = serving => panic!("nobody has stopped it"),
+            () = calls => {}
+        }
+        assert!(!folder.socket().exists());
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -34,16 +35,16 @@ struct Script {
 impl Acceptor for Script {
     type Io = DuplexStream;
 
-    async fn accept(&mut self) -> io::Result<Incomer<DuplexStream>> {
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<Incomer<DuplexStream>>> {
         let Some(next) = self.accepts.pop_front() else {
-            return std::future::pending().await;
+            return Poll::Pending;
         };
         self.asked.fetch_add(1, Ordering::SeqCst);
-        next.map(|io| Incomer {
+        Poll::Ready(next.map(|io| Incomer {
             io,
             local: None,
             peer: None,
-        })
+        }))
     }
 }
 
