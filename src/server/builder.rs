@@ -391,6 +391,7 @@ impl ServerBuilder {
         if self.listen.handshake_timeout.is_zero() {
             return wrong("handshake_timeout", "no handshake fits into zero time");
         }
+        self.listen.socket.check()?;
         if self.without_health && self.health.is_some() {
             return wrong(
                 "health",

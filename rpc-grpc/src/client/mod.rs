@@ -79,6 +79,7 @@ impl GrpcTransport {
     /// # Errors
     /// If a setting cannot work; it names the field.
     pub fn with_dialer(config: ClientConfig, dialer: Dialer) -> Result<Self, BuildError> {
+        dialer.check()?;
         let dialer = dialer
             .with_connect_timeout(config.link.connect_timeout)
             .with_alpn(b"h2");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rpc::{
     Instance, MemoryRegistry,
     grpc::ServerConfig,
+    net::SocketOptions,
     server::{HealthReporter, Server, ServerBuilder},
 };
 
@@ -21,6 +22,11 @@ fn each_mistake_names_its_field() {
         ("add_service", good().add_service(Gate::new())),
         ("max_connections", good().max_connections(0)),
         ("handshake_timeout", good().handshake_timeout(Duration::ZERO)),
+        ("socket.keepalive", {
+            let mut options = SocketOptions::default();
+            options.keepalive = Some(Duration::from_millis(500));
+            good().socket(options)
+        }),
         ("max_message_bytes", good().max_message_bytes(0)),
         ("max_metadata_bytes", good().max_metadata_bytes(0)),
         // The framed protocol holds no more.

@@ -23,7 +23,7 @@ use self::{
 #[cfg(feature = "tls")]
 use super::tls::ClientTls;
 use super::{Address, SocketOptions};
-use crate::{Deadline, Status, status::Side, transport::Io};
+use crate::{BuildError, Deadline, Status, status::Side, transport::Io};
 
 /// Makes connections. Cheap to clone.
 ///
@@ -129,6 +129,14 @@ impl Dialer {
         #[cfg(not(feature = "tls"))]
         let secure = false;
         secure
+    }
+
+    /// Finds what cannot work: the transports do so when they are made with it.
+    ///
+    /// # Errors
+    /// Names the field: `socket.keepalive`.
+    pub fn check(&self) -> Result<(), BuildError> {
+        self.socket.check()
     }
 
     /// Connects to an address.

@@ -28,7 +28,7 @@ impl Net for System<'_> {
 
     async fn connect(&self, address: SocketAddr) -> io::Result<Dialed> {
         let stream = TcpStream::connect(address).await?;
-        self.socket.apply(&stream)?;
+        self.socket.apply(&stream);
         let local = stream.local_addr().ok();
         // The kernel may connect a socket to itself while nobody listens on a port of the ephemeral range.
         if local == Some(address) {

@@ -63,10 +63,7 @@ impl Acceptor for TcpAcceptor {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Incomer<TcpStream>>> {
         let (io, peer) = ready!(self.listener.poll_accept(cx))?;
-        // A connection that is broken already shows that soon enough.
-        if let Err(error) = self.options.apply(&io) {
-            tracing::debug!(%peer, %error, "cannot set the options of a socket");
-        }
+        self.options.apply(&io);
         let local = io.local_addr().ok().map(Address::Socket);
         Poll::Ready(Ok(Incomer {
             io,

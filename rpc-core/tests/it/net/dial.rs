@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use rpc_core::{
     Code,
-    net::{Address, Dialer, ListenConfig},
+    net::{Address, Dialer, ListenConfig, SocketOptions},
     status::{Side, reason},
 };
 
@@ -18,6 +20,30 @@ async fn a_socket_address_is_dialled() {
     assert_eq!(back, b"echo over tcp");
     drop(dialed.io);
     serving.stop().await;
+}
+
+#[tokio::test]
+async fn options_that_no_system_takes_are_named_and_fail_no_connect() {
+    let serving = Serving::start(&[any_port()], ListenConfig::default()).await;
+    let options = |keepalive, user_timeout| {
+        let mut options = SocketOptions::default();
+        (options.keepalive, options.user_timeout) = (keepalive, user_timeout);
+        options
+    };
+    let second = Duration::from_secs(1);
+    for (field, options) in [
+        ("socket.keepalive", options(Some(second / 2), None)),
+        ("socket.keepalive", options(Some(second * 36_000), None)),
+        ("socket.user_timeout", options(None, Some(Duration::ZERO))),
+        ("socket.user_timeout", options(None, Some(Duration::MAX))),
+    ] {
+        let dialer = Dialer::new().with_socket(options);
+        assert_eq!(dialer.check().expect_err(field).field(), field);
+        in_time(dialer.dial(&serving.addresses[0])).await.expect(field);
+    }
+    for options in [options(Some(second), Some(second)), options(None, None)] {
+        Dialer::new().with_socket(options).check().unwrap();
+    }
 }
 
 #[tokio::test]
