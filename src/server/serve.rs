@@ -86,6 +86,7 @@ impl Server {
     ///
     /// A host's name stands for the first of its addresses that can be bound, and port 0 for a free port:
     /// [`Bound::local_addresses`] says which. A unix socket's file may be left over from a process that is gone.
+    /// `[::]` takes IPv4 too where the system says so, as Linux does; beside `0.0.0.0` with the same port it takes none.
     ///
     /// # Errors
     /// If a text is no address, or an address cannot be bound.

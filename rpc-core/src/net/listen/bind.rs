@@ -3,11 +3,13 @@
 use std::{
     error::Error,
     fmt, io,
+    net::{SocketAddr, SocketAddrV6},
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::accept::{Acceptor, Incomer};
 #[cfg(unix)]
@@ -22,8 +24,12 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    pub(super) async fn bind(address: &Address) -> io::Result<Self> {
+    /// Binds one address of several.
+    pub(super) async fn bind(address: &Address, all: &[Address]) -> io::Result<Self> {
         match address {
+            Address::Socket(SocketAddr::V6(socket)) if leaves_ipv4(socket, all) => {
+                Ok(Self::Tcp(bind_ipv6_only(*socket)?))
+            }
             Address::Socket(socket) => Ok(Self::Tcp(TcpListener::bind(socket).await?)),
             Address::Host(host, port) => Ok(Self::Tcp(TcpListener::bind((&**host, *port)).await?)),
             #[cfg(unix)]
@@ -51,6 +57,30 @@ impl Socket {
             Self::Unix(acceptor) => acceptor.address(),
         }
     }
+}
+
+/// True if IPv4 is another socket's: `[::]` takes that as well on most systems, and then `0.0.0.0` could not be bound beside it.
+fn leaves_ipv4(address: &SocketAddrV6, all: &[Address]) -> bool {
+    let takes_ipv4 = |other: &Address| match other {
+        Address::Socket(SocketAddr::V4(other)) => {
+            other.ip().is_unspecified() && other.port() == address.port()
+        }
+        _ => false,
+    };
+    // Port 0 is another one for each.
+    address.ip().is_unspecified() && address.port() != 0 && all.iter().any(takes_ipv4)
+}
+
+/// What [`TcpListener::bind`] does, and no IPv4.
+fn bind_ipv6_only(address: SocketAddrV6) -> io::Result<TcpListener> {
+    const BACKLOG: u32 = 1024;
+    let socket = TcpSocket::new_v6()?;
+    SockRef::from(&socket).set_only_v6(true)?;
+    // Elsewhere it would let two processes have the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address.into())?;
+    socket.listen(BACKLOG)
 }
 
 pub(super) struct TcpAcceptor {

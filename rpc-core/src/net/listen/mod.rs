@@ -85,6 +85,8 @@ impl Listener {
     /// A host's name stands for the first of its addresses that can be bound; port 0 for a free port. A unix socket's
     /// file may be there already if nobody listens on it any more; it is then replaced.
     ///
+    /// `[::]` takes IPv4 too where the system says so, as Linux does; beside `0.0.0.0` with the same port it takes none.
+    ///
     /// # Errors
     /// If an address cannot be bound, or none is given.
     pub async fn bind(addresses: &[Address], config: ListenConfig) -> Result<Self, BindError> {
@@ -94,7 +96,7 @@ impl Listener {
         let mut sockets = Vec::with_capacity(addresses.len());
         for address in addresses {
             sockets.push(
-                Socket::bind(address)
+                Socket::bind(address, addresses)
                     .await
                     .map_err(|error| BindError::new(address, error))?,
             );

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use rpc_core::{
     BoxFuture,
-    net::{Dialer, ListenConfig, Listener},
+    net::{Address, Dialer, ListenConfig, Listener},
     server::Dispatch,
     transport::{Accepted, Drain, Recognition, ServerTransport},
 };
@@ -94,6 +94,25 @@ async fn the_end_before_it_is_clear_what_is_spoken_closes() {
         let mut rest = Vec::new();
         let _ = in_time(dialed.io.read_to_end(&mut rest)).await;
         assert!(rest.is_empty());
+    }
+}
+
+/// On a host without IPv6 there is nothing to tell apart.
+#[tokio::test]
+async fn all_addresses_of_both_families_can_be_listened_on() {
+    for (first, second) in [("0.0.0.0", "[::]"), ("[::]", "0.0.0.0")] {
+        let Ok(free) = std::net::TcpListener::bind("[::]:0") else {
+            continue;
+        };
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let at = |ip: &str| format!("{ip}:{port}").parse::<Address>().unwrap();
+        let serving = Serving::start(&[at(first), at(second)], ListenConfig::default()).await;
+        for ip in ["127.0.0.1", "[::1]"] {
+            let mut dialed = Dialer::new().dial(&at(ip)).await.unwrap();
+            assert!(exchange(&mut *dialed.io, b"echo").await.is_some());
+        }
+        serving.stop().await;
     }
 }
 
