@@ -1,7 +1,8 @@
 //! The address that others are told to call.
 //!
 //! A server that listens on `0.0.0.0` listens everywhere, and nobody can call that. What is announced instead is the
-//! address of this host from which a packet to the outside would leave: the kernel says which, without one being sent.
+//! address of this host from which a packet to the outside would leave: the kernel says which, without one being sent. A host
+//! whose network is not up yet has none; its loopback address stands in until it has.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -43,16 +44,63 @@ impl FromStr for Advertise {
         if ip.is_some_and(|ip: IpAddr| ip.is_unspecified()) {
             return wrong("nobody can call that: give an address of this host");
         }
+        match &advertise {
+            Self::Address(Address::Local(_)) => return wrong("others cannot call into this process"),
+            Self::Address(address) if port(address) == Some(0) => {
+                return wrong("nobody can call port 0: leave it out, or give the one that others call");
+            }
+            _ => {}
+        }
         Ok(advertise)
     }
 }
 
+fn port(address: &Address) -> Option<u16> {
+    match address {
+        Address::Socket(socket) => Some(socket.port()),
+        Address::Host(_, port) => Some(*port),
+        _ => None,
+    }
+}
+
+/// How a host finds the address from which it calls others, for a socket that listens on all addresses of a family.
+pub(super) type Outward = fn(IpAddr) -> Option<IpAddr>;
+
+/// What to announce for an address that is listened on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Advertised {
+    /// This.
+    Address(Address),
+    /// This host has none that others could call, and perhaps not yet: the loopback address, until there is one.
+    StandIn(StandIn),
+}
+
+/// The announced address of a socket that listens on all addresses of a host without one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StandIn(SocketAddr);
+
+impl StandIn {
+    /// What is announced meanwhile.
+    pub(super) fn address(&self) -> Address {
+        let loopback: IpAddr = match self.0.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        SocketAddr::new(loopback, self.0.port()).into()
+    }
+
+    /// What is to be announced in its place, once there is one.
+    pub(super) fn relief(&self, outward: Outward) -> Option<Address> {
+        outward(self.0.ip()).map(|ip| SocketAddr::new(ip, self.0.port()).into())
+    }
+}
+
 /// The address to announce for one that is listened on.
-pub(super) fn advertised(said: Option<&Advertise>, listening: &Address) -> Address {
+pub(super) fn advertised(said: Option<&Advertise>, listening: &Address, outward: Outward) -> Advertised {
     let Address::Socket(socket) = listening else {
-        return listening.clone();
+        return Advertised::Address(listening.clone());
     };
-    match said {
+    Advertised::Address(match said {
         Some(Advertise::Address(address)) => address.clone(),
         Some(Advertise::Host(host)) => match host.parse::<IpAddr>() {
             Ok(ip) => SocketAddr::new(ip, socket.port()).into(),
@@ -60,17 +108,17 @@ pub(super) fn advertised(said: Option<&Advertise>, listening: &Address) -> Addre
         },
         None if !socket.ip().is_unspecified() => listening.clone(),
         None => {
-            let ip = outward(socket.ip());
-            if ip.is_loopback() {
-                tracing::warn!(%ip, "this host has no address that others could call; announcing one that only itself can");
+            let stand_in = StandIn(*socket);
+            match stand_in.relief(outward) {
+                Some(address) => address,
+                None => return Advertised::StandIn(stand_in),
             }
-            SocketAddr::new(ip, socket.port()).into()
         }
-    }
+    })
 }
 
 /// The address from which this host calls others.
-fn outward(listening: IpAddr) -> IpAddr {
+pub(super) fn outward(listening: IpAddr) -> Option<IpAddr> {
     // Addresses of documentation (RFC 5737, RFC 3849): there is a route to them if there is a default route, and nobody.
     let v4 = (
         IpAddr::from(Ipv4Addr::UNSPECIFIED),
@@ -93,12 +141,7 @@ fn outward(listening: IpAddr) -> IpAddr {
         let ip = socket.local_addr().ok()?.ip();
         (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
     };
-    let loopback = if listening.is_ipv4() {
-        Ipv4Addr::LOCALHOST.into()
-    } else {
-        Ipv6Addr::LOCALHOST.into()
-    };
-    families.into_iter().find_map(source).unwrap_or(loopback)
+    families.into_iter().find_map(source)
 }
 
 #[cfg(test)]
@@ -112,7 +155,11 @@ mod tests {
     #[test]
     fn nobody_is_told_to_call_everywhere() {
         for listening in ["0.0.0.0:80", "[::]:80"] {
-            let Address::Socket(socket) = advertised(None, &address(listening)) else {
+            let told = match advertised(None, &address(listening), outward) {
+                Advertised::Address(address) => address,
+                Advertised::StandIn(stand_in) => stand_in.address(),
+            };
+            let Address::Socket(socket) = told else {
                 panic!("a socket's address")
             };
             assert!(!socket.ip().is_unspecified());
@@ -133,10 +180,20 @@ mod tests {
         ];
         for (said, listening, expected) in cases {
             let said = said.map(|said| said.parse::<Advertise>().unwrap());
-            let told = advertised(said.as_ref(), &address(listening));
-            assert_eq!(told.to_string(), expected);
+            let told = advertised(said.as_ref(), &address(listening), |_| None);
+            assert_eq!(told, Advertised::Address(address(expected)));
         }
-        for wrong in ["", "0.0.0.0", "[::]", "0.0.0.0:80", "a b", "a:b:c/"] {
+        for wrong in [
+            "",
+            "0.0.0.0",
+            "[::]",
+            "0.0.0.0:80",
+            "a b",
+            "a:b:c/",
+            "local:shop",
+            "10.0.0.7:0",
+            "shop.internal:0",
+        ] {
             let error = wrong.parse::<Advertise>().unwrap_err();
             assert_eq!(error.field(), "advertise");
         }

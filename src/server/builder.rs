@@ -14,8 +14,8 @@ use rpc_registry::{Instance, InstanceHandle, InstanceState, Place, Registry, Sch
 use tower_layer::Layer;
 
 use super::{
-    HealthReporter, Server, ServerHandle, announce::Announcements, handle::StoppedOnDrop, serve::Parts,
-    shutdown::Times, stack,
+    HealthReporter, Server, ServerHandle, advertise::outward, announce::Announcements, handle::StoppedOnDrop,
+    serve::Parts, shutdown::Times, stack,
 };
 use crate::{
     LocalServers,
@@ -237,7 +237,11 @@ impl ServerBuilder {
     }
 
     /// Sets the host, or host and port, that others are told to call. Default: the address that the server listens on; if
-    /// that is all addresses of the host, the one from which it calls others.
+    /// that is all addresses of the host, the one from which it calls others. An [`instance`](Self::instance) with addresses of
+    /// its own has no need of it.
+    ///
+    /// A host without a route to the outside has no such address. Its loopback address is announced until it has, which is
+    /// looked at every second.
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
         self.advertise = Some(address.into());
         self
@@ -364,6 +368,7 @@ impl ServerBuilder {
                 places,
                 instance: InstanceHandle::new(instance),
                 advertise,
+                outward,
                 local: self.local,
             },
             signals: self.signals,
@@ -423,6 +428,16 @@ impl ServerBuilder {
             return wrong(
                 field,
                 "there is no registry to announce it in: add one with `announce_at` or `register`",
+            );
+        }
+        let has_addresses = self
+            .instance
+            .as_ref()
+            .is_some_and(|instance| !instance.addresses.is_empty());
+        if self.advertise.is_some() && has_addresses {
+            return wrong(
+                "advertise",
+                "the instance has addresses of its own, which are announced: leave one of both out",
             );
         }
         if let Some(Err(fault)) = self.instance.as_ref().map(Instance::check) {

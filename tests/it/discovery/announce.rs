@@ -202,6 +202,24 @@ fn mistakes_name_the_method() {
             "nobody can call",
         ),
         (
+            bare().register(memory(), "who").advertise("10.0.0.7:0"),
+            "advertise",
+            "port 0",
+        ),
+        (
+            bare().register(memory(), "who").advertise("local:who"),
+            "advertise",
+            "this process",
+        ),
+        (
+            bare()
+                .register(memory(), "who")
+                .advertise("10.0.0.7")
+                .instance(Instance::new("a").with_address("grpc", "10.0.0.8:1".parse().unwrap())),
+            "advertise",
+            "addresses of its own",
+        ),
+        (
             bare().register(memory(), "who").instance(Instance::new("")),
             "instance",
             "`id`",
