@@ -24,12 +24,19 @@ use rpc_core::{
     Deadline,
     transport::{DrainHandle, DrainPhase},
 };
-use tokio::{task::JoinSet, time::sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::{HealthReporter, ServerHandle, announce::Announced};
 
 /// How long transports may take to cancel and close, once they are told to, before they are cut off.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// How long registries may take to be told, from the beginning of the stop: as long as announcers take at most, which is 3 s for
+/// a withdrawal, and 5 s before that for an announcement that is under way. They give up a moment before.
+const WITHDRAWALS: Duration = Duration::from_millis(8_100);
 
 /// How long each part of a stop may take.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +70,7 @@ impl Stop<'_> {
         tracing::info!(notice = ?times.notice, "stopping: NOT_SERVING, and out of the registries");
         health.drain();
         let mut withdrawals = announced.map(Announced::withdraw).unwrap_or_default();
+        let withdrawn_by = Instant::now() + WITHDRAWALS;
 
         let mut steps = Steps {
             serving: serving.as_mut(),
@@ -71,7 +79,7 @@ impl Stop<'_> {
         let in_time = async {
             steps.take(tokio::time::sleep(times.notice)).await?;
             // The notice is for those who learn of it from a registry: it has to have been told.
-            steps.take(finish(&mut withdrawals)).await?;
+            steps.take(finish_by(withdrawn_by, &mut withdrawals)).await?;
 
             tracing::info!(grace = ?times.grace, "draining: peers are told to go elsewhere");
             let (streams_end, end) = (Deadline::after(times.stream_grace), Deadline::after(times.grace));
@@ -118,6 +126,16 @@ impl<S: Future<Output = ()>, H: Future<Output = ()>> Steps<'_, S, H> {
             () = self.hurry.as_mut() => Err(End::Hurry),
             () = step => Ok(()),
         }
+    }
+}
+
+/// Waits for withdrawals, and gives up those that take longer than any does.
+async fn finish_by<T: 'static>(limit: Instant, withdrawals: &mut JoinSet<T>) {
+    if timeout_at(limit, finish(withdrawals)).await.is_err() {
+        tracing::warn!(
+            "not withdrawn everywhere in time: a registry may list the server until its lease is over"
+        );
+        *withdrawals = JoinSet::new();
     }
 }
 

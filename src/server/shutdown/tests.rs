@@ -7,7 +7,8 @@ use std::{
 };
 
 use rpc_core::transport::{Drain, DrainPhase};
-use tokio::time::Instant;
+use rpc_registry::{Instance as Registered, InstanceHandle};
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{LAST_MOMENT, Stop, Times};
 use crate::server::{HealthReporter, ServerHandle, ServingStatus, announce::Announced};
@@ -27,6 +28,8 @@ struct Bench {
     health: HealthReporter,
     seen: Seen,
     start: Instant,
+    /// A registry does not let go of the server.
+    is_held: bool,
 }
 
 impl Bench {
@@ -37,7 +40,19 @@ impl Bench {
             health: HealthReporter::new(),
             seen: Seen::default(),
             start: Instant::now(),
+            is_held: false,
         }
+    }
+
+    fn announced(&self) -> Option<Announced> {
+        let mut announced = Announced {
+            instance: InstanceHandle::new(Registered::new("a")),
+            announcers: JoinSet::new(),
+            stand_ins: Vec::new(),
+            outward: |_| None,
+        };
+        announced.announcers.spawn(std::future::pending());
+        self.is_held.then_some(announced)
     }
 
     /// Stops a server whose last connection ends once a phase is reached; with `None` it never does.
@@ -62,7 +77,7 @@ impl Bench {
             handle: &self.handle,
             health: &self.health,
             drain: &drain_handle,
-            announced: None::<Announced>,
+            announced: self.announced(),
         };
         stop.run(pin!(serving)).await;
         self.seconds()
@@ -88,6 +103,22 @@ async fn each_phase_has_its_time() {
     ];
     assert_eq!(bench.seen(), expected);
     assert_eq!(end, 23 + LAST_MOMENT.as_secs());
+}
+
+/// 8 s is what a registry may take by the documentation.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_never_lets_go_does_not_keep_it_from_draining() {
+    let bench = Bench {
+        is_held: true,
+        ..Bench::new()
+    };
+    let stop = bench.stop(Some(DrainPhase::EndingStreams));
+    let end = tokio::time::timeout(Duration::from_hours(1), stop).await;
+    assert_eq!(end.expect("the stop hangs"), 8 + 5);
+    assert_eq!(
+        bench.seen(),
+        [(DrainPhase::Draining, 8), (DrainPhase::EndingStreams, 13)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
