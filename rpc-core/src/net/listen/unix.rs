@@ -2,20 +2,31 @@
 //!
 //! A process that is killed leaves its socket's file, and the next one could not bind there. So a file is removed if it is
 //! a socket on which nobody listens: a connect to it is refused. Anything else (a live socket, a plain file) is left alone
-//! and makes the bind fail. When the listener is closed it removes its file, unless somebody has put another one there.
+//! and makes the bind fail. Of two processes that find the same stale file, the second would remove what the first has put
+//! in its place, so the folder is locked meanwhile. When the listener is closed it removes its file, unless somebody has put
+//! another one there.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    time::{Instant, sleep},
+};
 
 use super::accept::{Acceptor, Incomer};
 use crate::net::Address;
+
+/// How long to wait for the lock of a folder, and how long between two attempts. It is held for a few system calls.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) struct UnixAcceptor {
@@ -27,6 +38,7 @@ pub(super) struct UnixAcceptor {
 
 impl UnixAcceptor {
     pub(super) async fn bind(path: &Arc<Path>) -> io::Result<Self> {
+        let _lock = lock_folder(path).await;
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 remove_if_stale(path).await?;
@@ -66,6 +78,21 @@ impl Drop for UnixAcceptor {
         if self.file.is_some() && identity(&self.path) == self.file {
             // If it cannot be removed, the next one to bind finds it stale.
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Locks the folder of a file until it is dropped. Without effect where the system does not let us, or another one holds it for
+/// long, which is then not one of ours.
+async fn lock_folder(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    let give_up = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => sleep(LOCK_PAUSE).await,
+            Err(_) => return None,
         }
     }
 }

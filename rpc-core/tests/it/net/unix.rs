@@ -1,13 +1,15 @@
 //! Unix sockets and their files.
 
 use std::{
-    fs,
+    fs::{self, File},
     os::unix::{fs::symlink, net::UnixListener},
     path::{Path, PathBuf},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use rpc_core::{
@@ -100,6 +102,35 @@ async fn a_stale_file_is_replaced() {
     let serving = Serving::start(&[address(&folder.socket())], ListenConfig::default()).await;
     let mut dialed = Dialer::new().dial(&serving.addresses[0]).await.unwrap();
     assert!(exchange(&mut *dialed.io, b"echo").await.is_some());
+}
+
+/// Another server, which holds the lock of the folder, is about to replace the file.
+#[tokio::test(start_paused = true)]
+async fn a_stale_file_that_another_server_replaces_meanwhile_is_left_alone() {
+    let folder = Folder::new();
+    drop(UnixListener::bind(folder.socket()).unwrap());
+    let lock = File::open(&folder.0).unwrap();
+    lock.lock().unwrap();
+    let path = folder.socket();
+    let mut binding = pin!(bind(&path));
+    let early = tokio::time::timeout(Duration::from_millis(100), &mut binding).await;
+    assert!(early.is_err(), "it waits for the other one");
+    fs::remove_file(folder.socket()).unwrap();
+    let other = UnixListener::bind(folder.socket()).unwrap();
+    drop(lock);
+    let error = binding.await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(std::os::unix::net::UnixStream::connect(folder.socket()).is_ok());
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_a_folder_for_long_keeps_nobody_from_listening_there() {
+    let folder = Folder::new();
+    drop(UnixListener::bind(folder.socket()).unwrap());
+    let lock = File::open(&folder.0).unwrap();
+    lock.lock().unwrap();
+    drop(bind(&folder.socket()).await.unwrap());
 }
 
 #[tokio::test]
