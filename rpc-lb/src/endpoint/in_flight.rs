@@ -20,7 +20,8 @@ pub struct Done {
 }
 
 /// Counts a call as in flight, and reports how it ended exactly once, also if it is dropped: it then counts as given up,
-/// which says nothing of the endpoint; unless its [deadline](Self::with_deadline) has passed.
+/// which says nothing of the endpoint; unless its [deadline](Self::with_deadline) has passed, which is a failure, or its
+/// [head](Self::head) is there: its reader has had enough, and the endpoint did well.
 ///
 /// `E` is `&Endpoint`, or `Arc<Endpoint>` where the guard outlives the call, as a stream's does.
 #[derive(Debug)]
@@ -29,8 +30,17 @@ pub struct InFlight<E: Deref<Target = Endpoint>> {
     endpoint: Option<E>,
     started: Option<Instant>,
     deadline: Option<Deadline>,
-    /// Its head is there: its latency is known, and its end is yet to come.
-    has_head: bool,
+    head: Head,
+}
+
+/// Whether the head of a stream is there, whose end is yet to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Awaited,
+    /// Its latency is known.
+    Timed,
+    /// Its latency does not matter.
+    Untimed,
 }
 
 impl<E: Deref<Target = Endpoint>> InFlight<E> {
@@ -42,7 +52,7 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
             endpoint: Some(endpoint),
             started,
             deadline: None,
-            has_head: false,
+            head: Head::Awaited,
         }
     }
 
@@ -53,7 +63,7 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
             endpoint: Some(endpoint),
             started,
             deadline,
-            has_head: false,
+            head: Head::Awaited,
         }
     }
 
@@ -70,7 +80,7 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
             endpoint: self.endpoint.take().map(|_| endpoint),
             started: self.started,
             deadline: self.deadline,
-            has_head: self.has_head,
+            head: self.head,
         }
     }
 
@@ -80,19 +90,22 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     }
 
     /// The head of a stream is there, and the stream goes on: that is the latency of the call. Its end says how it went.
+    /// `now` is asked for the time only if it matters.
     #[inline]
     pub fn head(&mut self, now: impl FnOnce() -> Instant) {
         if let (Some(endpoint), Some(started)) = (&self.endpoint, self.started.take()) {
-            self.has_head = true;
+            self.head = Head::Timed;
             let now = now();
             endpoint.stats().head(now.saturating_duration_since(started), now);
+        } else if self.head == Head::Awaited {
+            self.head = Head::Untimed;
         }
     }
 
     /// The call has ended. `now` is asked for the time only if it matters.
     #[inline]
     pub fn end(mut self, verdict: Verdict, now: impl FnOnce() -> Instant) {
-        let now = (self.started.is_some() || self.has_head).then(now);
+        let now = (self.started.is_some() || self.head == Head::Timed).then(now);
         if let Some(endpoint) = self.endpoint.take() {
             let latency = now
                 .zip(self.started)
@@ -114,14 +127,17 @@ impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
         let Some(endpoint) = self.endpoint.take() else {
             return;
         };
-        let now = self.deadline.map(|_| Instant::now());
+        let needs_now = self.deadline.is_some() || self.head == Head::Timed;
+        let now = needs_now.then(Instant::now);
         let is_late = now
             .zip(self.deadline)
             .is_some_and(|(now, deadline)| deadline.instant() <= now);
         let verdict = if is_late {
             Verdict::Failed
-        } else {
+        } else if self.head == Head::Awaited {
             Verdict::Unknown
+        } else {
+            Verdict::Healthy
         };
         let failed = endpoint.stats().end(&Done {
             verdict,

@@ -7,8 +7,8 @@
 //! What an answer, or a failure, says of the load of its endpoint in its trailers is handed on to the endpoint.
 //!
 //! # Streams
-//! A call whose answer is a stream is in flight until the stream has ended or is dropped, and that end says how it went; its
-//! latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
+//! A call whose answer is a stream is in flight until the stream has ended or is dropped, and that end says how it went: a
+//! stream that is dropped before its deadline went well. Its latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
 //!
 //! # In process
 //! A call to the only endpoint that there is, in this very process, is not counted: there is nothing to choose by it, and no

@@ -34,7 +34,7 @@ struct Watched {
     /// None once it was detached.
     stream: Option<Box<dyn Incoming>>,
     endpoint: Arc<Endpoint>,
-    /// None once it has ended. Dropped, the call is given up.
+    /// None once it has ended. Dropped, the reader has had enough.
     in_flight: Option<InFlight<Arc<Endpoint>>>,
     classify: Classify,
 }

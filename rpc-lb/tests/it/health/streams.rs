@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rpc_core::{Body, Method, MethodDescriptor, Reply, Shape, Stage as _, Status, message::Incoming};
+use rpc_core::{
+    Body, Context, Method, MethodDescriptor, Reply, Shape, Stage as _, Status, context::Deadline,
+    message::Incoming,
+};
 use rpc_lb::health::Sickness;
 
 use crate::fleet::{Fleet, METHOD, address, call};
@@ -80,7 +83,7 @@ async fn is_in_flight_until_it_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_given_up_when_it_is_dropped() {
+async fn is_a_success_when_its_reader_drops_it() {
     let fleet = fleet(None).await;
     let mut stream = open(&fleet).await;
     let _ = next(&mut *stream).await;
@@ -88,7 +91,54 @@ async fn is_given_up_when_it_is_dropped() {
     assert_eq!(in_flight(&fleet), 1);
     drop(stream);
     assert_eq!(in_flight(&fleet), 0);
-    assert_eq!(fleet.endpoint(0).stats().take_counts(), (0, 0));
+    assert_eq!(fleet.endpoint(0).stats().take_counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fails_when_it_is_dropped_after_its_deadline() {
+    let fleet = fleet(None).await;
+    let mut call = call();
+    call.method = Method::from(&STREAM);
+    call.context = Context::new().with_deadline(Deadline::after(Duration::from_millis(50)));
+    let reply = fleet.pick.call(&mut call).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    drop(reply);
+    assert_eq!(fleet.endpoint(0).stats().take_counts(), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_up_for_failures_though_it_is_dropped() {
+    let pause = Duration::from_millis(100);
+    // Nobody takes the time of calls to the only one that there is.
+    for instances in [1, 5] {
+        let fleet = fleet_of(instances, None).await;
+        fleet.break_down(0);
+        fleet.calls(4 * instances, pause).await;
+        fleet.mend(0);
+        let before = fleet.view(0);
+        assert_eq!(before.consecutive_failures, 4);
+        for _ in 0..instances {
+            drop(open(&fleet).await);
+        }
+        let after = fleet.view(0);
+        assert_eq!(after.consecutive_failures, 0);
+        assert!(after.success > before.success, "{after:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn brings_back_the_weight_though_all_are_dropped() {
+    let pause = Duration::from_millis(100);
+    let fleet = fleet(None).await;
+    fleet.break_down(0);
+    fleet.calls(60, pause).await;
+    assert!(fleet.weight(0) < 11.0, "{}", fleet.weight(0));
+    fleet.mend(0);
+    for _ in 0..60 {
+        drop(open(&fleet).await);
+        tokio::time::sleep(pause).await;
+    }
+    assert!(fleet.weight(0) > 99.0, "{}", fleet.weight(0));
 }
 
 #[tokio::test(start_paused = true)]
