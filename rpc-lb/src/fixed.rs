@@ -123,7 +123,9 @@ impl FixedEndpoints {
         if let Some(alarm) = &self.alarm {
             alarm.reset();
         }
-        let found = self.health.sweep(now, seen(&self.endpoints));
+        let found = self
+            .health
+            .sweep(now, seen(&self.endpoints), &self.snapshot.traffic());
         // Not for each alarm of one that goes on failing.
         if found > Found::Nothing || now.saturating_duration_since(self.refreshed) >= Health::PERIOD {
             self.refreshed = now;
@@ -137,6 +139,7 @@ impl FixedEndpoints {
     fn publish(&mut self, now: Instant) {
         self.health.weigh(now, seen(&self.endpoints));
         let member = |seen: Seen<'_>, endpoint: &Arc<Endpoint>| Member {
+            number: seen.number,
             endpoint: Arc::clone(endpoint),
             instance: endpoint.instance(),
             is_ready: true,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     Balancer, Endpoint, Subset,
     health::Sickness,
-    route::{Candidate, Chain, Outcome},
+    route::{Candidate, Chain, Outcome, Traffic},
     subset::Plan,
 };
 
@@ -43,6 +43,8 @@ pub struct Snapshot {
 /// One endpoint at one moment.
 #[derive(Debug)]
 pub(crate) struct Member {
+    /// That of the endpoint among all that its client has known.
+    pub(crate) number: u64,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) instance: Arc<Instance>,
     pub(crate) is_ready: bool,
@@ -167,6 +169,11 @@ impl Snapshot {
         for subset in self.chain.subsets(&self.plain) {
             subset.refresh(now);
         }
+    }
+
+    /// Which endpoints have got the same requests, as the routers chose: those whose values are equal. By number.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.chain.traffic(&self.members, &self.plain)
     }
 
     /// How many there are of each kind.

@@ -235,6 +235,7 @@ impl Links {
             }
             counts.sick += usize::from(sickness.is_some());
             members.push(Member {
+                number,
                 distance: near.distance(tracked.endpoint.address()),
                 endpoint: Arc::clone(&tracked.endpoint),
                 instance,

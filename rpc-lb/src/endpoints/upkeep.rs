@@ -156,7 +156,8 @@ impl Upkeep {
         if let Some(alarm) = &self.shared.alarm {
             alarm.reset();
         }
-        let found = self.health.sweep(now, self.links.seen());
+        let traffic = self.shared.snapshot.load().traffic();
+        let found = self.health.sweep(now, self.links.seen(), &traffic);
         // Not for each alarm of one that goes on failing.
         if is_due || found > Found::Nothing {
             self.shared.snapshot.load().refresh(now);

@@ -10,7 +10,7 @@ use super::{
     eject::{Decision, Ejection, Ejector, Sample, What},
     slow_start,
 };
-use crate::{Endpoint, numbered::Numbered};
+use crate::{Endpoint, numbered::Numbered, route::Traffic};
 
 /// Why an endpoint is sick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +97,20 @@ impl Health {
         }
     }
 
-    /// Looks at all endpoints, decides, and sets their weights.
-    pub(crate) fn sweep<'e>(&mut self, now: Instant, seen: impl Iterator<Item = Seen<'e>> + Clone) -> Found {
-        let samples = seen.clone().map(|seen| (seen.number, sample(seen.endpoint)));
+    /// Looks at all endpoints, decides, and sets their weights. `traffic` says which of them got the same requests.
+    pub(crate) fn sweep<'e>(
+        &mut self,
+        now: Instant,
+        seen: impl Iterator<Item = Seen<'e>> + Clone,
+        traffic: &Traffic,
+    ) -> Found {
+        let class = |number| {
+            let at = traffic.binary_search_by_key(&number, |(number, _)| *number);
+            at.map_or(0, |at| traffic[at].1)
+        };
+        let samples = seen
+            .clone()
+            .map(|seen| (seen.number, sample(seen.endpoint, class(seen.number))));
         let decisions = self.ejector.sweep(now, samples);
         let found = note(&decisions, seen.clone());
         self.weigh(now, seen);
@@ -217,7 +228,7 @@ impl Chart {
     }
 }
 
-fn sample(endpoint: &Endpoint) -> Sample {
+fn sample(endpoint: &Endpoint, class: u64) -> Sample {
     let stats = endpoint.stats();
     let (successes, failures) = stats.take_counts();
     let (timed, spent) = stats.take_timed();
@@ -227,6 +238,7 @@ fn sample(endpoint: &Endpoint) -> Sample {
         consecutive: stats.consecutive_failures(),
         timed,
         spent,
+        class,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
 };
 
@@ -42,6 +43,9 @@ impl Step {
 
 /// One key for each router.
 type Keys = SmallVec<[RouteKey; 4]>;
+
+/// A value for each endpoint, by its number, in ascending order. Empty where all are equal.
+pub(crate) type Traffic = Vec<(u64, u64)>;
 
 /// How many different outcomes are kept. Beyond, each call is narrowed anew: slow, and right.
 const KEPT: usize = 1024;
@@ -118,6 +122,31 @@ impl Chain {
             .filter(|subset| known.insert(Arc::as_ptr(subset)))
             .cloned()
             .collect()
+    }
+
+    /// Which endpoints have got the same requests: those that all keys that came so far were left with, or none of them.
+    pub(crate) fn traffic(&self, members: &[Member], plain: &Outcome) -> Traffic {
+        if self.routers.is_empty() {
+            return Traffic::new();
+        }
+        // The nearest get all calls.
+        let mut classes: Vec<_> = members.iter().map(|member| u64::from(member.distance)).collect();
+        let mut mark = |keys: &[RouteKey], outcome: &Outcome| {
+            for (part, left) in outcome.lists().enumerate() {
+                let mut hasher = DefaultHasher::new();
+                (keys, part).hash(&mut hasher);
+                let hash = hasher.finish();
+                for index in left {
+                    let class = &mut classes[*index as usize];
+                    *class = class.wrapping_add(hash);
+                }
+            }
+        };
+        mark(&[], plain);
+        for (keys, outcome) in &**self.kept.load() {
+            mark(keys, outcome);
+        }
+        members.iter().map(|member| member.number).zip(classes).collect()
     }
 
     /// Works out what is left for requests with these keys. What is the same for others is shared with them, and with it what

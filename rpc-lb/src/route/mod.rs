@@ -62,7 +62,10 @@ pub use self::{
     target::TargetMatcher,
     zone::ZoneRouter,
 };
-pub(crate) use self::{chain::Chain, outcome::Outcome};
+pub(crate) use self::{
+    chain::{Chain, Traffic},
+    outcome::Outcome,
+};
 
 /// Narrows the endpoints for a request. See the [module](self).
 pub trait Router: fmt::Debug + Send + Sync + 'static {

@@ -87,6 +87,12 @@ impl Outcome {
         parts.chain([&self.whole.subset])
     }
 
+    /// The numbers of all of its endpoints, and of those of each part.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &[u32]> {
+        let parts = self.parts.iter().map(|part| &*part.choice.left);
+        std::iter::once(&*self.whole.left).chain(parts)
+    }
+
     /// The choice among these endpoints that came about by these steps, if there is one.
     pub(super) fn choice(&self, left: &[u32], steps: &[Step]) -> Option<Choice> {
         let mut choices = self.parts.iter().map(|part| &part.choice).chain([&self.whole]);

@@ -38,7 +38,7 @@ pub struct EjectConfig {
     pub latency: LatencyConfig,
 }
 
-/// Ejects those whose success rate is out of line with the others'.
+/// Ejects those whose success rate is out of line with that of the others of their [class](super::Sample::class).
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -50,7 +50,7 @@ pub struct SuccessRateConfig {
     /// How far below the mean at least, 0 to 1: where nearly everything succeeds, a deviation is nearly nothing, and one
     /// failure more would eject. Default: 0.05; gRPC's and Envoy's are 0.
     pub min_gap: f32,
-    /// How many endpoints must have had enough calls. Default: 5.
+    /// How many endpoints of a class must have had enough calls. Default: 5.
     pub min_hosts: u32,
     /// How many calls are enough, between two sweeps. Default: 100.
     pub min_calls: u32,
@@ -72,7 +72,7 @@ pub struct FailurePercentageConfig {
     pub min_calls: u32,
 }
 
-/// Ejects those that are much slower than the others.
+/// Ejects those that are much slower than the others of their [class](super::Sample::class).
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -90,7 +90,7 @@ pub struct LatencyConfig {
     /// How many windows one after the other it must be too slow in: a pause of the garbage collector is no sickness.
     /// At least 1. Default: 2.
     pub windows: u32,
-    /// How many endpoints must have had enough calls. At least 3: of two, nobody knows which is the odd one. Default: 3.
+    /// How many endpoints of a class must have had enough calls. At least 3: of two, nobody knows which is the odd one. Default: 3.
     pub min_hosts: u32,
     /// How many calls are enough whose time was taken; where there are fewer in a window, those of the next ones are added.
     /// Default: 10.

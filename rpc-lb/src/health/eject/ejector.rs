@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     EjectConfig, EjectReason,
-    outlier::{self, Outcome},
+    outlier::{self, Outcome, Timed},
 };
 use crate::numbered::Numbered;
 
@@ -23,6 +23,8 @@ pub struct Sample {
     pub timed: u32,
     /// What these took together.
     pub spent: Duration,
+    /// Endpoints are compared with those of the same class: those that get the same requests. Default: 0.
+    pub class: u64,
 }
 
 /// An endpoint that gets no calls.
@@ -80,6 +82,8 @@ struct Host {
     /// In this window of latencies.
     timed: u32,
     spent: Duration,
+    /// Of the classes that it had in this window.
+    class: u64,
     /// Windows one after the other in which it was too slow.
     slow: u32,
     /// How often in a row it was ejected.
@@ -115,6 +119,7 @@ impl Ejector {
         for (key, sample) in samples {
             let host = self.hosts.get_or_insert_with(key, Host::default);
             host.round = self.round;
+            host.enter(sample.class);
             // What ends after the ejection began before it.
             if host.ejection.is_none() {
                 host.take_in(&sample);
@@ -282,6 +287,7 @@ impl Ejector {
             .filter(|(_, host)| host.ejection.is_none())
             .map(|(key, host)| Outcome {
                 key,
+                class: host.class,
                 successes: std::mem::take(&mut host.successes),
                 failures: std::mem::take(&mut host.failures),
             })
@@ -306,13 +312,15 @@ impl Ejector {
             .iter_mut()
             // Those with too few calls gather more.
             .filter(|(_, host)| host.ejection.is_none() && host.timed >= few)
-            .map(|(key, host)| {
-                let (total, calls) = (std::mem::take(&mut host.spent), std::mem::take(&mut host.timed));
-                (key, total, calls)
+            .map(|(key, host)| Timed {
+                key,
+                class: host.class,
+                total: std::mem::take(&mut host.spent),
+                calls: std::mem::take(&mut host.timed),
             })
             .collect();
         let mut found = outlier::by_latency(&self.config.latency, &timed);
-        for (key, ..) in &timed {
+        for Timed { key, .. } in &timed {
             if let Some(host) = self.hosts.get_mut(*key) {
                 let is_slow = found.iter().any(|(slow, _)| slow == key);
                 host.slow = if is_slow { host.slow.saturating_add(1) } else { 0 };
@@ -321,10 +329,19 @@ impl Ejector {
         let enough = self.config.latency.windows;
         found.retain(|(key, _)| self.hosts.get(*key).is_some_and(|host| host.slow >= enough));
         self.eject(found, now, decisions);
+        for (_, host) in self.hosts.iter_mut() {
+            host.class = 0;
+        }
     }
 }
 
 impl Host {
+    /// Until the end of the window it is like those alone that have had the same classes in it: the routers forget which
+    /// requests came whenever the list changes.
+    fn enter(&mut self, class: u64) {
+        self.class = self.class.rotate_left(5).wrapping_add(class);
+    }
+
     fn take_in(&mut self, sample: &Sample) {
         self.successes = self.successes.saturating_add(u64::from(sample.successes));
         self.failures = self.failures.saturating_add(u64::from(sample.failures));

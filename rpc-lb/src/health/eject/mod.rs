@@ -4,13 +4,19 @@
 //! | what | when |
 //! | --- | --- |
 //! | failures one after the other | at once, by the call that ends with the last one of them |
-//! | success rate below the others' | at the sweep |
+//! | success rate below that of others with the same requests | at the sweep |
 //! | too high a percentage of failures | at the sweep, if it is switched on |
-//! | mean latency far above the others' median | after two windows |
+//! | mean latency far above the median of others with the same requests | after two windows |
 //!
 //! The first three are Envoy's outlier detection and gRPC's A50, with their numbers. They do not see an endpoint that
 //! answers well and late; the fourth does, whatever the balancer. The success rate has a smallest gap besides, without which
 //! one failure more than the others would eject out of five healthy endpoints.
+//!
+//! # Compared with whom
+//! With endpoints of the same [class](Sample::class): those that get the same requests. Those to which routers send other work
+//! may be slower, or fail more often, by nature. A client's classes are what its routers have left for the requests that came
+//! since the list of endpoints changed last, parts of a division and nearness included; where there is no router, all are of
+//! one. A class with too few endpoints to compare is not compared.
 //!
 //! # For how long
 //! `base` times how often in a row, at most `max`. Each sweep in which an endpoint was not ejected takes one off the count.

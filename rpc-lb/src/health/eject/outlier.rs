@@ -1,6 +1,6 @@
 //! Who is out of line with the others. Pure functions of numbers.
 
-use std::time::Duration;
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use super::{EjectReason, FailurePercentageConfig, LatencyConfig, SuccessRateConfig};
 
@@ -8,8 +8,18 @@ use super::{EjectReason, FailurePercentageConfig, LatencyConfig, SuccessRateConf
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outcome {
     pub(super) key: u64,
+    pub(super) class: u64,
     pub(super) successes: u64,
     pub(super) failures: u64,
+}
+
+/// What the calls at an endpoint took together that ended well in a window, and how many they were.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timed {
+    pub(super) key: u64,
+    pub(super) class: u64,
+    pub(super) total: Duration,
+    pub(super) calls: u32,
 }
 
 impl Outcome {
@@ -23,31 +33,46 @@ impl Outcome {
     }
 }
 
-/// Those whose success rate is below `mean - max(stdev * factor, min_gap)`, the worst first.
+/// Those whose success rate is below `mean - max(stdev * factor, min_gap)` of their class, the worst first.
 #[allow(clippy::cast_precision_loss, reason = "shares")]
 pub(super) fn by_success_rate(config: &SuccessRateConfig, outcomes: &[Outcome]) -> Vec<(u64, EjectReason)> {
-    let mut rates: Vec<_> = outcomes
-        .iter()
-        .filter(|outcome| outcome.calls() >= u64::from(config.min_calls.max(1)))
-        .map(|outcome| (outcome.key, outcome.rate()))
-        .collect();
-    if !config.enabled || rates.len() < config.min_hosts.max(1) as usize {
+    if !config.enabled {
         return Vec::new();
     }
-    let count = rates.len() as f64;
-    let mean = rates.iter().map(|(_, rate)| rate).sum::<f64>() / count;
-    let variance = rates.iter().map(|(_, rate)| (rate - mean).powi(2)).sum::<f64>() / count;
-    let gap = f64::max(
-        variance.sqrt() * f64::from(config.stdev),
-        f64::from(config.min_gap),
-    );
-    rates.retain(|(_, rate)| *rate < mean - gap);
-    rates.sort_by(|(_, one), (_, other)| one.total_cmp(other));
-    let reason = |rate: f64| EjectReason::SuccessRate {
+    let enough = outcomes
+        .iter()
+        .filter(|outcome| outcome.calls() >= u64::from(config.min_calls.max(1)));
+    let mut found = Vec::new();
+    for rates in by_class(enough.map(|outcome| (outcome.class, (outcome.key, outcome.rate())))) {
+        if rates.len() < config.min_hosts.max(1) as usize {
+            continue;
+        }
+        let count = rates.len() as f64;
+        let mean = rates.iter().map(|(_, rate)| rate).sum::<f64>() / count;
+        let variance = rates.iter().map(|(_, rate)| (rate - mean).powi(2)).sum::<f64>() / count;
+        let gap = f64::max(
+            variance.sqrt() * f64::from(config.stdev),
+            f64::from(config.min_gap),
+        );
+        let low = rates.into_iter().filter(|(_, rate)| *rate < mean - gap);
+        found.extend(low.map(|(key, rate)| (key, rate, mean)));
+    }
+    found.sort_by(|(_, one, _), (_, other, _)| one.total_cmp(other));
+    let reason = |rate, mean| EjectReason::SuccessRate {
         percent: percent(rate),
         mean_percent: percent(mean),
     };
-    rates.into_iter().map(|(key, rate)| (key, reason(rate))).collect()
+    let found = found.into_iter();
+    found.map(|(key, rate, mean)| (key, reason(rate, mean))).collect()
+}
+
+/// The values of each class.
+fn by_class<T>(values: impl Iterator<Item = (u64, T)>) -> impl Iterator<Item = Vec<T>> {
+    let mut classes = BTreeMap::<_, Vec<_>>::new();
+    for (class, value) in values {
+        classes.entry(class).or_default().push(value);
+    }
+    classes.into_values()
 }
 
 /// Those that fail too often by themselves, the worst first.
@@ -71,29 +96,35 @@ pub(super) fn by_failure_percentage(
     rates.into_iter().map(|(key, rate)| (key, reason(rate))).collect()
 }
 
-/// Those whose mean latency is more than `factor` times the median of all, the slowest first. The median, not the mean: one
-/// that is very slow must not make the others' measure.
-///
-/// `timed` is what calls took together, and how many they were.
-pub(super) fn by_latency(config: &LatencyConfig, timed: &[(u64, Duration, u32)]) -> Vec<(u64, EjectReason)> {
-    let mut means: Vec<_> = timed
-        .iter()
-        .filter(|(_, _, calls)| *calls >= config.min_calls.max(1))
-        .map(|(key, total, calls)| (*key, *total / *calls))
-        .collect();
-    if !config.enabled || means.len() < config.min_hosts.max(3) as usize {
+/// Those whose mean latency is more than `factor` times the median of their class, the slowest first. The median, not the
+/// mean: one that is very slow must not make the others' measure.
+pub(super) fn by_latency(config: &LatencyConfig, timed: &[Timed]) -> Vec<(u64, EjectReason)> {
+    if !config.enabled {
         return Vec::new();
     }
-    means.sort_by_key(|(_, mean)| std::cmp::Reverse(*mean));
-    // Of an even number, the smaller one of the two in the middle.
-    let median = means[means.len() / 2].1;
-    let limit = (median.as_secs_f64() * f64::from(config.factor))
-        .max(median.as_secs_f64() + config.min_gap.as_secs_f64());
-    let reason = |mean| EjectReason::Latency { mean, median };
-    means
-        .into_iter()
-        .take_while(|(_, mean)| mean.as_secs_f64() > limit)
-        .map(|(key, mean)| (key, reason(mean)))
+    let enough = timed
+        .iter()
+        .filter(|timed| timed.calls >= config.min_calls.max(1));
+    let mut found = Vec::new();
+    for mut means in by_class(enough.map(|timed| (timed.class, (timed.key, timed.total / timed.calls)))) {
+        if means.len() < config.min_hosts.max(3) as usize {
+            continue;
+        }
+        means.sort_by_key(|(_, mean)| Reverse(*mean));
+        // Of an even number, the smaller one of the two in the middle.
+        let median = means[means.len() / 2].1;
+        let limit = (median.as_secs_f64() * f64::from(config.factor))
+            .max(median.as_secs_f64() + config.min_gap.as_secs_f64());
+        let slow = means
+            .into_iter()
+            .take_while(|(_, mean)| mean.as_secs_f64() > limit);
+        found.extend(slow.map(|(key, mean)| (key, mean, median)));
+    }
+    found.sort_by_key(|(_, mean, _)| Reverse(*mean));
+    let reason = |mean, median| EjectReason::Latency { mean, median };
+    let found = found.into_iter();
+    found
+        .map(|(key, mean, median)| (key, reason(mean, median)))
         .collect()
 }
 
@@ -115,6 +146,7 @@ mod tests {
             .zip(rates)
             .map(|(key, successes)| Outcome {
                 key,
+                class: 0,
                 successes: *successes,
                 failures: 100 - successes,
             })
@@ -156,6 +188,7 @@ mod tests {
         let mut some = outcomes(&[100, 100, 100, 100, 100]);
         some.push(Outcome {
             key: 9,
+            class: 0,
             successes: 0,
             failures: 99,
         });
@@ -178,7 +211,12 @@ mod tests {
         let find = |millis: &[u64]| {
             let timed: Vec<_> = (0..)
                 .zip(millis)
-                .map(|(key, millis)| (key, Duration::from_millis(*millis) * 10, 10))
+                .map(|(key, millis)| Timed {
+                    key,
+                    class: 0,
+                    total: Duration::from_millis(*millis) * 10,
+                    calls: 10,
+                })
                 .collect();
             keys(by_latency(&LatencyConfig::default(), &timed))
         };

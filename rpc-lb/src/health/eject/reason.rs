@@ -12,7 +12,7 @@ pub enum EjectReason {
     SuccessRate {
         /// Its successes.
         percent: u32,
-        /// Everybody's, on average.
+        /// Those of its class, on average.
         mean_percent: u32,
     },
     /// It fails too often, whatever the others do.
@@ -24,7 +24,7 @@ pub enum EjectReason {
     Latency {
         /// What its calls take, on average.
         mean: Duration,
-        /// The median of what everybody's take on average.
+        /// The median of what those of its class take on average.
         median: Duration,
     },
 }
@@ -55,13 +55,13 @@ impl fmt::Display for EjectReason {
                 mean_percent,
             } => write!(
                 f,
-                "{percent} % of calls succeed, {mean_percent} % at all endpoints"
+                "{percent} % of calls succeed, {mean_percent} % at endpoints like it"
             ),
             Self::FailurePercentage { percent } => write!(f, "{percent} % of calls fail"),
             Self::Latency { mean, median } => {
                 write!(
                     f,
-                    "calls take {mean:.0?} on average, {median:.0?} at most endpoints"
+                    "calls take {mean:.0?} on average, {median:.0?} at endpoints like it"
                 )
             }
         }

@@ -150,6 +150,26 @@ fn a_slow_one_is_ejected_after_two_windows() {
 }
 
 #[test]
+fn they_are_compared_with_those_that_get_the_same_requests() {
+    let mut clock = Clock::new(without_jitter());
+    let of = |class, sample| Sample { class, ..sample };
+    let half = Sample {
+        failures: 100,
+        ..taking(500, 100)
+    };
+    let mut fleet = vec![of(1, well(200)); 16];
+    fleet.extend([of(2, half); 5]);
+    assert!(clock.ticks(30, &fleet).is_empty());
+    // Fast among all, slow among its own.
+    fleet[3] = of(1, taking(100, 200));
+    let decisions = ejected(&clock.ticks(5, &fleet));
+    assert!(
+        matches!(decisions[..], [(3, EjectReason::Latency { .. })]),
+        "{decisions:?}"
+    );
+}
+
+#[test]
 fn few_calls_are_gathered_over_several_windows() {
     let mut clock = Clock::new(without_jitter());
     let slow = taking(200, 2);

@@ -8,6 +8,7 @@ mod recovery;
 mod reports;
 mod settings;
 mod streams;
+mod traffic;
 mod view;
 mod weights;
 
