@@ -158,7 +158,7 @@ fn leave_out_the_sick(members: &mut Vec<&Member>, panic: f32) -> bool {
         return false;
     }
     #[allow(clippy::cast_precision_loss, reason = "a share")]
-    let panics = well == 0 || (well as f32) < panic * members.len() as f32;
+    let panics = panic > 0.0 && (well == 0 || (well as f32) < panic * members.len() as f32);
     if !panics {
         members.retain(|member| member.sickness.is_none());
     }

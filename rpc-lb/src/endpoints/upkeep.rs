@@ -158,6 +158,10 @@ impl Upkeep {
         }
         let traffic = self.shared.snapshot.load().traffic();
         let found = self.health.sweep(now, self.links.seen(), &traffic);
+        if self.shared.health.panic == 0.0 && self.health.has_ejected() {
+            // They may be the last ones: nobody can make a call then that would arm it.
+            self.sweep_at.get_or_insert(now + Health::PERIOD);
+        }
         // Not for each alarm of one that goes on failing.
         if is_due || found > Found::Nothing {
             self.shared.snapshot.load().refresh(now);

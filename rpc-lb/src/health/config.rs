@@ -24,7 +24,8 @@ use crate::endpoint::Alarm;
 #[non_exhaustive]
 pub struct HealthConfig {
     /// While less than this share of the endpoints that a request may go to is well, the sick ones get calls like the others:
-    /// too few healthy ones would break down under the load of all. 0 to 1; 0 is never. Default: 0.5, as Envoy's.
+    /// too few healthy ones would break down under the load of all. 0 to 1; 0 is never: where all are sick, calls fail.
+    /// Default: 0.5, as Envoy's.
     pub panic: f32,
     /// The full name of the service whose health is watched at each endpoint, by `grpc.health.v1.Health/Watch`; the empty
     /// name is the server as a whole. One that says that it does not serve is sick. It needs the feature `prost`; without, it is

@@ -184,6 +184,11 @@ impl Health {
         }
     }
 
+    /// True if one is ejected.
+    pub(crate) fn has_ejected(&self) -> bool {
+        self.ejector.has_ejected()
+    }
+
     /// Why an endpoint is sick, if it is.
     pub(crate) fn sickness(&self, number: u64) -> Option<Sickness> {
         self.ejector.ejection(number).copied().map(Sickness::Ejected)

@@ -11,7 +11,7 @@
 //!
 //! # When
 //! About once a second while calls are made, and at once when calls fail one after the other. A client that makes no calls
-//! has no timer.
+//! has no timer, unless one is ejected that nobody can call because [panic](HealthConfig::panic) is 0.
 
 mod condition;
 mod config;

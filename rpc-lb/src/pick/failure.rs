@@ -25,7 +25,12 @@ pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot, emptied_by: Option<
             .not_processed()
             .at_side(Side::Client);
     }
+    // Routers left some, and they are ready.
+    let are_sick = counts.sick > 0 && counts.ready > 0;
     let text = match (snapshot.freshness.fault(), &snapshot.last_error) {
+        _ if are_sick => {
+            format!("the endpoints of `{target}` that this call may go to are all sick ({counts})")
+        }
         (Some(fault), _) if !snapshot.is_listed() => format!("`{target}` cannot be resolved: {fault}"),
         (_, Some(error)) => {
             format!(
@@ -40,6 +45,7 @@ pub(super) fn no_endpoint(target: &str, snapshot: &Snapshot, emptied_by: Option<
         .with_domain(reason::DOMAIN)
         .not_processed();
     match (&snapshot.last_error, snapshot.freshness.fault()) {
+        _ if are_sick => status.at_side(Side::Client),
         (Some(error), _) => status.at_side(Side::Network).with_source(error.clone()),
         (None, Some(fault)) => status.at_side(Side::Network).with_source(fault.clone()),
         (None, None) => status.at_side(Side::Client),

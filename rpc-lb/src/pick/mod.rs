@@ -9,7 +9,7 @@
 //! | at least one is ready | goes to the one that is picked | the same |
 //! | a router left none | fails: UNAVAILABLE, `NO_ENDPOINT_AFTER_ROUTER`, not processed | waits |
 //! | not yet resolved, or some idle or connecting | waits | waits |
-//! | none, or all failing, or all draining | fails: UNAVAILABLE, `NO_ENDPOINT`, not processed | waits |
+//! | none, or all failing, or all draining, or all sick where [panic](crate::HealthConfig::panic) is 0 | fails: UNAVAILABLE, `NO_ENDPOINT`, not processed | waits |
 //! | channel closed | fails: UNAVAILABLE, `CHANNEL_CLOSED`, not processed | the same |
 //!
 //! Waiting is bounded by the call's deadline, which a layer above keeps. It is done here and not in a link: below, no call asks

@@ -180,6 +180,11 @@ impl Ejector {
         self.hosts.get(key)?.ejection.as_ref()
     }
 
+    /// True if any is ejected.
+    pub(crate) fn has_ejected(&self) -> bool {
+        self.ejected > 0
+    }
+
     /// When an endpoint came back from its last ejection.
     pub fn returned(&self, key: u64) -> Option<Instant> {
         self.hosts.get(key)?.returned

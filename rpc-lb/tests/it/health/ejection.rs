@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rpc_core::{Stage as _, Status, context::Deadline};
+use rpc_core::{Stage as _, Status, context::Deadline, status::reason};
 use rpc_lb::{
     Balancer, Endpoint, EndpointState, HealthConfig, Near, PickRequest, Picker, RoundRobin,
     health::{EjectConfig, EjectReason, Sickness},
@@ -207,6 +207,30 @@ async fn when_too_many_are_sick_all_get_calls() {
     assert!(is_panicking());
     (0..3).for_each(|n| fleet.mend(n));
     assert_eq!(fleet.tally(20).await.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_panic_calls_fail_or_wait_until_one_is_back() {
+    let mut eject = EjectConfig::new();
+    eject.max_percent = 100;
+    let health = HealthConfig::new().with_eject(eject).with_panic(0.0);
+    let (fleet, _registrations) = Fleet::judged_by(health).with(2).await;
+    fleet.until_ready(2).await;
+    fleet.break_down(0);
+    fleet.break_down(1);
+    fleet.calls(20, STEP).await;
+    assert_eq!(sick(&fleet), 2);
+    let before = calls_at(&fleet, 0) + calls_at(&fleet, 1);
+    let nobody = fleet.call().await.unwrap_err();
+    assert_eq!(nobody.reason(), Some(reason::NO_ENDPOINT));
+    assert!(nobody.message().contains("all sick"), "{nobody}");
+    assert_eq!(calls_at(&fleet, 0) + calls_at(&fleet, 1), before);
+    (0..2).for_each(|n| fleet.mend(n));
+    let waits = fleet.call_waiting(true);
+    tokio::time::timeout(Duration::from_mins(1), waits)
+        .await
+        .expect("nobody let one return")
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]

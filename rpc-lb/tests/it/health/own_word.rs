@@ -51,6 +51,22 @@ async fn when_none_serves_all_get_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_panic_none_gets_calls_then() {
+    let health = HealthConfig::new().with_watch("test.Service").with_panic(0.0);
+    let (fleet, _registrations) = Fleet::judged_by(health).with(3).await;
+    fleet.until_ready(3).await;
+    (0..3).for_each(|n| fleet.transport.of(&address(n)).say(NOT_SERVING));
+    fleet.until(|snapshot| snapshot.counts().sick == 3).await;
+    let nobody = fleet.call().await.unwrap_err();
+    assert!(nobody.message().contains("all sick"), "{nobody}");
+    let (served, ()) = tokio::join!(fleet.call_waiting(true), async {
+        settle().await;
+        fleet.transport.of(&address(1)).say(SERVING);
+    });
+    assert_eq!(served.unwrap().peer.unwrap().to_string(), address(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_watch_ends_with_the_endpoint() {
     let (fleet, mut registrations) = watched(2).await;
     let links = [0, 1].map(|n| fleet.transport.of(&address(n)));
