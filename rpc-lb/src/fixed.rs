@@ -169,6 +169,7 @@ fn seen(endpoints: &[Arc<Endpoint>]) -> impl Iterator<Item = Seen<'_>> + Clone {
         endpoint,
         // Nobody of them came later.
         is_first: true,
+        is_away: false,
         said: Said::Nothing,
     })
 }

@@ -259,13 +259,14 @@ impl Links {
         }
     }
 
-    /// All endpoints that may get calls, now or soon.
+    /// All endpoints of the list.
     pub(super) fn seen(&self) -> impl Iterator<Item = Seen<'_>> + Clone {
         let kept = self.tracked.iter().filter(|(_, tracked)| !tracked.retired);
         kept.map(|(number, tracked)| Seen {
             number,
             endpoint: &tracked.endpoint,
             is_first: tracked.first,
+            is_away: !tracked.is_up() || !tracked.state.is_ready() || tracked.said == Said::NotServing,
             said: tracked.said,
         })
     }

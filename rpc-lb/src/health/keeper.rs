@@ -33,13 +33,15 @@ pub(crate) struct Health {
     round: u64,
 }
 
-/// An endpoint that may get calls, as the upkeep sees it.
+/// An endpoint, as the upkeep sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'e> {
     pub(crate) number: u64,
     pub(crate) endpoint: &'e Endpoint,
     /// It was on the first list: when it was first seen says nothing of its age.
     pub(crate) is_first: bool,
+    /// It cannot be called now: it is off, or not connected, or does not serve.
+    pub(crate) is_away: bool,
     /// What it says of its health.
     pub(crate) said: Said,
 }
@@ -110,7 +112,7 @@ impl Health {
         };
         let samples = seen
             .clone()
-            .map(|seen| (seen.number, sample(seen.endpoint, class(seen.number))));
+            .map(|seen| (seen.number, sample(seen, class(seen.number))));
         let decisions = self.ejector.sweep(now, samples);
         let found = note(&decisions, seen.clone());
         self.weigh(now, seen);
@@ -132,13 +134,13 @@ impl Health {
             let chart = self.charts.get_or_insert_with(seen.number, new);
             chart.round = self.round;
             chart.learn(started_at, now, &mut wall);
-            any_is_grown |= chart.age(now) >= self.slow_start.window;
+            any_is_grown |= !seen.is_away && chart.age(now) >= self.slow_start.window;
         }
         if self.charts.len() > count {
             self.charts.retain(|chart| chart.round == self.round);
         }
-        let keys = seen.clone().map(|seen| seen.number);
-        note(&self.ejector.fit(keys, now), seen.clone());
+        let endpoints = seen.clone().map(|seen| (seen.number, seen.is_away));
+        note(&self.ejector.fit(endpoints, now), seen.clone());
         for seen in seen {
             if let Some(chart) = self.charts.get(seen.number) {
                 let part = self.part(seen, chart, any_is_grown, now);
@@ -233,8 +235,8 @@ impl Chart {
     }
 }
 
-fn sample(endpoint: &Endpoint, class: u64) -> Sample {
-    let stats = endpoint.stats();
+fn sample(seen: Seen<'_>, class: u64) -> Sample {
+    let stats = seen.endpoint.stats();
     let (successes, failures) = stats.take_counts();
     let (timed, spent) = stats.take_timed();
     Sample {
@@ -243,6 +245,7 @@ fn sample(endpoint: &Endpoint, class: u64) -> Sample {
         consecutive: stats.consecutive_failures(),
         timed,
         spent,
+        is_away: seen.is_away,
         class,
     }
 }

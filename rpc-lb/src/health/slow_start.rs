@@ -15,7 +15,7 @@
 //! clocks differ, is taken as now: differing clocks make an endpoint young for one window at most, or not at all.
 //!
 //! # When all are young
-//! Nobody is held back then: the calls have nowhere else to go, and differences between young ones are noise.
+//! Nobody is held back where all that can be called are: the calls have nowhere else to go, and differences between young ones are noise.
 
 use std::time::{Duration, SystemTime};
 

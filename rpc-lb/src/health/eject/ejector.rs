@@ -5,62 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    EjectConfig, EjectReason,
+    Decision, EjectConfig, EjectReason, Ejection, Sample, What,
     outlier::{self, Outcome, Timed},
 };
 use crate::numbered::Numbered;
-
-/// What an endpoint did since the last sweep.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sample {
-    /// Calls that ended well.
-    pub successes: u32,
-    /// Calls that did not.
-    pub failures: u32,
-    /// Failures one after the other, up to now.
-    pub consecutive: u32,
-    /// Those of them that ended well and whose time was taken: not streams, nor calls for which there was no choice.
-    pub timed: u32,
-    /// What these took together.
-    pub spent: Duration,
-    /// Endpoints are compared with those of the same class: those that get the same requests. Default: 0.
-    pub class: u64,
-}
-
-/// An endpoint that gets no calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Ejection {
-    /// When it gets calls again.
-    pub until: Instant,
-    /// Why it gets none.
-    pub reason: EjectReason,
-    /// How often in a row it has been ejected; 1 is the first time.
-    pub times: u32,
-}
-
-/// What was decided about an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decision {
-    /// The endpoint.
-    pub key: u64,
-    /// What becomes of it.
-    pub what: What,
-}
-
-/// What becomes of an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum What {
-    /// It gets no calls.
-    Ejected(Ejection),
-    /// It gets calls again.
-    Returned,
-    /// It would be ejected, but too many are.
-    Spared(EjectReason),
-    /// The same again while that counts: nothing is new.
-    StillSpared,
-}
 
 /// Decides who is ejected. See the [module](super).
 #[derive(Debug)]
@@ -68,6 +16,7 @@ pub struct Ejector {
     config: EjectConfig,
     random: fastrand::Rng,
     hosts: Numbered<Host>,
+    /// Those included that cannot be called.
     ejected: usize,
     swept: Option<Instant>,
     window: Option<Instant>,
@@ -91,6 +40,8 @@ struct Host {
     ejection: Option<Ejection>,
     returned: Option<Instant>,
     spared_until: Option<Instant>,
+    /// It cannot be called.
+    is_away: bool,
     /// The last round that knew it.
     round: u64,
 }
@@ -119,6 +70,7 @@ impl Ejector {
         for (key, sample) in samples {
             let host = self.hosts.get_or_insert_with(key, Host::default);
             host.round = self.round;
+            host.is_away = sample.is_away;
             host.enter(sample.class);
             // What ends after the ejection began before it.
             if host.ejection.is_none() {
@@ -131,7 +83,7 @@ impl Ejector {
         self.forget_the_others();
 
         self.let_return(now, &mut decisions);
-        self.trim(self.hosts.len(), now, &mut decisions);
+        self.trim(now, &mut decisions);
         if !self.config.enabled {
             return decisions;
         }
@@ -150,22 +102,20 @@ impl Ejector {
     }
 
     /// Lets those return that are too many among these endpoints, the ones first that would return first. Whoever is not
-    /// among them is forgotten.
-    pub fn fit(&mut self, keys: impl IntoIterator<Item = u64>, now: Instant) -> Vec<Decision> {
+    /// among them is forgotten. Of each it is said whether it is [away](Sample::is_away).
+    pub fn fit(&mut self, endpoints: impl IntoIterator<Item = (u64, bool)>, now: Instant) -> Vec<Decision> {
         let mut decisions = Vec::new();
         if self.ejected == 0 {
             return decisions;
         }
         self.round += 1;
-        let mut endpoints = 0;
-        for key in keys {
-            endpoints += 1;
-            if let Some(host) = self.hosts.get_mut(key) {
-                host.round = self.round;
-            }
+        for (key, is_away) in endpoints {
+            let host = self.hosts.get_or_insert_with(key, Host::default);
+            host.round = self.round;
+            host.is_away = is_away;
         }
         self.forget_the_others();
-        self.trim(endpoints, now, &mut decisions);
+        self.trim(now, &mut decisions);
         decisions
     }
 
@@ -212,13 +162,23 @@ impl Ejector {
         }
     }
 
-    fn trim(&mut self, endpoints: usize, now: Instant, decisions: &mut Vec<Decision>) {
+    /// How many may be ejected, and how many are, of those that can be called.
+    fn room(&self) -> (usize, usize) {
+        let here = || self.hosts.values().filter(|host| !host.is_away);
         let cap = if self.config.enabled {
-            self.config.cap(endpoints)
+            self.config.cap(here().count())
         } else {
             0
         };
-        while self.ejected > cap {
+        (cap, here().filter(|host| host.ejection.is_some()).count())
+    }
+
+    fn trim(&mut self, now: Instant, decisions: &mut Vec<Decision>) {
+        if self.ejected == 0 {
+            return;
+        }
+        let (cap, ejected) = self.room();
+        for _ in cap..ejected {
             self.return_one(now, decisions, |_| true);
         }
     }
@@ -231,7 +191,7 @@ impl Ejector {
         of: impl Fn(&Ejection) -> bool,
     ) -> bool {
         let ejected = self.hosts.iter_mut().filter_map(|(key, host)| {
-            let ejection = host.ejection.filter(|ejection| of(ejection))?;
+            let ejection = host.ejection.filter(|ejection| !host.is_away && of(ejection))?;
             Some((ejection.until, key, host))
         });
         let Some((_, key, host)) = ejected.min_by_key(|(until, key, _)| (*until, *key)) else {
@@ -248,17 +208,23 @@ impl Ejector {
 
     /// Ejects them in this order, as far as there is room.
     fn eject(&mut self, found: Vec<(u64, EjectReason)>, now: Instant, decisions: &mut Vec<Decision>) {
-        let cap = self.config.cap(self.hosts.len());
+        if found.is_empty() {
+            return;
+        }
+        let (cap, mut ejected) = self.room();
         for (key, reason) in found {
-            if self.hosts.get(key).is_none_or(|host| host.ejection.is_some()) {
+            let is_out = |host: &Host| host.is_away || host.ejection.is_some();
+            if self.hosts.get(key).is_none_or(is_out) {
                 continue;
             }
-            let mut has_room = self.ejected < cap;
-            if !has_room && reason.is_failure() {
-                // Late is better than never.
-                has_room = self.return_one(now, decisions, |ejection| !ejection.reason.is_failure())
-                    && self.ejected < cap;
+            // Late is better than never.
+            if ejected >= cap
+                && reason.is_failure()
+                && self.return_one(now, decisions, |ejection| !ejection.reason.is_failure())
+            {
+                ejected -= 1;
             }
+            let has_room = ejected < cap;
             let Some(host) = self.hosts.get_mut(key) else {
                 continue;
             };
@@ -266,6 +232,7 @@ impl Ejector {
                 host.times = host.times.saturating_add(1);
                 let length = length(&self.config, host.times, &mut self.random);
                 self.ejected += 1;
+                ejected += 1;
                 What::Ejected(host.leave(Ejection {
                     until: now + length,
                     reason,

@@ -23,7 +23,8 @@
 //! What comes back is treated as if it had just started: see [slow start](super::SlowStartConfig). Its connection was kept.
 //!
 //! # How many
-//! Never more than [`max_percent`](EjectConfig::max_percent), but one in any case, if there are two. Where more are bad, the
+//! Never more than [`max_percent`](EjectConfig::max_percent) of those that can be called, but one in any case, if there are two.
+//! Where more are bad, the
 //! ones for which there is no room are *spared*: they get a much smaller share. One that fails takes the place of one that is
 //! slow.
 //!
@@ -32,12 +33,14 @@
 //! it about once a second while there are calls, and when a call says that its endpoint has failed too often.
 
 mod config;
+mod decision;
 mod ejector;
 mod outlier;
 mod reason;
 
 pub use self::{
     config::{EjectConfig, FailurePercentageConfig, LatencyConfig, SuccessRateConfig},
-    ejector::{Decision, Ejection, Ejector, Sample, What},
+    decision::{Decision, Ejection, Sample, What},
+    ejector::Ejector,
     reason::EjectReason,
 };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rpc_core::{Stage as _, Status, context::Deadline, status::reason};
+use rpc_core::{Stage as _, Status, context::Deadline, status::reason, transport::LinkState};
 use rpc_lb::{
     Balancer, Endpoint, EndpointState, HealthConfig, Near, PickRequest, Picker, RoundRobin,
     health::{EjectConfig, EjectReason, Sickness},
@@ -244,6 +244,21 @@ async fn ejection_does_not_outlive_the_fleet_that_it_was_measured_by() {
     registrations.truncate(12);
     fleet.until_ready(12).await;
     assert_eq!(sick(&fleet), 1, "never above the cap");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_cannot_be_called_make_no_room_for_ejections() {
+    let (fleet, _registrations) = Fleet::new().with(20).await;
+    fleet.until_ready(20).await;
+    for n in 2..12 {
+        let gone = LinkState::Failing(Status::unavailable("gone"));
+        fleet.transport.of(&address(n)).set(gone);
+    }
+    fleet.until_ready(10).await;
+    fleet.break_down(0);
+    fleet.break_down(1);
+    fleet.calls(120, Duration::from_millis(1)).await;
+    assert_eq!(sick(&fleet), 1);
 }
 
 #[tokio::test(start_paused = true)]

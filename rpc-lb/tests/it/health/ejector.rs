@@ -241,6 +241,28 @@ fn whoever_left_is_forgotten_and_makes_no_room() {
 }
 
 #[test]
+fn one_that_cannot_be_called_keeps_its_ejection_and_takes_no_room() {
+    let mut clock = Clock::new(without_jitter());
+    let away = Sample {
+        is_away: true,
+        ..Sample::default()
+    };
+    let mut fleet = vec![well(10); 10];
+    fleet[0] = failing(5);
+    assert_eq!(ejected(&clock.tick(&fleet)).len(), 1);
+    fleet[0] = away;
+    fleet[1] = failing(5);
+    assert!(matches!(
+        ejected(&clock.tick(&fleet))[..],
+        [(1, EjectReason::ConsecutiveFailures(5))]
+    ));
+    assert!(clock.ejector.ejection(0).is_some());
+    // Both can be called again, and one is too many.
+    (fleet[0], fleet[1]) = (well(10), well(10));
+    assert_eq!(clock.tick(&fleet), [(0, What::Returned)]);
+}
+
+#[test]
 fn off_is_off() {
     let mut clock = Clock::new(EjectConfig::off());
     assert!(clock.ticks(30, &[failing(50), well(10), well(10)]).is_empty());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rpc_core::transport::LinkState;
+use rpc_core::{Status, transport::LinkState};
 
 use crate::fleet::{Fleet, address, instance};
 
@@ -71,6 +71,27 @@ async fn where_all_are_young_nobody_is_held_back() {
     for n in 0..3 {
         near(fleet.weight(n), 100.0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_grown_ones_cannot_be_called_nobody_is_held_back() {
+    let (fleet, _registrations) = Fleet::new().with(2).await;
+    fleet.until_ready(2).await;
+    let mut young = Vec::new();
+    for n in 2..4 {
+        young.push(fleet.announce(&instance(n)).await);
+    }
+    fleet.until_ready(4).await;
+    near(fleet.weight(2), 10.0);
+    let failing = LinkState::Failing(Status::unavailable("gone"));
+    for n in 0..2 {
+        fleet.transport.of(&address(n)).set(failing.clone());
+    }
+    fleet.until_ready(2).await;
+    near(fleet.weight(2), 100.0);
+    fleet.transport.of(&address(0)).set(LinkState::Ready);
+    fleet.until_ready(3).await;
+    near(fleet.weight(2), 10.0);
 }
 
 #[tokio::test(start_paused = true)]
