@@ -15,7 +15,7 @@ pub struct FollowConfig {
     pub hold_back: HoldBack,
     /// Where the last list is kept for the next start. Default: nowhere.
     pub cache: Option<DiskCache>,
-    /// Chooses the part of a large fleet that this client uses. Default: all of it.
+    /// Chooses the part of each lane of a large fleet that this client uses. Default: all of it.
     pub narrow: Option<Arc<dyn Narrow>>,
     /// How long the first answer of the registry may take until a list from disk is used, or calls fail. Default: 5 s.
     pub first_answer: Duration,

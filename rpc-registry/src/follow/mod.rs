@@ -10,7 +10,8 @@
 //!    memory: see [`HoldBack`].
 //! 3. **Filtered**: group, version, protocol; see [`Filter`](crate::Filter). After the doubt, so that moving an instance
 //!    to another group is no disappearance.
-//! 4. **Narrowed** to the part of a large fleet that this client uses, if it is told to: see [`Narrow`].
+//! 4. **Narrowed** to the part of a large fleet that this client uses, if it is told to: a part of each lane's instances that
+//!    are up; see [`Narrow`].
 //! 5. **Compared** with what was shown, by id. What is the same is not told again, so connections and all that was learnt
 //!    about an instance outlive any number of lists.
 //!

@@ -9,11 +9,12 @@ use crate::{Instance, InstanceId};
 /// Ten thousand clients that each connect to all of ten thousand instances make a hundred million connections that mostly
 /// do nothing. Whoever narrows should choose the same for the same instances, and change little when few of them change.
 pub trait Narrow: Send + Sync + fmt::Debug + 'static {
-    /// The instances that are used, out of those that passed the filter. Called at each change.
+    /// The instances that are used, out of those of a lane that are up and passed the filter. Called at each change, for each
+    /// lane. One that was used and is draining or disabled now stays on the list until it goes, and is not among them.
     fn narrow(&self, candidates: &[&Instance]) -> HashSet<InstanceId>;
 }
 
-/// Uses the `size` instances that score highest for this client: each client has its own, all instances are used by about
+/// Uses the `size` instances of each lane that score highest for this client: each client has its own, all instances are used by about
 /// as many clients, and one that comes or goes changes one place in few clients' choices.
 ///
 /// The algorithm is rendezvous hashing (D. Thaler, C. Ravishankar, *Using name-based mappings to increase hit rates*, 1998).
@@ -37,7 +38,7 @@ impl Rendezvous {
         }
     }
 
-    /// Uses all instances while there are at most so many. Default: 100.
+    /// Uses all instances of a lane while there are at most so many. Default: 100.
     pub fn above(mut self, instances: usize) -> Self {
         self.above = instances;
         self

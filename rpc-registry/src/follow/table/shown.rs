@@ -1,14 +1,16 @@
 //! What the client was told, and how that differs from what it should see.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
+use rpc_core::context::Lane;
+
 use super::Known;
 use crate::{
-    Instance, InstanceId,
-    follow::{FollowConfig, Listed},
+    Instance, InstanceId, InstanceState,
+    follow::{FollowConfig, Listed, Narrow},
 };
 
 #[derive(Default)]
@@ -27,6 +29,30 @@ impl Shown {
         !self.touched.is_empty()
     }
 
+    /// What is used of a narrowed fleet: of each lane a part of those that are up, and those that were told before and are off
+    /// now, until they go.
+    fn chosen(
+        &self,
+        known: &HashMap<InstanceId, Known>,
+        narrow: &dyn Narrow,
+        config: &FollowConfig,
+    ) -> HashSet<InstanceId> {
+        let mut chosen = HashSet::new();
+        let mut lanes: HashMap<Option<&Lane>, Vec<&Instance>> = HashMap::new();
+        let instances = known.values().map(|known| &*known.instance);
+        for instance in instances.filter(|instance| config.filter.passes(instance)) {
+            if instance.state == InstanceState::Up {
+                lanes.entry(instance.lane.as_ref()).or_default().push(instance);
+            } else if self.told.contains_key(&instance.id) {
+                chosen.insert(instance.id.clone());
+            }
+        }
+        for candidates in lanes.into_values() {
+            chosen.extend(narrow.narrow(&candidates));
+        }
+        chosen
+    }
+
     /// Gone, put. Costs as much as was touched; where the fleet is narrowed, as much as it is large.
     pub(super) fn diff(
         &mut self,
@@ -38,11 +64,7 @@ impl Shown {
             .narrow
             .as_ref()
             .filter(|_| !touched.is_empty())
-            .map(|narrow| {
-                let candidates = known.values().map(|known| &*known.instance);
-                let candidates: Vec<&Instance> = candidates.filter(|i| config.filter.passes(i)).collect();
-                narrow.narrow(&candidates)
-            });
+            .map(|narrow| self.chosen(known, &**narrow, config));
         if let Some(chosen) = &chosen {
             touched.extend(self.told.keys().chain(chosen).cloned());
         }

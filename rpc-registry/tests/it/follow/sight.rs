@@ -1,13 +1,14 @@
 //! What a client sees of what there is.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use rpc_core::context::Lane;
 use rpc_registry::{
     Amendment, BadRecord, Fault, Filter, Instance, InstanceState, Rendezvous, Target, Update,
     follow::HoldBack,
 };
 
-use super::support::{Client, id, instance};
+use super::support::{Client, draining, id, instance};
 
 fn sees(target: &str, instance: &Instance) -> bool {
     let target: Target = target.parse().unwrap();
@@ -125,6 +126,33 @@ async fn a_large_fleet_is_narrowed_and_a_lost_place_is_filled() {
         client.sees.keys().filter(|id| before.contains_key(*id)).count(),
         24
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_in_a_narrowed_fleet_is_for_who_is_up_and_each_lane_has_its_own() {
+    let mut client = Client::with(|config| config.narrow = Some(Arc::new(Rendezvous::new("me", 25))));
+    let of = |n: usize| match n {
+        0..200 => instance(n),
+        200..300 => instance(n).with_state(InstanceState::Disabled),
+        _ => instance(n).with_lane(Lane::new("blue").unwrap()),
+    };
+    (0..303).for_each(|n| client.put(of(n)));
+    client.settle().await;
+    let seen = |client: &Client, of: Range<usize>| {
+        let numbers = client.sees.keys().map(|id| id[2..].parse::<usize>().unwrap());
+        numbers.filter(|n| of.contains(n)).collect::<Vec<_>>()
+    };
+    let base = seen(&client, 0..200);
+    assert_eq!(base.len(), 25);
+    assert!(seen(&client, 200..300).is_empty());
+    assert_eq!(seen(&client, 300..303).len(), 3);
+
+    // One that drains is told so, and its place is filled.
+    client.put(draining(base[0]));
+    client.settle().await;
+    let now = seen(&client, 0..200);
+    assert_eq!(now.len(), 26);
+    assert!(base.iter().all(|n| now.contains(n)));
 }
 
 #[tokio::test(start_paused = true)]
