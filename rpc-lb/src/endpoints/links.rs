@@ -85,7 +85,7 @@ impl Links {
                 self.remove(id);
             }
         }
-        let first = self.tracked.is_empty();
+        let first = change.is_first || self.tracked.is_empty();
         for listed in change.put {
             self.put(listed.instance, listed.suspect, first);
         }

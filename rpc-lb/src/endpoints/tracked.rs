@@ -17,7 +17,7 @@ pub(super) struct Tracked {
     pub(super) ready_at: u64,
     /// The registry does not list it any more: it must be connected to be called.
     pub(super) suspect: bool,
-    /// It was on the first list.
+    /// It was on the first list of its target.
     pub(super) first: bool,
     /// What it says of its health.
     pub(super) said: Said,

@@ -38,7 +38,7 @@ pub(crate) struct Health {
 pub(crate) struct Seen<'e> {
     pub(crate) number: u64,
     pub(crate) endpoint: &'e Endpoint,
-    /// It was on the first list: when it was first seen says nothing of its age.
+    /// It was on the first list of its target: when it was first seen says nothing of its age.
     pub(crate) is_first: bool,
     /// It cannot be called now: it is off, or not connected, or does not serve.
     pub(crate) is_away: bool,

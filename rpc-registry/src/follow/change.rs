@@ -18,6 +18,8 @@ pub struct Change {
     pub gone: Vec<InstanceId>,
     /// How far the list can be trusted now.
     pub freshness: Freshness,
+    /// It is the first list of a target, by its registry or from disk: who is new on it may have been there for long.
+    pub is_first: bool,
 }
 
 /// An instance on a client's list.

@@ -11,6 +11,10 @@ use crate::{
 };
 
 /// What a client shall see of its target's instances, without end and without errors. See the [module](super).
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "any of them may be true whatever the others are"
+)]
 pub struct Follow {
     target: String,
     config: Arc<FollowConfig>,
@@ -20,6 +24,8 @@ pub struct Follow {
     freshness: Freshness,
     /// When the registry last told anything.
     told_at: Option<SystemTime>,
+    /// Something that the registry told was handed on.
+    has_told: bool,
     pauses: Pauses,
     /// The watch has lost its place, and has not told a list since.
     behind: bool,
@@ -98,6 +104,7 @@ impl Follow {
             table: Table::new(Arc::clone(&config)),
             freshness: Freshness::Pending,
             told_at: None,
+            has_told: false,
             pauses: Pauses::new(config.seed),
             behind: false,
             resume_at: None,
@@ -305,7 +312,13 @@ impl Follow {
         self.untold = false;
         self.settled_at = Some(later(Instant::now(), self.config.settle));
         let freshness = self.freshness.clone();
-        Some(Change { put, gone, freshness })
+        let is_first = !std::mem::replace(&mut self.has_told, self.told_at.is_some());
+        Some(Change {
+            put,
+            gone,
+            freshness,
+            is_first,
+        })
     }
 
     /// Takes the list from disk on, if it is wanted and there.

@@ -1,10 +1,17 @@
 //! What endpoints weigh.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use async_trait::async_trait;
 use rpc_core::{Status, transport::LinkState};
+use rpc_lb::{Endpoints, EndpointsConfig};
+use rpc_registry::{Fault, MemoryRegistry, Registry as _, Resolver, Source, Update, Watch};
 
-use crate::fleet::{Fleet, address, instance};
+use crate::fleet::{FakeTransport, Fleet, address, instance};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -92,6 +99,53 @@ async fn where_the_grown_ones_cannot_be_called_nobody_is_held_back() {
     fleet.transport.of(&address(0)).set(LinkState::Ready);
     fleet.until_ready(3).await;
     near(fleet.weight(2), 10.0);
+}
+
+/// A registry that takes a second for each answer.
+struct Slow(MemoryRegistry);
+
+struct SlowWatch(Box<dyn Watch>);
+
+impl Resolver for Slow {
+    fn watch(&self) -> Box<dyn Watch> {
+        Box::new(SlowWatch(self.0.resolver_of("test").watch()))
+    }
+}
+
+#[async_trait]
+impl Watch for SlowWatch {
+    async fn next(&mut self) -> Result<Update, Fault> {
+        tokio::time::sleep(SECOND).await;
+        self.0.next().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_on_the_first_list_of_another_target_are_not_young() {
+    let [quick, slow] = [MemoryRegistry::new(), MemoryRegistry::new()];
+    let _first = quick.announce("test", &instance(0)).await.unwrap();
+    let _second = slow.announce("test", &instance(1)).await.unwrap();
+    let sources = vec![
+        Source::new("memory:///quick", Arc::new(quick.resolver_of("test"))),
+        Source::new("memory:///slow", Arc::new(Slow(slow.clone()))),
+    ];
+    let transport = Arc::new(FakeTransport::default());
+    let endpoints = Endpoints::of_sources(sources, transport, EndpointsConfig::default());
+    endpoints.start().unwrap();
+    let weights_of = async |n: usize| {
+        while endpoints.snapshot().counts().ready < n {
+            tokio::time::sleep(SECOND / 1000).await;
+        }
+        let views = endpoints.view().into_iter();
+        let by_id: BTreeMap<_, _> = views
+            .map(|view| (view.instance.id.clone(), view.weight))
+            .collect();
+        by_id.into_values().collect::<Vec<_>>()
+    };
+    assert_eq!(weights_of(1).await, [100.0]);
+    assert_eq!(weights_of(2).await, [100.0, 100.0]);
+    let _third = slow.announce("test", &instance(2)).await.unwrap();
+    near(weights_of(3).await[2], 10.0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -195,7 +195,12 @@ impl FollowAll {
             .map(|followed| (followed.follow.target(), &followed.freshness))
             .collect();
         let freshness = whole::freshness(&parts);
-        Change { put, gone, freshness }
+        Change {
+            put,
+            gone,
+            freshness,
+            is_first: change.is_first,
+        }
     }
 
     /// What counts of what the targets say of an instance; `None` if none of them lists it.
