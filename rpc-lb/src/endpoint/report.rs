@@ -34,8 +34,8 @@ pub struct Reported {
 /// the same time.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// Milliseconds since the endpoint was first seen, never 0. 0: there was none. After 49 days they begin
-    /// anew, and a report of before then counts as new once.
+    /// Milliseconds since the endpoint was first seen, never 0. 0: there was none. They wrap after 49 days, and are compared
+    /// by difference: a report that is as old as that counts as new for a while.
     at: AtomicU32,
     values: [AtomicU32; 7],
 }
@@ -77,11 +77,17 @@ impl Report {
             eps,
         };
         let age = millis(now.saturating_duration_since(first_seen));
-        // One that came since this thread looked at the clock is new.
-        let since = age.saturating_sub(at);
+        let since = match age.wrapping_sub(at) {
+            // One that came since this thread looked at the clock is new.
+            since if since > u32::MAX - MINUTE => 0,
+            since => since,
+        };
         Some((reported, Duration::from_millis(u64::from(since))))
     }
 }
+
+/// In milliseconds.
+const MINUTE: u32 = 60_000;
 
 fn millis(age: Duration) -> u32 {
     age.as_millis() as u32

@@ -73,6 +73,21 @@ fn orca_gives_more_to_who_does_more_with_less() {
     assert_close(&list.shares(99_999), &[1.0 / 3.0; 3]);
 }
 
+#[test]
+fn reports_grow_old_also_when_their_clock_wraps() {
+    let mut list = List::of(&orca("{}"), 1);
+    list.now += Duration::from_millis(u64::from(u32::MAX - 1000));
+    list.say(0, report(0.5, 100.0, 0.0, 1.0));
+    let age = |list: &List| list.endpoints[0].stats().reported(list.now).unwrap().1;
+    assert_eq!(age(&list), Duration::ZERO);
+    list.now += Duration::from_hours(1);
+    assert_eq!(age(&list), Duration::from_hours(1));
+    // By a clock that was looked at before it came.
+    list.say(0, report(0.5, 100.0, 0.0, 1.0));
+    list.now -= Duration::from_millis(5);
+    assert_eq!(age(&list), Duration::ZERO);
+}
+
 /// One of two is three times as busy as the other, and both say so.
 fn both(list: &List) {
     list.say(0, report(0.9, 100.0, 0.0, 1.0));
