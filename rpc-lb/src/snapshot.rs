@@ -136,7 +136,8 @@ impl Snapshot {
     /// Looks at what a call can go to, without counting a reference where nothing in it matters.
     #[inline]
     pub(crate) fn with_subset<R>(&self, call: &Call<'_>, f: impl FnOnce(&Arc<Subset>) -> R) -> R {
-        self.with_outcome(call, |outcome| f(outcome.draw()))
+        let affinity = || self.scheme.as_ref()?.balancer.affinity(call);
+        self.with_outcome(call, |outcome| f(outcome.draw(affinity)))
     }
 
     /// The same, for an attempt elsewhere: all parts together.

@@ -70,6 +70,13 @@ pub trait Balancer: fmt::Debug + Send + Sync + 'static {
     fn needs_latency(&self) -> bool {
         true
     }
+
+    /// The hash of what a call has in common with those that shall go where it goes. Where a router
+    /// [divides](crate::Router::divide) the endpoints, they go to the same part by it. `None`, which is the default: to any.
+    fn affinity(&self, call: &Call<'_>) -> Option<u64> {
+        let _ = call;
+        None
+    }
 }
 
 /// What [`BalancerConfig::build`] makes goes wherever a balancer is wanted.
@@ -84,6 +91,10 @@ impl<B: Balancer + ?Sized> Balancer for Arc<B> {
 
     fn needs_latency(&self) -> bool {
         (**self).needs_latency()
+    }
+
+    fn affinity(&self, call: &Call<'_>) -> Option<u64> {
+        (**self).affinity(call)
     }
 }
 

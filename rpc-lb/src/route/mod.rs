@@ -98,7 +98,8 @@ pub trait Router: fmt::Debug + Send + Sync + 'static {
     /// which is the default, leaves it whole.
     ///
     /// The first router of a chain that divides is the only one. Parts without endpoints, and shares that are not positive
-    /// numbers, are left out. An attempt elsewhere, after an endpoint has refused, may go to any part. Where some of the
+    /// numbers, are left out. Which part a call goes to is drawn by the [affinity](crate::Balancer::affinity) that its balancer
+    /// sees in it, else at random. An attempt elsewhere, after an endpoint has refused, may go to any part. Where some of the
     /// endpoints are [nearer](crate::Near) than others, nothing is divided: the nearest get all calls.
     fn divide<'s>(&self, left: &Candidates<'s>) -> Vec<(f64, Candidates<'s>)> {
         let _ = left;

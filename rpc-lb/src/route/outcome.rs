@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rpc_core::matcher::hash64;
+
 use super::{Candidates, Step};
 use crate::Subset;
 
@@ -19,6 +21,11 @@ pub(super) struct Choice {
     /// The numbers of its endpoints.
     pub(super) left: Arc<[u32]>,
     pub(super) subset: Arc<Subset>,
+}
+
+/// Hashed anew: the keys of a part must not be neighbours for the picker, too.
+fn spread(affinity: u64) -> u32 {
+    (hash64(&affinity.to_le_bytes(), 0) >> 32) as u32
 }
 
 #[derive(Debug)]
@@ -67,13 +74,13 @@ impl Outcome {
         &self.whole.subset
     }
 
-    /// What one call chooses from.
+    /// What one call chooses from. Calls of the same affinity choose from the same; those without one, from any.
     #[inline]
-    pub(crate) fn draw(&self) -> &Arc<Subset> {
+    pub(crate) fn draw(&self, affinity: impl FnOnce() -> Option<u64>) -> &Arc<Subset> {
         match &*self.parts {
             [] => self.whole(),
             [part] => &part.choice.subset,
-            parts => Self::part(parts, fastrand::u32(..)),
+            parts => Self::part(parts, affinity().map_or_else(|| fastrand::u32(..), spread)),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
+use rpc_core::Call;
 use serde::Deserialize;
 use smallvec::SmallVec;
 
@@ -94,6 +95,10 @@ impl Balancer for Maglev {
 
     fn needs_latency(&self) -> bool {
         false
+    }
+
+    fn affinity(&self, call: &Call<'_>) -> Option<u64> {
+        self.key.hash(call)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use rpc_core::Call;
 use serde::Deserialize;
 use smallvec::SmallVec;
 
@@ -99,6 +100,10 @@ impl Balancer for RingHash {
 
     fn needs_latency(&self) -> bool {
         false
+    }
+
+    fn affinity(&self, call: &Call<'_>) -> Option<u64> {
+        self.key.hash(call)
     }
 }
 

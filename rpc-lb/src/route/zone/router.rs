@@ -10,7 +10,7 @@ use crate::route::{Candidates, Population, RouteError, RouteKey, Router};
 /// Keeps calls in their zone as far as there is room. See the [module](super).
 ///
 /// # Cost
-/// Where all calls stay at home, none; else one random number a call.
+/// Where all calls stay at home, none; else one random number a call, or one hash where the balancer goes by a key.
 #[derive(Debug, Clone)]
 pub struct ZoneRouter {
     config: ZoneConfig,

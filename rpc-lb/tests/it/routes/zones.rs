@@ -1,16 +1,17 @@
 //! How much stays in the zone of the caller.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use proptest::prelude::*;
 use rpc_lb::{
-    ZoneRouter,
+    Balancer, EndpointsConfig, ZoneRouter,
+    balance::{HashKey, LoadBound, Maglev, RingHash},
     route::{RouteConfig, zone::ZoneConfig},
 };
 use rpc_registry::Instance;
 
 use super::fleet;
-use crate::fleet::{Fleet, address, call, instance, refusal};
+use crate::fleet::{FakeTransport, Fleet, address, call, call_with, instance, refusal};
 
 /// So many instances in each zone, one after the other.
 fn in_zones(zones: &[(&str, usize)]) -> Vec<Instance> {
@@ -104,6 +105,45 @@ async fn unknown_callers_are_spread_evenly_and_weights_count() {
     let (fleet, _registrations) = super::fleet(ZoneRouter::new("a").unwrap(), instances.clone()).await;
     let stays = (3.0 / 11.0) / third;
     close_to(&shares(&fleet, &instances, 100_000).await, "a", stays);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_stays_at_one_endpoint_of_one_zone() {
+    fastrand::seed(4);
+    let bound = LoadBound::off();
+    let balancers: [Arc<dyn Balancer>; 2] = [
+        Arc::new(RingHash::new(HashKey::metadata("x-user")).with_bound(bound)),
+        Arc::new(Maglev::new(HashKey::metadata("x-user")).with_bound(bound)),
+    ];
+    for balancer in balancers {
+        // Half of the callers are in `a`, and a quarter of the endpoints.
+        let mut config = EndpointsConfig::default();
+        config.balancer = balancer;
+        config.routers = vec![Arc::new(ZoneRouter::new("a").unwrap())];
+        let fleet = Fleet::routed(FakeTransport::default(), config);
+        let mut registrations = Vec::new();
+        for instance in in_zones(&[("a", 3), ("b", 9)]) {
+            registrations.push(fleet.announce(&instance).await);
+        }
+        fleet.until_ready(12).await;
+        let mut at = HashMap::<_, usize>::new();
+        for user in 0..2000 {
+            let answers = async || {
+                let mut call = call_with("x-user", &format!("user-{user}"));
+                fleet.answers(&mut call).await.unwrap()
+            };
+            let first = answers().await;
+            for _ in 0..3 {
+                assert_eq!(answers().await, first);
+            }
+            *at.entry(first).or_default() += 1;
+        }
+        let of_a: Vec<_> = (0..3).map(|n| at[&address(n)]).collect();
+        let share = part(of_a.iter().sum(), 2000);
+        assert!((share - 0.5).abs() < 0.05, "{share}");
+        // Keys of a part are spread over all of it.
+        assert!(of_a.iter().all(|keys| (200..500).contains(keys)), "{of_a:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
