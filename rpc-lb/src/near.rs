@@ -21,6 +21,9 @@ pub struct Near {
 }
 
 impl Near {
+    /// The distance of those that are not near.
+    pub(crate) const FAR: u8 = 2;
+
     /// None counts.
     pub fn new() -> Self {
         Self::default()
@@ -77,7 +80,7 @@ impl Near {
         match address {
             Address::Local(_) if self.process.is_some() => 0,
             Address::Unix(_) if self.host.is_some() => 1,
-            _ => 2,
+            _ => Self::FAR,
         }
     }
 }

@@ -271,6 +271,12 @@ impl Links {
         })
     }
 
+    /// True if an instance would be called in this process, or on this host.
+    pub(super) fn is_near(&self, instance: &Instance) -> bool {
+        let place = place(instance, &*self.shared.transport, &self.shared.near);
+        place.is_some_and(|(_, address)| self.shared.near.distance(&address) < Near::FAR)
+    }
+
     fn put(&mut self, instance: Arc<Instance>, suspect: bool, first: bool) {
         let transport = &*self.shared.transport;
         let Some((protocol, address)) = place(&instance, transport, &self.shared.near) else {

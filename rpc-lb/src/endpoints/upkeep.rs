@@ -114,7 +114,7 @@ impl Upkeep {
     fn learn(&mut self, change: Change) {
         self.freshness = change.freshness.clone();
         let change = match &mut self.part {
-            Some(part) => part.apply(change),
+            Some(part) => part.apply(change, |instance| self.links.is_near(instance)),
             None => change,
         };
         self.links.apply(change);

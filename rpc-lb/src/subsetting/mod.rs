@@ -19,7 +19,12 @@
 //!
 //! # Lanes, states
 //! Each lane has a part of its own: a lane with three instances among a thousand would be missed by most clients otherwise.
-//! Instances that drain or are disabled are not chosen; one that was chosen before keeps its connection until it goes.
+//! Instances that drain or are disabled are not chosen; one that was chosen before keeps its connection until it goes. Those that
+//! are [near](crate::Near) are used besides, whatever is chosen.
+//!
+//! # Routers
+//! work on the part alone: of instances that are few, a version or those with a tag say, most clients have none, and requests for
+//! them find nobody. What few instances are for is better a lane.
 
 mod part;
 

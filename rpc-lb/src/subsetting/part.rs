@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rpc_core::context::Lane;
-use rpc_registry::{Change, InstanceId, InstanceState, Listed};
+use rpc_registry::{Change, Instance, InstanceId, InstanceState, Listed};
 
 use super::Subsetting;
 
@@ -24,8 +24,8 @@ impl Part {
         }
     }
 
-    /// What changes for the part.
-    pub(crate) fn apply(&mut self, mut change: Change) -> Change {
+    /// What changes for the part. Those that are near belong to it besides.
+    pub(crate) fn apply(&mut self, mut change: Change, is_near: impl Fn(&Instance) -> bool) -> Change {
         let mut touched = HashSet::new();
         for id in &change.gone {
             self.all.remove(id);
@@ -35,7 +35,7 @@ impl Part {
             touched.insert(id.clone());
             self.all.insert(id, listed);
         }
-        let wanted = self.wanted();
+        let wanted = self.wanted(is_near);
         let is_new = |id: &&InstanceId| touched.contains(*id) || !self.used.contains(*id);
         let put = wanted
             .iter()
@@ -47,11 +47,14 @@ impl Part {
         change
     }
 
-    fn wanted(&self) -> HashSet<InstanceId> {
+    fn wanted(&self, is_near: impl Fn(&Instance) -> bool) -> HashSet<InstanceId> {
         let mut lanes: HashMap<Option<&Lane>, Vec<&InstanceId>> = HashMap::new();
         let mut wanted = HashSet::new();
         for (id, listed) in &self.all {
             if listed.instance.state == InstanceState::Up {
+                if is_near(&listed.instance) {
+                    wanted.insert(id.clone());
+                }
                 lanes.entry(listed.instance.lane.as_ref()).or_default().push(id);
             } else if self.used.contains(id) {
                 wanted.insert(id.clone());

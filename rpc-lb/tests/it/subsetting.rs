@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rpc_core::context::Lane;
-use rpc_lb::{EndpointsConfig, Subsetting};
+use rpc_lb::{EndpointsConfig, Near, Subsetting};
 use rpc_registry::{InstanceId, InstanceState};
 
 use crate::fleet::{FakeTransport, Fleet, instance};
@@ -76,6 +76,23 @@ fn a_small_fleet_is_used_whole() {
     let ids = ids(3);
     assert_eq!(Subsetting::new(20).choose(&ids).len(), 3);
     assert_eq!(Subsetting::ordinal(3, 7).choose(&ids).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_are_near_are_used_besides() {
+    let mut config = EndpointsConfig::default();
+    let subsetting = Subsetting::seed(5, 1);
+    config.subsetting = Some(subsetting);
+    let ids = ids(50);
+    let chosen = subsetting.choose(&ids);
+    let near = ids.iter().find(|id| !chosen.contains(id)).unwrap().clone();
+    let local = format!("local:{}", near.as_str());
+    config.near = Near::new().in_process(move |id| *id == near);
+    let fleet = Fleet::routed(FakeTransport::default(), config);
+    let (fleet, _registrations) = fleet.with(50).await;
+    fleet.until_ready(6).await;
+    let tally = fleet.tally(10).await;
+    assert_eq!(tally.into_keys().collect::<Vec<_>>(), [local]);
 }
 
 #[tokio::test(start_paused = true)]
