@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rpc_core::{
     BuildError,
+    matcher::MatchError,
     status::{Classify, Verdict},
 };
 use rpc_governance::lane::LaneHook;
@@ -44,6 +45,10 @@ impl Default for Balancing {
 
 impl Balancing {
     pub(super) fn check(&self) -> Result<(), BuildError> {
+        for (at, rule) in self.labels.rules().rules().iter().enumerate() {
+            let within = |error: MatchError| error.within(&format!("lanes.rules[{at}].when"));
+            rule.when.check_for_client().map_err(within)?;
+        }
         let invalid = |error: rpc_lb::health::InvalidHealth| BuildError::new("health", error.to_string());
         self.health.check().map_err(invalid)
     }
@@ -85,7 +90,8 @@ impl ClientBuilder {
     }
 
     /// Rules that put calls into lanes, before anything else sees them. Default: a call stays in the lane of the one that it is
-    /// made for, or of the context that it is given.
+    /// made for, or of the context that it is given. A rule that looks at the caller, whom a client does not have, is refused at
+    /// [`build`](Self::build).
     pub fn lanes(mut self, lanes: LaneHook) -> Self {
         self.balancing.labels = lanes;
         self

@@ -20,6 +20,13 @@ impl MatchError {
         }
     }
 
+    pub(super) fn no_caller() -> Self {
+        Self::new(
+            "",
+            "there is no caller on the client's side: only a server's rules can look at it",
+        )
+    }
+
     /// The place inside of the matcher: `[1].regex`, `[0].any[2].on.field`.
     pub fn path(&self) -> &str {
         &self.path

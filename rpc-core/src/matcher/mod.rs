@@ -119,6 +119,18 @@ impl Matcher {
         self.any_subject(|subject| matches!(subject, Subject::Field(_)))
     }
 
+    /// Makes sure that a client can answer it. There is no caller on the client's side: a condition on one would hold for no
+    /// call, and with `not` for every call.
+    ///
+    /// # Errors
+    /// If a condition looks at the caller.
+    pub fn check_for_client(&self) -> Result<(), MatchError> {
+        if self.any_subject(Subject::is_of_caller) {
+            return Err(MatchError::no_caller());
+        }
+        Ok(())
+    }
+
     fn any_subject(&self, is: impl Fn(&Subject) -> bool) -> bool {
         let mut found = false;
         let mut see = |subject: &Subject| found |= is(subject);

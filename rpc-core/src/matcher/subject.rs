@@ -44,6 +44,21 @@ impl Subject {
     /// The most bytes of a key or name.
     pub const MAX_KEY_LEN: usize = 256;
 
+    /// Makes sure that calls of a client can have it: see [`Matcher::check_for_client`](super::Matcher::check_for_client).
+    ///
+    /// # Errors
+    /// If it is of the caller.
+    pub fn check_for_client(&self) -> Result<(), MatchError> {
+        if self.is_of_caller() {
+            return Err(MatchError::no_caller());
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_of_caller(&self) -> bool {
+        matches!(self, Self::Caller | Self::CallerAddress)
+    }
+
     /// Checks keys and names.
     pub(super) fn check(&self) -> Result<(), MatchError> {
         let too_long = |field: &str, key: &str| {

@@ -74,6 +74,11 @@ impl LaneHook {
         self
     }
 
+    /// The rules for calls.
+    pub fn rules(&self) -> &LaneRules {
+        &self.rules
+    }
+
     /// A key of the metadata that has the lane besides the usual one,
     /// [`LANE_KEY`](rpc_core::context::LANE_KEY): what others use. Of calls that come in it counts if the usual one is not
     /// there; to calls that go out it is added.

@@ -132,6 +132,7 @@ impl FaultRule {
     }
 
     pub(super) fn check(&self) -> Result<(), RouteError> {
+        error::check_when("when", &self.when)?;
         if self.delay.is_none() && self.abort.is_none() {
             return Err(RouteError::new(
                 "",

@@ -146,6 +146,7 @@ impl MirrorRule {
     }
 
     fn check(&self) -> Result<(), RouteError> {
+        error::check_when("when", &self.when)?;
         error::check_percent("percent", self.percent)?;
         if let Some(by) = &self.by {
             error::check_subject("by", by)?;

@@ -80,8 +80,16 @@ pub(crate) fn check_percent(path: &str, percent: f64) -> Result<(), RouteError> 
     }
 }
 
+/// Checks which calls a rule means.
+pub(crate) fn check_when(path: &str, when: &Matcher) -> Result<(), RouteError> {
+    when.check_for_client().map_err(|error| matching(error, path))
+}
+
 /// Checks what of a call is looked at.
 pub(crate) fn check_subject(path: &str, subject: &Subject) -> Result<(), RouteError> {
+    subject
+        .check_for_client()
+        .map_err(|error| matching(error, path))?;
     let condition = Condition::on(subject.clone(), Predicate::exists());
     match Matcher::new([condition]) {
         Ok(_) => Ok(()),

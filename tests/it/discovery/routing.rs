@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use rpc::{
     Code,
+    lanes::{LaneHook, LaneRule, LaneRules},
     lb::{
         RouteConfig, TagRouter,
         fault::{Abort, FaultRule},
         mirror::{MirrorConfig, MirrorRule},
         route::{TargetMatcher, condition::ConditionRule, zone::ZoneConfig},
     },
-    matcher::{Condition, Matcher, Predicate},
+    matcher::{Condition, Matcher, Predicate, Subject},
     prelude::*,
     status::reason,
 };
@@ -115,4 +116,57 @@ fn mistakes_are_found_at_build() {
         "`mirror.rules[0].target`: `nowhere` is no target of this client's mirrors; known are: none"
     );
     assert!(rpc::lb::ZoneRouter::with_config(ZoneConfig::new("a").with_panic(-1.0)).is_err());
+}
+
+#[test]
+fn a_client_has_no_caller_that_its_rules_could_look_at() {
+    let memory = MemoryRegistry::new();
+    let problem = "there is no caller on the client's side: only a server's rules can look at it";
+    let strangers = r#""when": [{"on": "caller_address", "cidr": "10.0.0.0/8", "not": true}]"#;
+    let split = r#""split": [{"weight": 1, "to": {}}]"#;
+    let refused = |place: &str, builder: Result<rpc::ClientBuilder, String>| {
+        let built = builder.and_then(|builder| builder.build().map_err(|error| error.to_string()));
+        let error = built.unwrap_err();
+        assert!(error.starts_with(&format!("`{place}`: {problem}")), "{error}");
+    };
+    for (place, routes) in [
+        (
+            "conditions[0].when",
+            format!(r#"{{"conditions": [{{"name": "a", {strangers}, "deny": true}}]}}"#),
+        ),
+        (
+            "percentages[0].when",
+            format!(r#"{{"percentages": [{{"name": "a", {strangers}, {split}}}]}}"#),
+        ),
+        (
+            "group.rules[0].when",
+            format!(r#"{{"group": {{"rules": [{{{strangers}, "group": "vip"}}]}}}}"#),
+        ),
+        ("group.from", r#"{"group": {"from": "caller"}}"#.to_owned()),
+        ("tag.from", r#"{"tag": {"from": "caller"}}"#.to_owned()),
+        // A split is checked where it is read.
+        (
+            "split.by",
+            format!(r#"{{"conditions": [{{"name": "a", "by": "caller", {split}}}]}}"#),
+        ),
+        (
+            "split.by",
+            format!(r#"{{"percentages": [{{"name": "a", "by": "caller_address", {split}}}]}}"#),
+        ),
+    ] {
+        let routes = serde_json::from_str::<RouteConfig>(&routes).map_err(|error| error.to_string());
+        refused(place, routes.map(|routes| builder(&memory).routes(routes)));
+    }
+
+    let strangers = || serde_json::from_str::<Matcher>(r#"[{"on": "caller", "exists": false}]"#).unwrap();
+    let mirror = |rule: MirrorRule| Ok(builder(&memory).mirror(MirrorConfig::new().with_rule(rule)));
+    let copies = |when: Matcher| MirrorRule::to_instances("a", when, version("2"));
+    refused("mirror.rules[0].when", mirror(copies(strangers())));
+    let by = copies(Matcher::every()).with_by(Subject::Caller);
+    refused("mirror.rules[0].by", mirror(by));
+    let fault = FaultRule::new("a", strangers()).with_abort(Abort::new(Code::Unavailable));
+    refused("faults[0].when", Ok(builder(&memory).faults([fault])));
+    let lanes = LaneRules::new([LaneRule::new(strangers(), None)]).unwrap();
+    let lanes = LaneHook::outbound().with_rules(lanes);
+    refused("lanes.rules[0].when", Ok(builder(&memory).lanes(lanes)));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rpc_core::{
     Context,
     context::{Baggage, Caller, Lane, TraceContext},
-    matcher::{Condition, Matcher, Predicate, RequestKey, hash64},
+    matcher::{Condition, Matcher, Predicate, RequestKey, Subject, hash64},
 };
 
 use super::{call, matcher};
@@ -118,6 +118,27 @@ fn callers_have_a_name_and_an_address() {
     call.context = from("unix:/run/10.sock");
     assert!(!inside.matches(&call));
     assert!(matcher(r#"[{"on": "caller_address", "prefix": "/run/"}]"#).matches(&call));
+}
+
+#[test]
+fn a_client_has_no_caller() {
+    let refused = |json: &str| {
+        matcher(json)
+            .check_for_client()
+            .map_err(|error| error.to_string())
+    };
+    let no_caller =
+        Err("there is no caller on the client's side: only a server's rules can look at it".to_owned());
+    assert_eq!(refused(r#"[{"on": "caller", "exists": false}]"#), no_caller);
+    assert_eq!(
+        refused(r#"[{"any": [{"all": [{"on": "caller_address", "cidr": "::1", "not": true}]}]}]"#),
+        no_caller
+    );
+    assert_eq!(
+        refused(r#"[{"on": {"metadata": "x-caller"}, "exists": true}]"#),
+        Ok(())
+    );
+    assert!(Subject::Caller.check_for_client().is_err() && Subject::Lane.check_for_client().is_ok());
 }
 
 #[test]

@@ -28,7 +28,8 @@ impl ConditionRouter {
     /// With rules.
     ///
     /// # Errors
-    /// If there are more than 1000, or one has no name, one of more than 256 bytes, or that of another.
+    /// If there are more than 1000, one has no name, one of more than 256 bytes, or that of another, or one looks at the caller,
+    /// whom a client does not have.
     pub fn new(rules: impl IntoIterator<Item = ConditionRule>) -> Result<Self, RouteError> {
         let mut rules: Vec<_> = rules.into_iter().collect();
         rule::check(&rules)?;

@@ -53,7 +53,8 @@ impl ConditionRule {
     /// the request's own. Another rule, of another name, splits them otherwise.
     ///
     /// # Errors
-    /// If there are none or more than 64 destinations, one is not sound, or all weights are 0.
+    /// If there are none or more than 64 destinations, one is not sound, all weights are 0, or `by` is the caller, whom a client does
+    /// not have.
     pub fn split(
         name: impl Into<String>,
         when: Matcher,
@@ -173,5 +174,9 @@ pub(in crate::route) fn narrow_to(
 
 /// Checks all rules together.
 pub(super) fn check(rules: &[ConditionRule]) -> Result<(), RouteError> {
-    error::check_names(rules.iter().map(|rule| &*rule.name))
+    error::check_names(rules.iter().map(|rule| &*rule.name))?;
+    for (at, rule) in rules.iter().enumerate() {
+        error::check_when(&format!("[{at}].when"), &rule.when)?;
+    }
+    Ok(())
 }

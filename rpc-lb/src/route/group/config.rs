@@ -89,6 +89,7 @@ impl GroupConfig {
             return Err(RouteError::new("rules", problem));
         }
         for (at, rule) in self.rules.iter().enumerate() {
+            error::check_when(&format!("rules[{at}].when"), &rule.when)?;
             group(&format!("rules[{at}].group"), &rule.group)?;
         }
         Ok(())

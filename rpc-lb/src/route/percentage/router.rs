@@ -31,7 +31,8 @@ impl PercentageRule {
     /// Splits requests, by something in them that makes them go together; `None` is a number of the request's own.
     ///
     /// # Errors
-    /// If there are none or more than 64 destinations, one is not sound, or all weights are 0.
+    /// If there are none or more than 64 destinations, one is not sound, all weights are 0, or `by` is the caller, whom a client does
+    /// not have.
     pub fn new(
         name: impl Into<String>,
         when: Matcher,
@@ -68,10 +69,14 @@ impl PercentageRouter {
     /// With rules, the first of which counts that means a request.
     ///
     /// # Errors
-    /// If there are more than 1000, or one has no name, one of more than 256 bytes, or that of another.
+    /// If there are more than 1000, one has no name, one of more than 256 bytes, or that of another, or one looks at the caller,
+    /// whom a client does not have.
     pub fn new(rules: impl IntoIterator<Item = PercentageRule>) -> Result<Self, RouteError> {
         let rules: Vec<_> = rules.into_iter().collect();
         error::check_names(rules.iter().map(|rule| &*rule.name))?;
+        for (at, rule) in rules.iter().enumerate() {
+            error::check_when(&format!("[{at}].when"), &rule.when)?;
+        }
         Ok(Self { rules })
     }
 
