@@ -2,6 +2,7 @@
 
 mod client;
 mod discovery;
+mod guide;
 mod hops;
 mod lanes;
 mod server;
