@@ -10,30 +10,27 @@ use rpc::{Client, server::Server};
 
 use super::support::{Gate, GateClient, in_time};
 
+/// In the environment of a started process: its call of `Wait` is let go once the listener is closed (`released`), or never
+/// (`stuck`).
 const CHILD: &str = "RPC_TEST_SIGNALS_CHILD";
 
-/// Not a test of its own: what the started process runs. Its call of `Wait` is let go once the listener is closed, or
-/// never.
-#[test]
-fn child() {
-    let Ok(mode) = std::env::var(CHILD) else { return };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let gate = Gate::new();
-        let builder = Server::builder().add_service(gate.clone()).notice(Duration::ZERO);
-        let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
-        let address = bound.local_addresses()[0].to_string();
-        println!("listening on {address}");
-        tokio::spawn(async move {
-            gate.arrived().await;
-            println!("arrived");
-            if mode == "released" {
-                closed(&address).await;
-                gate.open(1);
-            }
-        });
-        bound.serve().await.unwrap();
+/// What a started process runs, in place of the test that it is started as.
+async fn child(mode: &str) {
+    let gate = Gate::new();
+    let builder = Server::builder().add_service(gate.clone()).notice(Duration::ZERO);
+    let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addresses()[0].to_string();
+    println!("listening on {address}");
+    let is_released = mode == "released";
+    tokio::spawn(async move {
+        gate.arrived().await;
+        println!("arrived");
+        if is_released {
+            closed(&address).await;
+            gate.open(1);
+        }
     });
+    bound.serve().await.unwrap();
     println!("stopped");
 }
 
@@ -57,7 +54,7 @@ impl Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "server::signals::child",
+                "server::signals::sigterm_and_sigint_stop_it_gracefully",
                 "--nocapture",
                 "--test-threads=1",
             ])
@@ -120,8 +117,11 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
     in_time(tokio::task::spawn_blocking(f)).await.unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_and_sigint_stop_it_gracefully() {
+    if let Ok(mode) = std::env::var(CHILD) {
+        return child(&mode).await;
+    }
     for signal in ["TERM", "INT"] {
         let (mut process, address) = blocking(|| {
             let mut process = Process::start("released");
