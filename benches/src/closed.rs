@@ -57,11 +57,16 @@ pub(crate) fn measure<C: Caller>(
         }
     });
     let per_call = 1.0 / calls.max(1) as f64;
+    let percentile = |quantile| match at_once {
+        1 => quantile_us(&latencies, quantile),
+        // A mean of many has no slow calls.
+        _ => f64::NAN,
+    };
     Sample {
         calls_per_second: calls as f64 / elapsed.as_secs_f64(),
-        p50_us: quantile_us(&latencies, 0.50),
-        p99_us: quantile_us(&latencies, 0.99),
-        p999_us: quantile_us(&latencies, 0.999),
+        p50_us: percentile(0.50),
+        p99_us: percentile(0.99),
+        p999_us: percentile(0.999),
         cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_call,
         allocs_per_call: blocks as f64 * per_call,
         others: now.others_since(usage),

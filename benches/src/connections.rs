@@ -22,7 +22,7 @@ use crate::{
     options::Options,
     peer::Peer,
     record::Record,
-    sample::{Sample, Samples},
+    sample::{self, Sample, Samples},
     shape::{Runtimes, Shape},
     subjects::{Caller, Subject},
 };
@@ -136,18 +136,17 @@ where
         })
     };
     let busy = connect();
-    let window = |samples: &mut Samples| {
-        let mut sample: Sample = closed::measure(runtime.handle(), &busy.caller(), cell, options.window, 1);
+    let window = || Sample {
         // The server's use is not ours: what others used cannot be told.
-        sample.others = 0.0;
-        samples.push(sample);
+        others: 0.0,
+        ..closed::measure(runtime.handle(), &busy.caller(), cell, options.window, 1)
     };
     // Whatever is made once, is made now.
-    window(&mut Samples::default());
+    window();
     std::thread::sleep(SETTLE);
     let (client_before, server_before) = (allocations::live_bytes(), server.exchange.live_bytes());
     let mut idle = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for wanted in IDLE {
         if wanted > most {
             eprintln!("  {wanted} connections are not tried: a process may have {most} files");
@@ -163,7 +162,8 @@ where
         let server_bytes = each(server.exchange.live_bytes(), server_before);
         let mut samples = Samples::default();
         for _ in 0..options.rounds {
-            window(&mut samples);
+            let usual = sample::usual_hop(found.iter().map(|found| &found.busy).chain([&samples]));
+            samples.push(sample::undisturbed(cell.shape, usual, window));
         }
         found.push(Found {
             idle: wanted,
@@ -171,6 +171,11 @@ where
             client_bytes,
             server_bytes,
         });
+    }
+    // What is busy among many is compared with what is busy beside one.
+    let usual = sample::usual_hop(found.iter().map(|found| &found.busy));
+    for found in &mut found {
+        found.busy.settle(usual);
     }
     found
 }

@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
     AtLeast(f64, f64),
     /// The figure, and what it must at most be.
     AtMost(f64, f64),
-    /// A row that it needs is not there, or others were busy in all of its rounds.
+    /// A row that it needs is not there, or all of its rounds were disturbed.
     NotMeasured,
 }
 
@@ -144,7 +144,7 @@ impl Floors<'_> {
             grpc,
             BASE,
             "p99",
-            |c| c.p99_us,
+            |c| c.p99_us.unwrap_or(f64::NAN),
             |r| Verdict::AtMost(r, 0.25),
         );
     }
@@ -215,9 +215,8 @@ impl Floors<'_> {
         };
         let (few, many) = (found(1), found(10_000));
         let heap = many.and_then(|many| many.heap_client_bytes.zip(many.heap_server_bytes));
-        let p99 = few
-            .and_then(|few| few.calls.as_ref())
-            .zip(many.and_then(|many| many.calls.as_ref()));
+        let p99 = |record: &Record| sound(record.calls.as_ref()?)?.p99_us;
+        let p99 = few.and_then(p99).zip(many.and_then(p99));
         self.judge(
             "rpc-framed: KiB of heap for an idle connection, both ends",
             heap,
@@ -226,7 +225,7 @@ impl Floors<'_> {
         self.judge(
             "rpc-framed: p99 among 10000 idle connections to p99 beside one",
             p99,
-            |(few, many)| Verdict::AtMost(many.p99_us / few.p99_us, 1.2),
+            |(few, many)| Verdict::AtMost(many / few, 1.2),
         );
     }
 
@@ -300,9 +299,9 @@ impl<'a> Floors<'a> {
     }
 }
 
-/// What others spoilt in every round proves nothing, one way or the other.
+/// What was disturbed in every round is not judged.
 fn sound(calls: &Calls) -> Option<&Calls> {
-    (calls.rounds == 0 || calls.rounds_disturbed < calls.rounds).then_some(calls)
+    calls.is_sound().then_some(calls)
 }
 
 #[cfg(test)]
@@ -376,21 +375,21 @@ mod tests {
             heap_client_bytes: Some(10.0 * 1024.0),
             heap_server_bytes: Some(8.0 * 1024.0),
             calls: Some(Calls {
-                p99_us,
+                p99_us: Some(p99_us),
+                rounds: 3,
                 ..Calls::default()
             }),
             ..record(PLAIN, "rpc-framed", 1.0)
         };
-        let records = [found(1, 100.0), found(10_000, 110.0)];
+        let mut records = [found(1, 100.0), found(10_000, 110.0)];
         let heap = verdict(
             &records,
             "rpc-framed: KiB of heap for an idle connection, both ends",
         );
         assert_eq!(heap, Verdict::AtMost(18.0, 16.0));
-        let p99 = verdict(
-            &records,
-            "rpc-framed: p99 among 10000 idle connections to p99 beside one",
-        );
-        assert_eq!(p99.holds(), Some(true));
+        let name = "rpc-framed: p99 among 10000 idle connections to p99 beside one";
+        assert_eq!(verdict(&records, name).holds(), Some(true));
+        records[0].calls.as_mut().unwrap().rounds_disturbed = 3;
+        assert_eq!(verdict(&records, name), Verdict::NotMeasured);
     }
 }

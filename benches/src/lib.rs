@@ -9,9 +9,10 @@
 //! - `apart`: a one-worker runtime a side, each pinned to its own CPU.
 //!
 //! All subjects of a cell run in one process, in interleaved rounds; what is printed are medians over the rounds, with
-//! the spread. CPU is user plus system time of the whole process, allocations are those of both sides. Rounds in which
-//! other processes used more than 5 % of the machine are measured again, a few times; if they stay so they are dropped,
-//! and marked where there are no others. So are those in which the two CPUs were at another distance (see `hop`). Absolute figures mean nothing on another machine; ratios do.
+//! the spread. CPU is user plus system time of the whole process, allocations are those of both sides. Percentiles are those
+//! of single calls, or of whole streams. Rounds in which other processes used more than 5 % of the machine are measured again,
+//! a few times; if they stay so they are dropped, and marked where there are no others. So are those in which the two CPUs
+//! were at another distance (see `hop`). Absolute figures mean nothing on another machine; ratios do.
 //!
 //! Beside that, each in a module of its own: latency in an open loop, idle connections and channels, what [`Layers`] cost,
 //! what choosing an endpoint costs, how soon a client recovers when an instance falls sick, and counts of instructions.

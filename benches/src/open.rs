@@ -21,7 +21,7 @@ use crate::{
     allocations,
     sample::{Sample, new_histogram, quantile_us},
     subjects::Caller,
-    usage::Usage,
+    usage::{self, Usage},
 };
 
 /// A subject that falls this many calls behind is not given more until it has caught up; what is due meanwhile is late.
@@ -90,7 +90,7 @@ fn generate<C: Caller>(
     window: Duration,
 ) -> Sample {
     let latencies = Arc::new(Mutex::new(Latencies::new()));
-    let (usage, blocks) = (Usage::now(), allocations::count());
+    let (usage, paced, blocks) = (Usage::now(), usage::of_thread(), allocations::count());
     let schedule = Schedule::new(Instant::now(), per_second);
     pace(runtime, &schedule, window, |due| {
         let (mut caller, body, latencies) = (caller.clone(), body.clone(), Arc::clone(&latencies));
@@ -103,6 +103,10 @@ fn generate<C: Caller>(
     });
     let elapsed = schedule.start.elapsed();
     let (blocks, now) = (allocations::count() - blocks, Usage::now());
+    // What starting the calls takes is no part of them.
+    let cpu = now
+        .cpu_since(usage)
+        .saturating_sub(usage::of_thread().saturating_sub(paced));
     let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
     let calls = latencies.0.len();
     let per_call = 1.0 / calls.max(1) as f64;
@@ -111,7 +115,7 @@ fn generate<C: Caller>(
         p50_us: quantile_us(&latencies.0, 0.50),
         p99_us: quantile_us(&latencies.0, 0.99),
         p999_us: quantile_us(&latencies.0, 0.999),
-        cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_call,
+        cpu_us_per_call: cpu.as_secs_f64() * 1e6 * per_call,
         allocs_per_call: blocks as f64 * per_call,
         others: now.others_since(usage),
         ..Sample::default()

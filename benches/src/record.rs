@@ -4,7 +4,11 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cell::Cell, cell::Scenario, recovery::Recovery, sample, sample::Samples};
+use crate::{
+    cell::{Cell, Scenario},
+    recovery::Recovery,
+    sample::{Sample, Samples},
+};
 
 /// A line of the JSON. What a scenario does not measure is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,14 +50,18 @@ pub(crate) struct Calls {
     pub(crate) calls_per_second: f64,
     /// Largest minus smallest round, as a part of the median.
     pub(crate) calls_per_second_spread: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    #[serde(default)]
-    pub(crate) p999_us: f64,
+    /// Percentiles are of single calls, or of whole streams. There are none where calls were timed many at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p50_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p99_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p999_us: Option<f64>,
     pub(crate) cpu_us_per_call: f64,
     pub(crate) allocs_per_call: f64,
     pub(crate) rounds: usize,
-    /// Rounds in which other processes used more than 5 % of the machine, or the CPUs were at another distance. They are dropped, unless all are of that kind.
+    /// Rounds in which other processes used more than 5 % of the machine, or the CPUs were at another distance. They are
+    /// dropped, unless all are of that kind.
     #[serde(default)]
     pub(crate) rounds_disturbed: usize,
     /// Which part of the machine others used, 0 to 1.
@@ -117,19 +125,30 @@ impl Record {
 }
 
 impl Calls {
+    /// True unless all rounds were disturbed: such figures prove nothing, one way or the other.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.rounds == 0 || self.rounds_disturbed < self.rounds
+    }
+
+    /// What stands behind such figures: `*` if all rounds were disturbed.
+    pub(crate) fn mark(&self) -> &'static str {
+        if self.is_sound() { "" } else { "*" }
+    }
+
     fn of(samples: &Samples) -> Self {
+        let percentile = |of: fn(&Sample) -> f64| Some(samples.median(of)).filter(|us| !us.is_nan());
         Self {
             calls_per_second: samples.median(|s| s.calls_per_second),
             calls_per_second_spread: samples.spread(|s| s.calls_per_second),
-            p50_us: samples.median(|s| s.p50_us),
-            p99_us: samples.median(|s| s.p99_us),
-            p999_us: samples.median(|s| s.p999_us),
+            p50_us: percentile(|s| s.p50_us),
+            p99_us: percentile(|s| s.p99_us),
+            p999_us: percentile(|s| s.p999_us),
             cpu_us_per_call: samples.median(|s| s.cpu_us_per_call),
             allocs_per_call: samples.median(|s| s.allocs_per_call),
             rounds: samples.len(),
             rounds_disturbed: samples.disturbed(),
             others: samples.median(|s| s.others),
-            hop_ns: Some(sample::median_of(samples.hops())).filter(|ns| !ns.is_nan()),
+            hop_ns: samples.hop_ns(),
         }
     }
 }

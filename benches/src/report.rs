@@ -4,6 +4,7 @@ mod machine;
 mod page;
 mod plot;
 mod recovery;
+mod rows;
 
 use std::{fs, io, path::Path};
 

@@ -1,21 +1,16 @@
 //! Measures every cell that the options ask for, all subjects interleaved.
 
-use std::time::Duration;
-
 use crate::{
     cell::{self, Cell},
-    channels, connections, hop,
+    channels, connections,
     options::Options,
     peer::{Peer, Running},
     picks,
     record::Record,
     recovery,
-    sample::{self, Sample, Samples},
+    sample::{self, Samples},
     shape::Shape,
 };
-
-/// How often a disturbed round is measured again.
-const AGAIN: usize = 2;
 
 /// Measures everything that the options ask for.
 pub(crate) fn run(build: &str, peers: &[Peer], options: &Options) -> Vec<Record> {
@@ -54,18 +49,6 @@ fn run_shape(build: &str, shape: Shape, peers: &[Peer], options: &Options) -> Ve
         .collect()
 }
 
-/// A window, with the distance of the CPUs.
-fn measure(running: &dyn Running, cell: &Cell, window: Duration) -> Sample {
-    let before = hop::round_trip_ns();
-    let sample = running.measure(cell, window);
-    sample.at(before, hop::round_trip_ns())
-}
-
-/// The distance of the CPUs at which most of a cell was measured so far.
-fn usual_hop<R>(rows: &[(&str, R, Samples)]) -> f64 {
-    sample::median_of(rows.iter().flat_map(|(_, _, samples)| samples.hops()))
-}
-
 fn run_cell(
     build: &str,
     cell: &Cell,
@@ -83,18 +66,13 @@ fn run_cell(
     eprintln!("{build}: {}", cell.name());
     for _ in 0..options.rounds {
         for row in 0..rows.len() {
-            let usual = usual_hop(&rows);
+            let usual = sample::usual_hop(rows.iter().map(|(_, _, samples)| samples));
             let (_, running, samples) = &mut rows[row];
-            let mut sample = measure(&***running, cell, options.window);
-            for _ in 0..AGAIN {
-                if sample.is_disturbed() || sample.is_elsewhere(usual) {
-                    sample = measure(&***running, cell, options.window);
-                }
-            }
-            samples.push(sample);
+            let measure = || running.measure(cell, options.window);
+            samples.push(sample::undisturbed(cell.shape, usual, measure));
         }
     }
-    let usual = usual_hop(&rows);
+    let usual = sample::usual_hop(rows.iter().map(|(_, _, samples)| samples));
     for (_, _, samples) in &mut rows {
         samples.settle(usual);
     }

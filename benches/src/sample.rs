@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::hop;
+use crate::{hop, shape::Shape};
 
 /// What one window of one subject showed. A "call" of a streaming scenario is one message.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
     pub(crate) calls_per_second: f64,
+    /// Percentiles of single calls, or of whole streams; not a number where calls were timed many at once.
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) p999_us: f64,
@@ -26,6 +27,35 @@ pub(crate) struct Sample {
 /// Above this, what others used of the machine spoils a window.
 pub(crate) const OTHERS_LIMIT: f64 = 0.05;
 
+/// How often a disturbed window is measured again.
+const AGAIN: usize = 2;
+
+/// Measures a window, with the distance of the CPUs, and again where it was disturbed or that is not the usual one. All that
+/// runs on one CPU has no distance.
+pub(crate) fn undisturbed(shape: Shape, usual_hop: f64, mut measure: impl FnMut() -> Sample) -> Sample {
+    let hop_ns = || match shape {
+        Shape::OneCpu => None,
+        Shape::Shared | Shape::Apart => hop::round_trip_ns(),
+    };
+    let mut window = || {
+        let before = hop_ns();
+        let sample = measure();
+        sample.at(before, hop_ns())
+    };
+    let mut sample = window();
+    for _ in 0..AGAIN {
+        if sample.is_disturbed() || sample.is_elsewhere(usual_hop) {
+            sample = window();
+        }
+    }
+    sample
+}
+
+/// The distance of the CPUs at which most of these were measured, not a number if that is not known.
+pub(crate) fn usual_hop<'s>(all: impl IntoIterator<Item = &'s Samples>) -> f64 {
+    median_of(all.into_iter().flat_map(|samples| hops(&samples.0)))
+}
+
 impl Sample {
     /// True if other processes used so much of the machine, or its CPUs were so placed, that the figures say little.
     pub(crate) fn is_disturbed(&self) -> bool {
@@ -33,7 +63,7 @@ impl Sample {
     }
 
     /// The same sample with the distances of the CPUs before and after it.
-    pub(crate) fn at(self, before: Option<f64>, after: Option<f64>) -> Self {
+    fn at(self, before: Option<f64>, after: Option<f64>) -> Self {
         let hops = before.zip(after);
         Self {
             hop_ns: hops.map(|(before, after)| f64::midpoint(before, after)),
@@ -43,7 +73,7 @@ impl Sample {
     }
 
     /// True if the CPUs were at another distance than the one given.
-    pub(crate) fn is_elsewhere(&self, hop_ns: f64) -> bool {
+    fn is_elsewhere(&self, hop_ns: f64) -> bool {
         self.hop_ns.is_some_and(|ns| hop::differ(ns, hop_ns))
     }
 }
@@ -64,9 +94,9 @@ impl Samples {
         }
     }
 
-    /// The distances at which they were measured, where those are known.
-    pub(crate) fn hops(&self) -> impl Iterator<Item = f64> {
-        self.0.iter().filter_map(|sample| sample.hop_ns)
+    /// The distance at which those were measured that count, if that is known.
+    pub(crate) fn hop_ns(&self) -> Option<f64> {
+        Some(median_of(hops(self.kept()))).filter(|ns| !ns.is_nan())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -92,20 +122,26 @@ impl Samples {
     }
 
     fn sorted(&self, of: fn(&Sample) -> f64) -> Vec<f64> {
-        let all_are_disturbed = self.disturbed() == self.len();
-        let mut values: Vec<f64> = self
-            .0
-            .iter()
-            .filter(|sample| all_are_disturbed || !sample.is_disturbed())
-            .map(of)
-            .collect();
+        let mut values: Vec<f64> = self.kept().map(of).collect();
         values.sort_by(f64::total_cmp);
         values
     }
+
+    /// Those that count.
+    fn kept(&self) -> impl Iterator<Item = &Sample> {
+        let all_are_disturbed = self.disturbed() == self.len();
+        let counts = move |sample: &&Sample| all_are_disturbed || !sample.is_disturbed();
+        self.0.iter().filter(counts)
+    }
+}
+
+/// The distances at which samples were taken, where those are known.
+fn hops<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> impl Iterator<Item = f64> {
+    samples.into_iter().filter_map(|sample| sample.hop_ns)
 }
 
 /// The middle of these, not a number if there are none.
-pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
+fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     median(&values)
@@ -226,11 +262,34 @@ mod tests {
         ]);
         let calls = |sample: &Sample| sample.calls_per_second;
         assert_eq!((samples.disturbed(), samples.median(calls)), (1, 2.0));
+        assert_eq!(
+            samples.hop_ns(),
+            Some(248.75),
+            "of those that were not moved meanwhile"
+        );
         samples.settle(median_of([75.0, 80.0, 90.0].into_iter()));
         assert_eq!((samples.disturbed(), samples.median(calls)), (2, 1.0));
+        assert_eq!(samples.hop_ns(), Some(77.5), "of those that are kept");
         // Where it is not known, nothing is said.
         let unknown = Sample::default().at(None, Some(75.0));
         assert!(unknown.hop_ns.is_none() && !unknown.is_disturbed() && !unknown.is_elsewhere(75.0));
+    }
+
+    #[test]
+    fn a_disturbed_window_is_measured_again() {
+        let measured = |others: &[f64]| {
+            let mut others = others.iter();
+            let mut next = || Sample {
+                others: *others.next().expect("it is measured no more often"),
+                ..Sample::default()
+            };
+            let sample = undisturbed(Shape::OneCpu, f64::NAN, &mut next);
+            assert!(sample.hop_ns.is_none(), "one CPU has no distance");
+            (sample.is_disturbed(), others.len())
+        };
+        assert_eq!(measured(&[0.0, 0.0, 0.0]), (false, 2));
+        assert_eq!(measured(&[0.5, 0.0, 0.0]), (false, 1));
+        assert_eq!(measured(&[0.5, 0.5, 0.5]), (true, 0));
     }
 
     #[test]

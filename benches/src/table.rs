@@ -3,13 +3,12 @@
 use crate::{
     record::{Calls, Record},
     recovery::Recovery,
-    sample::OTHERS_LIMIT,
 };
 
 /// What everything is a ratio to.
 pub(crate) const BASE: &str = "tonic";
 
-/// Prints one line a record.
+/// Prints one line a record. A ratio with `*` is to a row all of whose rounds were disturbed.
 pub(crate) fn print(records: &[Record]) {
     println!(
         "{:<38} {:<10} {:>9} {:>6} {:>7} {:>9} {:>9} {:>8} {:>6} {:>7} {:>6}",
@@ -41,17 +40,21 @@ pub(crate) fn print(records: &[Record]) {
 fn print_calls(record: &Record, calls: &Calls, records: &[Record]) {
     let base = record.peer(records, BASE).and_then(|base| base.calls.as_ref());
     let ratio = |of: fn(&Calls) -> f64| {
-        base.map_or_else(|| "-".to_owned(), |base| format!("{:.2}", of(calls) / of(base)))
+        base.map_or_else(
+            || "-".to_owned(),
+            |base| format!("{:.2}{}", of(calls) / of(base), base.mark()),
+        )
     };
+    let percentile = |us: Option<f64>| us.map_or_else(|| "-".to_owned(), |us| format!("{us:.2}"));
     println!(
-        "{:<38} {:<10} {:>9.0} {:>6} {:>6.1}% {:>9.2} {:>9.2} {:>8.2} {:>6} {:>7.1} {:>6}{}",
+        "{:<38} {:<10} {:>9.0} {:>6} {:>6.1}% {:>9} {:>9} {:>8.2} {:>6} {:>7.1} {:>6}{}",
         record.cell(),
         record.subject,
         calls.calls_per_second,
         ratio(|c| c.calls_per_second),
         calls.calls_per_second_spread * 100.0,
-        calls.p50_us,
-        calls.p99_us,
+        percentile(calls.p50_us),
+        percentile(calls.p99_us),
         calls.cpu_us_per_call,
         ratio(|c| c.cpu_us_per_call),
         calls.allocs_per_call,
@@ -87,6 +90,7 @@ fn print_recovery(record: &Record, recovery: &Recovery) {
         sick,
         healed,
         others,
+        moved,
         ..
     } = recovery;
     println!(
@@ -101,8 +105,9 @@ fn print_recovery(record: &Record, recovery: &Recovery) {
         healed.share * 100.0,
         healthy.failed + sick.failed + healed.failed,
         recovery.recovered(),
-        if *others > OTHERS_LIMIT {
-            format!("  (DISTURBED: others used {:.0} %)", others * 100.0)
+        if recovery.is_disturbed() {
+            let moved = if *moved { ", and the CPUs were moved" } else { "" };
+            format!("  (DISTURBED: others used {:.0} %{moved})", others * 100.0)
         } else {
             String::new()
         },

@@ -25,11 +25,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 impl Usage {
     pub(crate) fn now() -> Self {
-        let ours = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| {
-            usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
-        });
         Self {
-            ours: Duration::from_micros(ours.unsigned_abs()),
+            ours: cpu_of(UsageWho::RUSAGE_SELF),
             machine: Machine::now(),
         }
     }
@@ -53,6 +50,18 @@ impl Usage {
             0.0
         }
     }
+}
+
+/// CPU time of this thread so far.
+pub(crate) fn of_thread() -> Duration {
+    cpu_of(UsageWho::RUSAGE_THREAD)
+}
+
+fn cpu_of(who: UsageWho) -> Duration {
+    let micros = getrusage(who).map_or(0, |usage| {
+        usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
+    });
+    Duration::from_micros(micros.unsigned_abs())
 }
 
 impl Machine {

@@ -27,7 +27,7 @@ use crate::{
     cell::{Cell, PLAIN, Scenario},
     options::Options,
     record::Record,
-    sample::{Sample, Samples},
+    sample::{self, Sample, Samples},
     shape::{Runtimes, Shape},
     usage::Usage,
 };
@@ -37,9 +37,6 @@ pub(crate) const ENDPOINTS: [usize; 3] = [10, 1_000, 10_000];
 
 /// Picks between two looks at whether time is up.
 const AT_ONCE: u64 = 1000;
-
-/// How often a disturbed round is measured again.
-const AGAIN: usize = 2;
 
 /// The balancers, on random numbers that are the same each time.
 pub(crate) fn balancers() -> Vec<Box<dyn Balancer>> {
@@ -89,13 +86,8 @@ pub(crate) fn run(build: &str, options: &Options) -> Vec<Record> {
             let measured = runtime.spawn(async move {
                 let mut samples = Samples::default();
                 for _ in 0..rounds {
-                    let mut sample = measure(&list, window);
-                    for _ in 0..AGAIN {
-                        if sample.is_disturbed() {
-                            sample = measure(&list, window);
-                        }
-                    }
-                    samples.push(sample);
+                    let measure = || measure(&list, window);
+                    samples.push(sample::undisturbed(cell.shape, f64::NAN, measure));
                 }
                 samples
             });
@@ -134,12 +126,11 @@ fn measure(list: &List, window: Duration) -> Sample {
     }
     let (elapsed, blocks, now) = (start.elapsed(), allocations::count() - blocks, Usage::now());
     let per_pick = 1.0 / picks as f64;
-    let mean_us = elapsed.as_secs_f64() * 1e6 * per_pick;
     Sample {
         calls_per_second: picks as f64 / elapsed.as_secs_f64(),
-        p50_us: mean_us,
-        p99_us: mean_us,
-        p999_us: mean_us,
+        p50_us: f64::NAN,
+        p99_us: f64::NAN,
+        p999_us: f64::NAN,
         cpu_us_per_call: now.cpu_since(usage).as_secs_f64() * 1e6 * per_pick,
         allocs_per_call: blocks as f64 * per_pick,
         others: now.others_since(usage),

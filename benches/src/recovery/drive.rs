@@ -13,6 +13,7 @@ use super::{
     fleet::{Answer, Fault, Fleet, Instance as _, InstanceClient},
 };
 use crate::{
+    hop,
     open::{self, Schedule},
     shape::Shape,
     usage::Usage,
@@ -62,6 +63,7 @@ pub(super) fn run(shape: Shape, protocol: Protocol, choose: Choose, fault: Fault
     let times = times(fault);
     let calls = RATE as usize * times.end.as_secs() as usize;
     let done = Arc::new(Mutex::new(Vec::with_capacity(calls)));
+    let before = hop::round_trip_ns();
     let usage = Usage::now();
     open::on_a_thread(|| {
         let schedule = Schedule::new(Instant::now(), RATE);
@@ -87,9 +89,11 @@ pub(super) fn run(shape: Shape, protocol: Protocol, choose: Choose, fault: Fault
         });
     });
     let others = Usage::now().others_since(usage);
+    let hops = before.zip(hop::round_trip_ns());
     let done = done.lock().unwrap_or_else(PoisonError::into_inner);
     Recovery {
         others,
+        moved: hops.is_some_and(|(before, after)| hop::differ(before, after)),
         ..Recovery::of(&done, &times)
     }
 }

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sample::{new_histogram, quantile_us};
+use crate::sample::{OTHERS_LIMIT, new_histogram, quantile_us};
 
 /// Over how long a percentile is judged: of less, chance is too large a part. And how far apart the windows begin.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -53,6 +53,8 @@ pub(crate) struct Recovery {
     pub(crate) sick_for_s: f64,
     /// Which part of the machine other processes used meanwhile, 0 to 1.
     pub(crate) others: f64,
+    /// The CPUs were at another distance at the end than at the beginning.
+    pub(crate) moved: bool,
 }
 
 /// The calls that were due in a part of a run.
@@ -103,6 +105,11 @@ impl Recovery {
             healthy,
             ..Self::default()
         }
+    }
+
+    /// True if other processes used so much of the machine, or its CPUs were so placed, that the figures say little.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.others > OTHERS_LIMIT || self.moved
     }
 
     /// After how many seconds, in words.

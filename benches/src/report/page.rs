@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use rpc_plot::figure;
+
+use super::rows::{percentile, table, with_calls};
 use crate::{
     cell::PLAIN,
     floors, hop,
     record::{Calls, Record},
-    table::BASE,
 };
-use rpc_plot::figure;
 
 const HEAD: &str = "\
 # Performance
@@ -38,9 +39,11 @@ from one CPU to the other and back than in the rest of their cell: hosts move vi
 const MEANING: &str = "\
 ## What the rows mean
 
-Unary calls return what they were sent; a stream is one message there and 64 back, and a \"call\" of it is one message.
-Everything goes over **one connection**. In a closed loop so many tasks call again as soon as they are answered. Medians over
-interleaved rounds. CPU is user and system time of both sides together.
+Unary calls return what they were sent; a stream is one message there and 64 back, and a \"call\" of it is one message; its
+percentiles are those of whole streams. Everything goes over **one connection**. In a closed loop so many tasks call again as
+soon as they are answered. Medians over interleaved rounds. CPU is user and system time of both sides together. Calls in
+process are timed 64 at a time, so there are no percentiles of them. `*`: others were busy, or the CPUs were at another
+distance, in all rounds; such figures say little.
 
 | shape | threads |
 | --- | --- |
@@ -135,10 +138,10 @@ fn closed(page: &mut String, records: &[Record]) {
         );
         table(
             page,
-            "99th percentile, microseconds:",
+            "99th percentile, microseconds, of a call or a whole stream:",
             &rows,
             false,
-            |calls, _| figure(calls.p99_us),
+            |calls, _| percentile(calls.p99_us),
         );
         table(
             page,
@@ -160,20 +163,22 @@ fn open(page: &mut String, records: &[Record]) {
     }
     page.push_str(
         "## Open loop\n\nCalls are due at a fixed rate, and latency counts from when a call was due: a stall counts for every \
-         call that it delays. Some of it is the lateness of the thread that starts the calls, the same for everybody.\n\n",
+         call that it delays. Some of it is the lateness of the thread that starts the calls, the same for everybody. CPU is that of \
+         both sides, without that thread.\n\n",
     );
     page.push_str("| build | cell | subject | p50 us | p99 us | p99.9 us | CPU us a call |\n");
     page.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for (record, calls) in with_calls(&rows) {
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {}{} | {} | {} | {} | {} |",
             record.build,
             record.cell(),
             record.subject,
-            figure(calls.p50_us),
-            figure(calls.p99_us),
-            figure(calls.p999_us),
+            calls.mark(),
+            percentile(calls.p50_us),
+            percentile(calls.p99_us),
+            percentile(calls.p999_us),
             figure(calls.cpu_us_per_call)
         );
     }
@@ -197,9 +202,10 @@ fn layers(page: &mut String, records: &[Record]) {
     for (record, calls) in with_calls(&rows) {
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {:.0} |",
+            "| {} | {}{} | {} | {:.0} |",
             record.cell(),
             record.subject,
+            calls.mark(),
             figure(calls.cpu_us_per_call),
             calls.allocs_per_call
         );
@@ -225,7 +231,7 @@ fn heap(page: &mut String, records: &[Record]) {
     page.push_str("| --- | --- | --- | --- | --- | --- |\n");
     let kib = |bytes: Option<f64>| bytes.map_or_else(|| "-".to_owned(), |bytes| figure(bytes / 1024.0));
     for record in rows {
-        let p99 = record.calls.as_ref().map(|calls| figure(calls.p99_us));
+        let p99 = |calls: &Calls| format!("{}{}", percentile(calls.p99_us), calls.mark());
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} | {} | {} |",
@@ -234,7 +240,7 @@ fn heap(page: &mut String, records: &[Record]) {
             record.subject,
             kib(record.heap_client_bytes),
             kib(record.heap_server_bytes),
-            p99.as_deref().unwrap_or("-")
+            record.calls.as_ref().map_or_else(|| "-".to_owned(), p99)
         );
     }
     page.push('\n');
@@ -273,54 +279,6 @@ fn builds(records: &[Record]) -> Vec<&str> {
     // The one that most figures are from comes first.
     builds.sort_by_key(|build| *build != PLAIN);
     builds
-}
-
-fn with_calls<'a>(rows: &'a [&'a Record]) -> impl Iterator<Item = (&'a Record, &'a Calls)> {
-    rows.iter()
-        .filter_map(|record| Some((*record, record.calls.as_ref()?)))
-}
-
-/// Cells down, subjects across.
-fn table(
-    page: &mut String,
-    title: &str,
-    rows: &[&Record],
-    shows_base: bool,
-    print: impl Fn(&Calls, Option<&Calls>) -> String,
-) {
-    let (mut cells, mut subjects): (Vec<String>, Vec<&str>) = (Vec::new(), Vec::new());
-    for record in rows {
-        if !cells.contains(&record.cell()) {
-            cells.push(record.cell());
-        }
-        if !subjects.contains(&&*record.subject) {
-            subjects.push(&record.subject);
-        }
-    }
-    let _ = writeln!(page, "{title}\n");
-    let base = if shows_base { " tonic, calls/s |" } else { "" };
-    let _ = writeln!(page, "| cell |{base} {} |", subjects.join(" | "));
-    let columns = subjects.len() + 1 + usize::from(shows_base);
-    let _ = writeln!(page, "|{}", " --- |".repeat(columns));
-    for cell in cells {
-        let find = |subject: &str| {
-            rows.iter()
-                .find(|record| record.subject == subject && record.cell() == cell)
-                .and_then(|record| record.calls.as_ref())
-        };
-        let base = find(BASE);
-        let _ = write!(page, "| {cell} |");
-        if shows_base {
-            let shown = base.map_or_else(|| "-".to_owned(), |base| figure(base.calls_per_second));
-            let _ = write!(page, " {shown} |");
-        }
-        for subject in &subjects {
-            let shown = find(subject).map_or_else(|| "-".to_owned(), |calls| print(calls, base));
-            let _ = write!(page, " {shown} |");
-        }
-        page.push('\n');
-    }
-    page.push('\n');
 }
 
 #[cfg(test)]
@@ -364,6 +322,27 @@ mod tests {
             assert!(page.contains(line), "no `{line}` in\n{page}");
         }
         assert!(!page.contains("## Open loop"), "nothing was measured");
+    }
+
+    #[test]
+    fn what_was_disturbed_in_all_rounds_is_marked() {
+        let mut records = records();
+        for record in &mut records[..2] {
+            record.calls.as_mut().unwrap().p99_us = None;
+        }
+        let tonic = records[1].calls.as_mut().unwrap();
+        tonic.rounds_disturbed = tonic.rounds;
+        let page = page(&records, "a machine");
+        for line in [
+            "| one-cpu unary 0 B x64 | 100* | 2.50* | 1.00* | - |",
+            "| one-cpu unary 0 B x64 | 3.00 | 8.00* | - |",
+            "| one-cpu unary 0 B x64 | - | - | - |",
+        ] {
+            assert!(page.contains(line), "no `{line}` in\n{page}");
+        }
+        let plots = super::super::plot::all(&records);
+        assert_eq!(plots.len(), 1, "no ratio to what was disturbed");
+        assert!(!plots[0].1.contains("tonic"), "{}", plots[0].1);
     }
 
     #[test]

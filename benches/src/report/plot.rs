@@ -44,7 +44,11 @@ pub(super) fn all(records: &[Record]) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-fn by_shape(records: &[Record], figure: impl Fn(&Calls, Option<&Calls>) -> Option<f64>) -> Vec<Group> {
+/// Rows all of whose rounds were disturbed are left out.
+fn by_shape<'a>(
+    records: &'a [Record],
+    figure: impl Fn(&'a Calls, Option<&'a Calls>) -> Option<f64>,
+) -> Vec<Group> {
     let group = |shape: &str| {
         let bars = records
             .iter()
@@ -62,8 +66,8 @@ fn by_shape(records: &[Record], figure: impl Fn(&Calls, Option<&Calls>) -> Optio
                         .any(|other| other.build == PLAIN && other.subject == record.subject)
             })
             .filter_map(|record| {
-                let base = record.peer(records, BASE).and_then(|base| base.calls.as_ref());
-                let value = figure(record.calls.as_ref()?, base)?;
+                let sound = |record: &'a Record| record.calls.as_ref().filter(|calls| calls.is_sound());
+                let value = figure(sound(record)?, record.peer(records, BASE).and_then(sound))?;
                 Some(bar(&record.subject, value))
             });
         Group {

@@ -43,8 +43,9 @@ pub(super) fn section(page: &mut String, records: &[Record]) {
             .sum();
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {}{} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             record.subject,
+            if row.is_disturbed() { "*" } else { "" },
             row.balancer,
             row.fault,
             p99(&row.healthy),
@@ -103,6 +104,7 @@ mod tests {
                 recovered_after_s,
                 sick_for_s: 4.0,
                 others: 0.01,
+                moved: fault == "gone",
             }),
             ..Record::default()
         }
@@ -119,6 +121,7 @@ mod tests {
         section(&mut page, &records);
         for line in [
             "| rpc-framed | p2c | slow | 6.00 | 500 | 7.00 | 5.00 | 6 | 10.0 | 0.3 | 5.0 | 0.3 |",
+            "| rpc-framed* | p2c | gone | 6.00 | 500 | 7.00 | 5.00 | 6 | 10.0 | 0.3 | 5.0 | not in 4 |",
             "| rpc-framed | round_robin | slow | 6.00 | 500 | 7.00 | 5.00 | 6 | 10.0 | 0.3 | 5.0 | not in 4 |",
             "With `p2c`, the default, the client recovered within 10 s in 1 of 2 runs.",
         ] {
