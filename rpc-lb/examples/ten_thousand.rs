@@ -5,11 +5,13 @@
 //! ```
 //!
 //! Links are made that are ready at once, so that what is measured is the way of the records: check, doubt, filter, compare,
-//! endpoints, snapshot. Memory is what the process grows by in resident pages, records included; what a link of a
-//! real transport keeps comes on top, as far as the fleet is not narrowed. Printed are medians; the aims are below 50 ms for the
-//! first list, below 1 ms for a change of one instance, and below 2 KiB an instance.
+//! endpoints, snapshot. Memory is what the process grows by in resident pages, records included and code left out; what a link
+//! of a real transport keeps comes on top, as far as the fleet is not narrowed. Printed are medians; the aims are below 50 ms for
+//! the first list, below 1 ms for a change of one instance, and below 2.5 KiB an instance. It fails where the last is missed:
+//! how long things take is the machine's affair as well.
 
 use std::{
+    process::ExitCode,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -26,6 +28,8 @@ use tokio::sync::{mpsc, watch};
 
 const INSTANCES: usize = 10_000;
 const ROUNDS: usize = 15;
+/// What an instance is to stay below.
+const MAX_BYTES: u64 = 2560;
 
 fn instance(n: usize) -> Instance {
     let address = format!("10.{}.{}.{}:50051", n >> 16, (n >> 8) & 255, n & 255);
@@ -157,13 +161,13 @@ async fn round() -> Round {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> ExitCode {
     let mut rounds = Vec::new();
     // Memory is told by the first round: later ones use again what the allocator has kept.
     for _ in 0..ROUNDS {
         rounds.push(round().await);
     }
-    let bytes = rounds[0].bytes;
+    let bytes = rounds[0].bytes / INSTANCES as u64;
     let median = |of: fn(&Round) -> Duration| {
         let mut all: Vec<_> = rounds.iter().map(of).collect();
         all.sort_unstable();
@@ -175,18 +179,24 @@ async fn main() {
     );
     println!("one more to picker:       {:?}", median(|round| round.put));
     println!("one less to picker:       {:?}", median(|round| round.gone));
-    println!("memory an instance:       {} bytes", bytes / INSTANCES as u64);
+    println!("memory an instance:       {bytes} bytes");
+    if bytes >= MAX_BYTES {
+        eprintln!("an instance is to take less than {MAX_BYTES} bytes");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
-/// Resident memory of this process; 0 where that is not known.
+/// Resident memory of this process, but for what is mapped from files; 0 where that is not known.
 fn resident_bytes() -> u64 {
     let pages = || {
-        std::fs::read_to_string("/proc/self/statm")
-            .ok()?
+        let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+        let mut fields = text
             .split(' ')
-            .nth(1)?
-            .parse::<u64>()
-            .ok()
+            .skip(1)
+            .map_while(|field| field.parse::<u64>().ok());
+        let (resident, mapped) = (fields.next()?, fields.next()?);
+        resident.checked_sub(mapped)
     };
     pages().unwrap_or(0) * 4096
 }

@@ -1,6 +1,13 @@
 //! Every example ends by itself, and says by its exit code whether all went well.
 
-use std::{ffi::OsStr, fs, path::Path, process::Command, sync::OnceLock, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use crate::{
     cargo::cargo,
@@ -17,7 +24,7 @@ const NOT_EXAMPLES: &[&str] = &["interop"];
 
 pub(super) fn run(workspace: &Workspace, outcome: &mut Outcome) -> Result {
     build(workspace)?;
-    let programs = programs(&workspace.root.join("examples"))?;
+    let programs = programs(&workspace.root)?;
     if programs.is_empty() {
         return Err("there are no examples".into());
     }
@@ -44,12 +51,18 @@ pub(super) fn build(workspace: &Workspace) -> Result {
     Ok(())
 }
 
-/// What is in the folder, as paths below cargo's output folder: `examples/NAME` for a file or folder of the root
-/// package, `NAME` for a package of its own.
-fn programs(folder: &Path) -> Result<Vec<String>> {
+/// The examples of the root package and of the members beside it, as paths below cargo's output folder: `examples/NAME`
+/// for a file or folder of a package's own, `NAME` for a package.
+fn programs(root: &Path) -> Result<Vec<String>> {
+    let mut paths = entries(&root.join("examples"))?;
+    for member in entries(root)? {
+        let folder = member.join("examples");
+        if member.join("Cargo.toml").exists() && folder.exists() {
+            paths.extend(entries(&folder)?);
+        }
+    }
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).context(format_args!("cannot read {}", folder.display()))? {
-        let path = entry.context("cannot read a folder")?.path();
+    for path in paths {
         let Some(name) = path.file_stem().and_then(OsStr::to_str) else {
             continue;
         };
@@ -64,4 +77,28 @@ fn programs(folder: &Path) -> Result<Vec<String>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).context(format_args!("cannot read {}", folder.display()))?;
+    let paths = entries.map(|entry| Ok(entry.context("cannot read a folder")?.path()));
+    paths.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_of_members_count_as_well() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let found = programs(root).unwrap();
+        for name in ["examples/quickstart", "examples/ten_thousand", "proto_first"] {
+            assert!(
+                found.iter().any(|found| found == name),
+                "no `{name}` in {found:?}"
+            );
+        }
+        assert!(!found.iter().any(|found| found == "interop"), "{found:?}");
+    }
 }
