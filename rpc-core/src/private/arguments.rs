@@ -37,7 +37,7 @@ impl prost::Message for Empty {
     fn clear(&mut self) {}
 }
 
-/// Stands for a message type. `Kind::<T>::OF` is [`Unit`] if `T` is `()`, and [`Message`] if it is anything else.
+/// Stands for a message type. `Kind::<T>::OF` is `Unit` if `T` is `()`, and `Message` if it is anything else.
 ///
 /// The macro sees tokens: `()` can come from an alias, or be inside of one. What two sides call a type must not change the
 /// bytes, so the compiler decides, which prefers the constant of the type to that of a trait.

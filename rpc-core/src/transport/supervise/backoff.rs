@@ -12,7 +12,7 @@ const SHARE_OF_LIFE: u32 = 10;
 ///
 /// Time counts from the beginning of the attempt that failed. It starts anew once a connection has proved itself: a call was
 /// answered on it, or it lasted for [`proof`](Self::proof). A server that takes connections only to drop them is so
-/// stayed away from as one that takes none: from the third such connection in a row on, calls fail while it is paused.
+/// stayed away from as one that takes none: from the fourth such connection in a row on, calls fail while it is paused.
 /// One that the server sends away in good order before anybody has called it says nothing against the server.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

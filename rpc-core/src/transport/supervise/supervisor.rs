@@ -4,7 +4,7 @@
 //! no connection make one. After a loss it pauses for a moment that chance chooses, and dials: calls wait for that. If it
 //! fails, the link is failing, and calls fail with it until the back-off is over and a connection is there again. A connection
 //! that is lost before it has proved itself counts as a failure from the second time on, so that a server which hangs up
-//! on everybody is not dialled in a tight loop; from the third on calls fail with it. One that nobody called and that the
+//! on everybody is not dialled in a tight loop; from the fourth on calls fail with it. One that nobody called and that the
 //! server sends away is no failure: the link is idle until somebody calls.
 //!
 //! Where the server turns out not to speak this protocol, and there is another one to fall back to, the supervisor makes a
@@ -194,8 +194,8 @@ impl<P: Protocol> Supervisor<P> {
             }
             failures => {
                 self.pause_after(failures);
-                // Calls wait for one such pause. Longer ones they are not to sit out.
-                self.failing = (failures > 1).then(|| self.shared.hung_up(self.failures));
+                // Calls wait for two such pauses, as one is sent again three times. Longer ones they are not to sit out.
+                self.failing = (failures > 2).then(|| self.shared.hung_up(self.failures));
             }
         }
     }
