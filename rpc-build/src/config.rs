@@ -16,6 +16,45 @@ use crate::{
     style::Style,
 };
 
+/// The file that includes all others.
+const INCLUDES: &str = "mod.rs";
+
+/// How it begins where it was generated.
+const GENERATED: &[u8] = b"// This file is @generated";
+
+/// What somebody has written into the place of that file.
+struct Own {
+    path: PathBuf,
+    text: Option<Vec<u8>>,
+}
+
+impl Own {
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read(&path).ok().filter(|text| !text.starts_with(GENERATED));
+        Self { path, text }
+    }
+
+    /// Puts it back, and says so, if it was written over.
+    fn check(self) -> Result<(), Error> {
+        let Self {
+            path,
+            text: Some(text),
+        } = self
+        else {
+            return Ok(());
+        };
+        if fs::read(&path).is_ok_and(|now| now == text) {
+            return Ok(());
+        }
+        fs::write(&path, &text).map_err(|error| Error::file("write", &path, error))?;
+        Err(Error::new(format!(
+            "`{}` is not generated: move it, or have the generated one called otherwise by `messages(|messages| {{ \
+             messages.include_file(\"all.rs\"); }})`",
+            path.display()
+        )))
+    }
+}
+
 /// How `.proto` files become Rust.
 #[must_use = "nothing is compiled before `compile`"]
 pub struct Config {
@@ -29,7 +68,7 @@ impl Config {
     /// The usual: into `OUT_DIR`, methods with `Request` and `Response`, the crate called `rpc`.
     pub fn new() -> Self {
         let mut messages = prost_build::Config::new();
-        messages.include_file("mod.rs");
+        messages.include_file(INCLUDES);
         Self {
             includes: Vec::new(),
             out_dir: None,
@@ -44,7 +83,8 @@ impl Config {
         self
     }
 
-    /// Writes into another folder than `OUT_DIR`: for generated code that is committed.
+    /// Writes into another folder than `OUT_DIR`: for generated code that is committed. It has a `mod.rs` of its own then, and one
+    /// that is there and was not generated is an error.
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
         self
@@ -146,9 +186,11 @@ impl Config {
                 problems.clone(),
                 Arc::clone(&packages),
             )));
+        let own = Own::read(out_dir.join(INCLUDES));
         self.messages
             .compile_fds(set.clone())
             .map_err(|error| Error::new(format!("cannot generate messages: {error}")).with_source(error))?;
+        own.check()?;
         problems.into_result()?;
         let packages = packages.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for package in packages.iter() {

@@ -63,6 +63,30 @@ fn shop() -> Files {
 }
 
 #[test]
+fn a_file_that_somebody_wrote_is_not_written_over() {
+    let shop = shop();
+    let own = shop.path("out").join("mod.rs");
+    fs::create_dir_all(shop.path("out")).unwrap();
+    fs::write(&own, "pub mod shop;").unwrap();
+    let error = shop.compile(|config| config, &["shop.proto"]).unwrap_err();
+    assert!(error.to_string().contains("mod.rs` is not generated"), "{error}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), "pub mod shop;");
+    let elsewhere = |config: Config| {
+        config.messages(|messages| {
+            messages.include_file("all.rs");
+        })
+    };
+    shop.compile(elsewhere, &["shop.proto"]).unwrap();
+    assert_eq!(fs::read_to_string(&own).unwrap(), "pub mod shop;");
+    assert!(shop.generated("all.rs").contains("pub mod v1"));
+    // One that was generated is generated again.
+    fs::remove_file(&own).unwrap();
+    for _ in 0..2 {
+        shop.compile(|config| config, &["shop.proto"]).unwrap();
+    }
+}
+
+#[test]
 fn a_service_becomes_an_annotated_trait() {
     let files = shop();
     files.compile(|config| config, &["shop.proto"]).expect("compiles");

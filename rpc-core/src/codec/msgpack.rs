@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> Decode<T> for MsgPack {
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
         let Bounded(value) = Bounded::deserialize(&mut reader).map_err(CodecError::new)?;
         // The reader does not say how far it got, but at the end there is no marker of another value.
-        match IgnoredAny::deserialize(&mut reader) {
+        match Bounded::<IgnoredAny>::deserialize(&mut reader) {
             Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
             _ => Err(CodecError::new("more bytes follow the message")),
         }

@@ -8,7 +8,8 @@
 //! all carry the same.
 //!
 //! Nobody's call fails for a malformed header: it is as if it were not there. What a user puts into the metadata under
-//! one of these names wins.
+//! one of these names wins, unless somebody has decided otherwise: see
+//! [`Context::remove_other_lanes`].
 
 use std::fmt::Display;
 

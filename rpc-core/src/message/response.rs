@@ -1,6 +1,6 @@
 //! The typed face of a reply.
 
-use crate::{Extensions, Metadata, load::TRAILER};
+use crate::{Extensions, Metadata, load::TRAILER, metadata::MetadataValue};
 
 /// A message with what goes with it: metadata before and after it.
 #[derive(Debug)]
@@ -9,8 +9,8 @@ pub struct Response<T> {
     metadata: Metadata,
     trailers: Metadata,
     extensions: Extensions,
-    /// A channel returned it: what its trailers say of load is of the server that answered.
-    received: bool,
+    /// What its trailers said of load when a channel returned it: that is of the server that answered.
+    report: Option<MetadataValue>,
 }
 
 impl<T> Response<T> {
@@ -21,7 +21,7 @@ impl<T> Response<T> {
             metadata: Metadata::new(),
             trailers: Metadata::new(),
             extensions: Extensions::new(),
-            received: false,
+            report: None,
         }
     }
 
@@ -47,7 +47,7 @@ impl<T> Response<T> {
             metadata: self.metadata,
             trailers: self.trailers,
             extensions: self.extensions,
-            received: self.received,
+            report: self.report,
         }
     }
 
@@ -90,18 +90,19 @@ impl<T> Response<T> {
         trailers: Metadata,
         extensions: Extensions,
     ) -> Self {
+        let report = trailers.get_all(TRAILER).next().cloned();
         Self {
             message,
             metadata,
             trailers,
             extensions,
-            received: true,
+            report,
         }
     }
 
     /// What a handler answers with: message, metadata, trailers and extensions.
     pub(crate) fn into_parts(mut self) -> (T, Metadata, Metadata, Extensions) {
-        if self.received && !self.trailers.is_empty() {
+        if self.report.is_some() && self.trailers.get_all(TRAILER).next() == self.report.as_ref() {
             self.trailers.remove(TRAILER);
         }
         (self.message, self.metadata, self.trailers, self.extensions)

@@ -78,6 +78,33 @@ async fn a_response_that_is_passed_on_does_not_report_for_its_backend() -> Resul
     Ok(())
 }
 
+#[tokio::test]
+async fn what_a_handler_reports_itself_takes_the_place_of_its_backends() -> Result<()> {
+    let back = Numbers::new()
+        .on_one(|_| async {
+            let mut response = Response::new(1);
+            let report = full().encode();
+            response.trailers_mut().insert_bin(TRAILER, report).unwrap();
+            Ok(response)
+        })
+        .channel();
+    let front = Numbers::new()
+        .on_one(move |request| {
+            let back = back.clone();
+            async move {
+                let mut response = client::unary(&back, &ONE, request).await?;
+                let own = LoadReport::new().encode();
+                response.trailers_mut().insert_bin(TRAILER, own).unwrap();
+                Ok(response)
+            }
+        })
+        .channel();
+    let response = client::unary(&front, &ONE, Request::new(1)).await?;
+    let own = LoadReport::new().encode();
+    assert_eq!(response.trailers().get_bin(TRAILER), Some(own));
+    Ok(())
+}
+
 /// Written by hand from the `.proto` files: field numbers and wire types.
 #[test]
 fn the_bytes_are_those_of_orca() {

@@ -20,7 +20,7 @@ use rpc_core::{
     status::reason,
 };
 
-use crate::support::{COUNT, Numbers, collect, count, relay, soon};
+use crate::support::{COUNT, Numbers, collect, count, relay, soon, sum};
 
 #[tokio::test]
 async fn a_failure_is_the_last_item() -> Result<()> {
@@ -192,6 +192,57 @@ async fn trailers_come_from_the_stream_and_from_the_response() -> Result<()> {
     for key in ["x-stream-bin", "x-response-bin"] {
         assert!(stream.trailers().contains_key(key), "{key}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn in_process_as_well_a_stream_that_is_passed_on_keeps_its_trailers() -> Result<()> {
+    let back = Numbers::new()
+        .on_count(|_| async {
+            let mut response = Response::new(Streaming::from_iter([7]));
+            *response.trailers_mut() = trailers(["x-back-bin", rpc_core::load::TRAILER]);
+            Ok(response)
+        })
+        .channel();
+    let mut asked = count(&back, 1).await?;
+    assert!(asked.trailers().is_empty());
+    while asked.message().await?.is_some() {}
+    assert!(asked.trailers().contains_key(rpc_core::load::TRAILER));
+    let front = Numbers::new()
+        .on_count(move |request| {
+            let back = back.clone();
+            async move {
+                let response = client::server_streaming(&back, &COUNT, request).await?;
+                Ok(response.map(|stream| stream.with_trailers(trailers(["x-front-bin"]))))
+            }
+        })
+        .channel();
+    let mut stream = count(&front, 1).await?;
+    while stream.message().await?.is_some() {}
+    for key in ["x-back-bin", "x-front-bin"] {
+        assert!(stream.trailers().contains_key(key), "{key}");
+    }
+    assert!(!stream.trailers().contains_key(rpc_core::load::TRAILER));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_that_is_sent_on_as_a_request_leaves_its_trailers() -> Result<()> {
+    let back = Numbers::new()
+        .on_count(|_| async {
+            let stream = Streaming::from_iter([7]).with_trailers(trailers(["x-back-bin"]));
+            Ok(Response::new(stream))
+        })
+        .channel();
+    let other = Numbers::new()
+        .on_sum(|request| async {
+            let mut numbers = request.into_inner();
+            while numbers.message().await?.is_some() {}
+            Ok(Response::new(u32::from(!numbers.trailers().is_empty())))
+        })
+        .channel();
+    let stream = count(&back, 1).await?;
+    assert_eq!(sum(&other, stream).await?, 0);
     Ok(())
 }
 

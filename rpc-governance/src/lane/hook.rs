@@ -39,7 +39,8 @@ impl AcceptedLanes {
     }
 }
 
-/// Puts calls into lanes. See the [module](super). Their metadata says no other lane then.
+/// Puts calls into lanes. See the [module](super). The metadata of calls that arrive, and of those that go out where there are
+/// rules, says no other lane then.
 #[derive(Debug, Clone, Default)]
 pub struct LaneHook {
     accepted: AcceptedLanes,
@@ -137,7 +138,9 @@ impl Hook for LaneHook {
             call.context = std::mem::take(&mut call.context).with_lane(None);
         }
         self.rules.apply(call);
-        self.clear(call);
+        if !self.writes || !self.rules.rules().is_empty() {
+            self.clear(call);
+        }
         if self.writes {
             self.write(call);
         }

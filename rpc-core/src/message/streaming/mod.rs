@@ -58,6 +58,8 @@ pub struct Streaming<T: 'static> {
 enum Source<T: 'static> {
     Values(Values<T>),
     Sent(Box<Scoped<T>>),
+    /// In process, what the other side sent, with its own trailers.
+    Whole(Box<Streaming<T>>),
     Messages {
         incoming: Box<dyn Incoming>,
         codec: MessageCodec<T>,
@@ -105,8 +107,8 @@ impl<T: Send + 'static> Streaming<T> {
         Self::of(Source::Messages { incoming, codec })
     }
 
-    /// Sets the metadata that is sent after the last message. A stream that was received, and is passed on, has besides what
-    /// arrives at its end, but for a [load report](crate::load::TRAILER): that is of whoever sent it.
+    /// Sets the metadata that is sent after the last message. A stream that was received, and that a handler returns, has besides
+    /// what arrives at its end, but for a [load report](crate::load::TRAILER): that is of whoever sent it.
     pub fn with_trailers(mut self, trailers: Metadata) -> Self {
         self.trailers = trailers;
         self
@@ -129,9 +131,15 @@ impl<T: Send + 'static> Streaming<T> {
     }
 
     /// A response stream as the caller reads it.
-    pub(crate) fn received(mut self, received: Received) -> Self {
-        self.end = End::received(received);
-        self
+    pub(crate) fn received(self, received: Received) -> Self {
+        // In process its trailers are there before its end, but they are not to be seen before it.
+        let mut stream = if self.trailers.is_empty() {
+            self
+        } else {
+            Self::of(Source::Whole(Box::new(self)))
+        };
+        stream.end = End::received(received);
+        stream
     }
 
     /// A request stream as the handler reads it, where it is the caller's own.
@@ -219,6 +227,13 @@ impl<T: Send + 'static> Streaming<T> {
                 let message = ready!(stream.poll_message(cx));
                 if message.is_none() {
                     self.trailers.extend(stream.take_trailers());
+                }
+                Poll::Ready(message)
+            }
+            Source::Whole(stream) => {
+                let message = ready!(stream.poll_message(cx));
+                if message.is_none() {
+                    self.trailers.extend(std::mem::take(&mut stream.trailers));
                 }
                 Poll::Ready(message)
             }

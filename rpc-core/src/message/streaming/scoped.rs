@@ -54,8 +54,11 @@ impl<T: Send + 'static> Scoped<T> {
         polled.map_err(Status::leave_hop)
     }
 
-    /// After the end: the trailers that came with it.
+    /// After the end: the trailers that came with it. Those of another call's answer are none of a request.
     pub(super) fn take_trailers(&mut self) -> Metadata {
+        if self.role == Role::Caller {
+            return Metadata::new();
+        }
         self.stream
             .as_mut()
             .map(Streaming::take_trailers)

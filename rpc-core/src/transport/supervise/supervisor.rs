@@ -166,7 +166,8 @@ impl<P: Protocol> Supervisor<P> {
         // Beside others, one that nobody calls is made again, ever more rarely.
         let uncalled = if none_left { 0 } else { losses.uncalled };
         let failed = losses.unproved + uncalled;
-        self.failures = self.failures.saturating_add(failed);
+        // Those that are lost at once were lost to one cause.
+        self.failures = self.failures.saturating_add(failed.min(1));
         let mut orders = shared.orders.lock();
         // One that has not proved itself was no idle one: whoever it was made for may not have got to it yet.
         let idle = failed == 0 && !losses.any_busy;
@@ -181,6 +182,7 @@ impl<P: Protocol> Supervisor<P> {
         // What others beside it were paused for counts no more.
         if none_left && losses.any_proved {
             self.pause = None;
+            self.failing = None;
         }
         if self.pause.is_some() || self.dial.is_some() {
             return;
@@ -269,7 +271,8 @@ impl<P: Protocol> Supervisor<P> {
                     let status = status.clone();
                     return self.note_failure(status);
                 }
-                if let (Unable::Silent(_), Some(other)) = (&unable, &mut self.other) {
+                // One that could not be asked has not said that it does not speak this protocol either.
+                if let (Unable::Silent(_) | Unable::Failed(_), Some(other)) = (&unable, &mut self.other) {
                     let pause = other.note_silence();
                     self.pause_until(self.dialed + pause);
                 }
@@ -298,7 +301,10 @@ impl<P: Protocol> Supervisor<P> {
                 }
                 return Some(LinkState::Ready);
             }
-            News::Rests => self.shared.orders.lock().no_longer_wanted(),
+            News::Rests => {
+                self.pause = None;
+                self.shared.orders.lock().no_longer_wanted();
+            }
             News::Ended => self.note_failure(self.shared.closed()),
         }
         self.leave_other();

@@ -129,6 +129,19 @@ async fn a_server_that_hangs_up_on_a_call_that_waits_is_not_dialled_in_a_tight_l
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_lost_at_once_are_lost_to_one_cause() {
+    let network = Network::new(100);
+    let link = network.link(|config| config.connections = 4..=4);
+    link.connect();
+    settle().await;
+    assert_eq!(network.open().len(), 4);
+    network.lose_all();
+    settle().await;
+    // Calls wait, as if there had been one.
+    call(&link).await.unwrap();
+}
+
 /// What servers with a short `max_connection_idle` do.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_sends_away_what_nobody_calls_is_not_stayed_away_from() {

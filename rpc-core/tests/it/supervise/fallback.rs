@@ -101,6 +101,20 @@ async fn a_server_that_said_nothing_is_asked_again_after_longer_and_longer_pause
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_could_not_be_asked_is_asked_again_as_well() {
+    let (ours, _, link) = both();
+    ours.script([Connects::Silent, Connects::Fails]);
+    ours.otherwise(Connects::Succeeds);
+    call(&link).await.unwrap();
+    for _ in 0..31 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        call(&link).await.unwrap();
+    }
+    assert_eq!(ours.dials().len(), 3);
+    assert!(ours.open()[0].begun() > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_restarts_is_asked_when_it_is_there_again() {
     let (ours, others, link) = both();
     call(&link).await.unwrap();

@@ -19,7 +19,7 @@ use crate::{
     io::Inbox,
     stream::Hub,
     wire::{
-        kind,
+        goaway, kind,
         preface::{self, NoPreface, Settings},
     },
 };
@@ -100,9 +100,11 @@ pub(crate) async fn establish(
         }
         Err(error) => return Err(error.to_string().into()),
     };
-    let inbox = Inbox::new(theirs, frame_limit(config));
-    if matches!(inbox.head(), Ok(Some(head)) if head.kind == kind::GOAWAY) {
-        return Err("the server goes away, and takes no calls".into());
+    let mut inbox = Inbox::new(theirs, frame_limit(config));
+    if let Ok(Some(head)) = inbox.head()
+        && head.kind == kind::GOAWAY
+    {
+        return Err(sent_away(&inbox.take(&head, 0)).into());
     }
     let connection = Arc::new(Connection {
         slab: Slab::new(peer.max_calls),
@@ -133,4 +135,16 @@ fn is_hang_up(error: &std::io::Error) -> bool {
 fn frame_limit(config: &ClientConfig) -> usize {
     let Settings { max_frame_bytes, .. } = config.settings();
     max_frame_bytes as usize + config.max_metadata_bytes + crate::FRAME_SLACK_BYTES
+}
+
+/// Why a server takes no calls, from the payload of its GOAWAY.
+fn sent_away(payload: &[u8]) -> String {
+    let why = payload.get(8..).and_then(<[u8]>::split_first_chunk::<2>);
+    match why {
+        Some((why, text)) if u16::from_le_bytes(*why) != goaway::STOPPING => {
+            let text = String::from_utf8_lossy(&text[..text.len().min(256)]);
+            format!("the server closes it: {text}")
+        }
+        _ => "the server goes away, and takes no calls".to_owned(),
+    }
 }

@@ -25,8 +25,8 @@ pub struct EjectConfig {
     /// By what part of it, at most, an ejection is cut short at random, so that clients do not all come back at once. 0 to
     /// 0.5. Default: 0.1.
     pub jitter: f32,
-    /// The most endpoints that are ejected at a time, in percent of those that can be called; one may always be, if there are
-    /// two. 0 to 100. Default: 10.
+    /// The most endpoints that are ejected at a time, in percent of those that can be called when one is ejected; one may always be,
+    /// if there are two. 0 to 100. Default: 10.
     pub max_percent: u32,
     /// Failures one after the other that eject at once; 0 switches that off, 10,000 is the most. Default: 5.
     pub consecutive: u32,

@@ -31,8 +31,9 @@ struct Host {
     /// In this window of latencies.
     timed: u32,
     spent: Duration,
-    /// Of the classes that it had in this window.
-    class: u64,
+    /// Of the classes that it had since the last comparison of success rates, and in this window of latencies.
+    rates_class: u64,
+    latency_class: u64,
     /// Windows one after the other in which it was too slow.
     slow: u32,
     /// How often in a row it was ejected.
@@ -177,7 +178,13 @@ impl Ejector {
         if self.ejected == 0 {
             return;
         }
-        let (cap, ejected) = self.room();
+        // By the list: one that is away for a moment brings nobody back.
+        let cap = if self.config.enabled {
+            self.config.cap(self.hosts.len())
+        } else {
+            0
+        };
+        let (_, ejected) = self.room();
         for _ in cap..ejected {
             self.return_one(now, decisions, |_| true);
         }
@@ -259,7 +266,7 @@ impl Ejector {
             .filter(|(_, host)| host.ejection.is_none())
             .map(|(key, host)| Outcome {
                 key,
-                class: host.class,
+                class: host.rates_class,
                 successes: std::mem::take(&mut host.successes),
                 failures: std::mem::take(&mut host.failures),
             })
@@ -275,6 +282,9 @@ impl Ejector {
         self.eject(found, now, decisions);
         let found = outlier::by_failure_percentage(&self.config.failure_percentage, &outcomes);
         self.eject(found, now, decisions);
+        for (_, host) in self.hosts.iter_mut() {
+            host.rates_class = 0;
+        }
     }
 
     fn compare_latencies(&mut self, now: Instant, decisions: &mut Vec<Decision>) {
@@ -286,7 +296,7 @@ impl Ejector {
             .filter(|(_, host)| host.ejection.is_none() && host.timed >= few)
             .map(|(key, host)| Timed {
                 key,
-                class: host.class,
+                class: host.latency_class,
                 total: std::mem::take(&mut host.spent),
                 calls: std::mem::take(&mut host.timed),
             })
@@ -302,16 +312,18 @@ impl Ejector {
         found.retain(|(key, _)| self.hosts.get(*key).is_some_and(|host| host.slow >= enough));
         self.eject(found, now, decisions);
         for (_, host) in self.hosts.iter_mut() {
-            host.class = 0;
+            host.latency_class = 0;
         }
     }
 }
 
 impl Host {
-    /// Until the end of the window it is like those alone that have had the same classes in it: the routers forget which
+    /// Until the next comparison it is like those alone that have had the same classes since the last one: the routers forget which
     /// requests came whenever the list changes.
     fn enter(&mut self, class: u64) {
-        self.class = self.class.rotate_left(5).wrapping_add(class);
+        for own in [&mut self.rates_class, &mut self.latency_class] {
+            *own = own.rotate_left(5).wrapping_add(class);
+        }
     }
 
     fn take_in(&mut self, sample: &Sample) {

@@ -263,6 +263,19 @@ fn one_that_cannot_be_called_keeps_its_ejection_and_takes_no_room() {
 }
 
 #[test]
+fn one_that_is_away_for_a_moment_brings_nobody_back() {
+    let mut clock = Clock::new(without_jitter());
+    let away = Sample {
+        is_away: true,
+        ..Sample::default()
+    };
+    assert_eq!(ejected(&clock.tick(&[failing(5), well(10)])).len(), 1);
+    assert_eq!(clock.tick(&[well(0), away]), []);
+    assert_eq!(clock.tick(&[well(0), well(10)]), []);
+    assert!(clock.ejector.ejection(0).is_some());
+}
+
+#[test]
 fn off_is_off() {
     let mut clock = Clock::new(EjectConfig::off());
     assert!(clock.ticks(30, &[failing(50), well(10), well(10)]).is_empty());
