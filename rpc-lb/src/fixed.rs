@@ -125,7 +125,7 @@ impl FixedEndpoints {
         }
         let found = self
             .health
-            .sweep(now, seen(&self.endpoints), &self.snapshot.traffic());
+            .sweep(now, seen(&self.endpoints), &self.snapshot.traffic(true));
         // Not for each alarm of one that goes on failing.
         if found > Found::Nothing || now.saturating_duration_since(self.refreshed) >= Health::PERIOD {
             self.refreshed = now;

@@ -173,8 +173,8 @@ impl Snapshot {
     }
 
     /// Which endpoints have got the same requests, as the routers chose: those whose values are equal. By number.
-    pub(crate) fn traffic(&self) -> Traffic {
-        self.chain.traffic(&self.members, &self.plain)
+    pub(crate) fn traffic(&self, ages: bool) -> Traffic {
+        self.chain.traffic(&self.members, &self.plain, ages)
     }
 
     /// How many there are of each kind.

@@ -17,6 +17,7 @@ use crate::{
     Snapshot,
     endpoint::Alarm,
     health::{Found, Health},
+    route::Traffic,
     snapshot::Scheme,
     subsetting::Part,
 };
@@ -156,7 +157,11 @@ impl Upkeep {
         if let Some(alarm) = &self.shared.alarm {
             alarm.reset();
         }
-        let traffic = self.shared.snapshot.load().traffic();
+        let traffic = if self.health.compares() {
+            self.shared.snapshot.load().traffic(is_due)
+        } else {
+            Traffic::new()
+        };
         let found = self.health.sweep(now, self.links.seen(), &traffic);
         if self.shared.health.panic == 0.0 && self.health.has_ejected() {
             // They may be the last ones: nobody can make a call then that would arm it.

@@ -99,6 +99,11 @@ impl Health {
         }
     }
 
+    /// True if endpoints are compared with others that get the same requests.
+    pub(crate) fn compares(&self) -> bool {
+        self.ejector.compares()
+    }
+
     /// Looks at all endpoints, decides, and sets their weights. `traffic` says which of them got the same requests.
     pub(crate) fn sweep<'e>(
         &mut self,

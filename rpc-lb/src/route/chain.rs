@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    iter,
     sync::Arc,
 };
 
@@ -49,6 +50,9 @@ pub(crate) type Traffic = Vec<(u64, u64)>;
 
 /// How many different outcomes are kept. Beyond, each call is narrowed anew: slow, and right.
 const KEPT: usize = 1024;
+
+/// For how many sweeps the requests of a key count: calls that end now may have been sent long before.
+const LATELY: u8 = 60;
 
 /// The chain of one list of endpoints.
 #[derive(Debug)]
@@ -98,6 +102,7 @@ impl Chain {
     /// What the routers left for requests with these keys.
     pub(crate) fn kept(&self, keys: &Keys, make: impl FnOnce(&Keys) -> Outcome) -> Arc<Outcome> {
         if let Some(outcome) = self.kept.load().get(keys) {
+            outcome.came();
             return Arc::clone(outcome);
         }
         let outcome = Arc::new(make(keys));
@@ -124,27 +129,34 @@ impl Chain {
             .collect()
     }
 
-    /// Which endpoints have got the same requests: those that all keys that came so far were left with, or none of them.
-    pub(crate) fn traffic(&self, members: &[Member], plain: &Outcome) -> Traffic {
+    /// Which endpoints have got the same requests: those that all keys that came lately were left with, or none of them. A key
+    /// of which no request came while this was asked [`LATELY`] times counts no more; asked without `ages`, it is not counted.
+    pub(crate) fn traffic(&self, members: &[Member], plain: &Outcome, ages: bool) -> Traffic {
         if self.routers.is_empty() {
             return Traffic::new();
         }
-        // The nearest get all calls.
-        let mut classes: Vec<_> = members.iter().map(|member| u64::from(member.distance)).collect();
-        let mut mark = |keys: &[RouteKey], outcome: &Outcome| {
+        let kept = self.kept.load();
+        // Many keys are left with the same: each list is gone through once.
+        let mut lists = HashMap::<_, (u64, &[u32])>::new();
+        let lately = kept
+            .iter()
+            .filter(|(_, outcome)| outcome.came_within(LATELY, ages))
+            .map(|(keys, outcome)| (&**keys, &**outcome));
+        for (keys, outcome) in iter::once((&[][..], plain)).chain(lately) {
             for (part, left) in outcome.lists().enumerate() {
                 let mut hasher = DefaultHasher::new();
                 (keys, part).hash(&mut hasher);
-                let hash = hasher.finish();
-                for index in left {
-                    let class = &mut classes[*index as usize];
-                    *class = class.wrapping_add(hash);
-                }
+                let (of_list, _) = lists.entry(left.as_ptr_range()).or_insert((0, left));
+                *of_list = of_list.wrapping_add(hasher.finish());
             }
-        };
-        mark(&[], plain);
-        for (keys, outcome) in &**self.kept.load() {
-            mark(keys, outcome);
+        }
+        // The nearest get all calls.
+        let mut classes: Vec<_> = members.iter().map(|member| u64::from(member.distance)).collect();
+        for (hash, left) in lists.into_values() {
+            for index in left {
+                let class = &mut classes[*index as usize];
+                *class = class.wrapping_add(hash);
+            }
         }
         members.iter().map(|member| member.number).zip(classes).collect()
     }

@@ -1,6 +1,9 @@
 //! What the routers left for some requests: one list, or parts of it with their shares.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering::Relaxed},
+};
 
 use rpc_core::matcher::hash64;
 
@@ -13,6 +16,8 @@ pub(crate) struct Outcome {
     whole: Choice,
     /// None where it is not divided.
     parts: Box<[Part]>,
+    /// How often it was asked for in vain whether requests came for it.
+    idle: AtomicU8,
 }
 
 /// A list, and what calls choose from.
@@ -66,7 +71,25 @@ impl Outcome {
         Self {
             whole: make(whole, steps),
             parts,
+            idle: AtomicU8::new(0),
         }
+    }
+
+    /// A request came for it.
+    #[inline]
+    pub(super) fn came(&self) {
+        if self.idle.load(Relaxed) != 0 {
+            self.idle.store(0, Relaxed);
+        }
+    }
+
+    /// True if a request came for it while this was asked so often, not counting where it does not age.
+    pub(super) fn came_within(&self, asked: u8, ages: bool) -> bool {
+        let before = self.idle.load(Relaxed);
+        if ages {
+            self.idle.store(before.saturating_add(1), Relaxed);
+        }
+        before <= asked
     }
 
     /// All of it.

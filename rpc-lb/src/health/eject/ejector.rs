@@ -131,6 +131,11 @@ impl Ejector {
         self.hosts.get(key)?.ejection.as_ref()
     }
 
+    /// True if endpoints are compared with those of their class.
+    pub(crate) fn compares(&self) -> bool {
+        self.config.enabled && (self.config.success_rate.enabled || self.config.latency.enabled)
+    }
+
     /// True if any is ejected.
     pub(crate) fn has_ejected(&self) -> bool {
         self.ejected > 0

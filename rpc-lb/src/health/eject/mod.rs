@@ -15,8 +15,8 @@
 //! # Compared with whom
 //! With endpoints of the same [class](Sample::class): those that get the same requests. Those to which routers send other work
 //! may be slower, or fail more often, by nature. A client's classes are what its routers have left for the requests that came
-//! since the list of endpoints changed last, parts of a division and nearness included; where there is no router, all are of
-//! one. A class with too few endpoints to compare is not compared.
+//! in the last minute, since the list of endpoints changed, parts of a division and nearness included; where there is no router,
+//! all are of one. A class with too few endpoints to compare is not compared.
 //!
 //! # For how long
 //! `base` times how often in a row, at most `max`. Each sweep in which an endpoint was not ejected takes one off the count.
