@@ -90,7 +90,12 @@ impl<T> Response<T> {
         trailers: Metadata,
         extensions: Extensions,
     ) -> Self {
-        let report = trailers.get_all(TRAILER).next().cloned();
+        // Most have none, and need not be searched.
+        let report = if trailers.is_empty() {
+            None
+        } else {
+            trailers.get_all(TRAILER).next().cloned()
+        };
         Self {
             message,
             metadata,
