@@ -14,8 +14,14 @@ use rpc_registry::{Instance, InstanceHandle, InstanceState, Place, Registry, Sch
 use tower_layer::Layer;
 
 use super::{
-    HealthReporter, Server, ServerHandle, advertise::outward, announce::Announcements, handle::StoppedOnDrop,
-    serve::Parts, shutdown::Times, stack,
+    HealthReporter, Server, ServerHandle,
+    advertise::outward,
+    announce::Announcements,
+    built_in::{add_health, add_load},
+    handle::StoppedOnDrop,
+    serve::Parts,
+    shutdown::Times,
+    stack,
 };
 use crate::{
     LocalServers,
@@ -464,38 +470,6 @@ impl fmt::Debug for ServerBuilder {
             .field("services", &services)
             .finish_non_exhaustive()
     }
-}
-
-#[cfg(feature = "prost")]
-fn add_health(router: &mut Router, health: &HealthReporter) -> Result<(), BuildError> {
-    let service = Arc::new(super::health::HealthService::new(health.clone()));
-    router.add(service).map_err(|_| {
-        let problem = "a service named `grpc.health.v1.Health` was added, and the built-in one is on: call \
-                       `without_health` to use your own";
-        BuildError::new("add_service", problem)
-    })
-}
-
-#[cfg(not(feature = "prost"))]
-#[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
-fn add_health(_: &mut Router, _: &HealthReporter) -> Result<(), BuildError> {
-    Ok(())
-}
-
-#[cfg(feature = "prost")]
-fn add_load(router: &mut Router, load: &LoadReporter) -> Result<(), BuildError> {
-    let service = rpc_governance::server::load::LoadService::new(load.clone());
-    router.add(Arc::new(service)).map_err(|_| {
-        let problem =
-            "a service named `xds.service.orca.v3.OpenRcaService` was added, and `report_load` adds its own";
-        BuildError::new("report_load", problem)
-    })
-}
-
-#[cfg(not(feature = "prost"))]
-#[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
-fn add_load(_: &mut Router, _: &LoadReporter) -> Result<(), BuildError> {
-    Ok(())
 }
 
 fn random_id() -> String {

@@ -23,6 +23,7 @@ mod addresses;
 mod advertise;
 mod announce;
 mod builder;
+mod built_in;
 mod error;
 #[cfg(feature = "framed")]
 mod framed;

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    peer::{GOAWAY, frame, preface},
     service::TestService,
     support::{Direct, echo, link, piped_link, serve_one, within},
 };
@@ -126,4 +127,18 @@ async fn a_server_that_stops_says_so_to_who_comes() {
     );
     assert!(!status.was_processed());
     assert!(status.message().contains("goes away"), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_server_takes_nobody_is_told() {
+    let (link, mut io) = piped_link(1 << 16, |_| ());
+    let mut goaway = vec![0; 8];
+    goaway.extend(1_u16.to_le_bytes());
+    goaway.extend(b"malformed");
+    let mut says = preface(1, 1, &[]);
+    says.extend(frame(GOAWAY, 0, 0, 0, 0, &goaway));
+    io.write_all(&says).await.unwrap();
+    let status = echo(&Channel::new(Direct(link)), "x").await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CONNECT_FAILED));
+    assert!(status.message().contains("closes it: malformed"), "{status}");
 }

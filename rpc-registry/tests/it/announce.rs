@@ -297,14 +297,20 @@ async fn a_registry_that_is_away_is_asked_for_ever() {
     assert!(running.is_announced());
 }
 
-#[tokio::test(start_paused = true)]
-async fn renewals_that_fail_for_a_whole_lease_are_a_loss() {
-    let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
+/// An instance whose registry has not answered for two leases.
+async fn lost_in_silence(registry: &Leases) -> Running {
+    let running = run(registry, shop(), 1);
     running.handle.set_healthy(true);
     settle().await;
     registry.with(|state| state.hangs = true);
     sleep(2 * LEASE).await;
+    running
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewals_that_fail_for_a_whole_lease_are_a_loss() {
+    let registry = Leases::default();
+    let running = lost_in_silence(&registry).await;
     let log = registry.log();
     assert!(
         log.iter().filter(|asked| *asked == "renew").count() >= 3,

@@ -219,5 +219,14 @@ async fn a_client_labels_what_it_sends() {
         let went = in_green.scope(goes_to(&labelled, &entries)).await;
         assert_eq!(went, "b@base", "{said:?}");
     }
+    // Where no rule decides, what the metadata says by hand goes out.
+    let keyed = Client::builder()
+        .registry(memory.clone())
+        .target("memory:///edge")
+        .lanes(LaneHook::outbound().with_key("x-lane").unwrap())
+        .build()
+        .unwrap();
+    let went = goes_to(&HopClient::new(&keyed), &[(LANE_KEY, "green")]).await;
+    assert_eq!(went, "b@green");
     stop(running).await;
 }

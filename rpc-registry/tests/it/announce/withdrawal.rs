@@ -5,7 +5,7 @@ use std::time::Duration;
 use rpc_registry::{Amendment, AnnounceState, Fault};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LEASE, Leases, Running, run, settle, shop};
+use super::{Leases, Running, lost_in_silence, run, settle, shop};
 
 #[tokio::test(start_paused = true)]
 async fn the_withdrawal_marks_first() {
@@ -96,11 +96,7 @@ async fn a_withdrawal_does_not_wait_for_a_renewal() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_renewed_in_time_is_taken_out_nevertheless() {
     let registry = Leases::default();
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    registry.with(|state| state.hangs = true);
-    sleep(2 * LEASE).await;
+    let running = lost_in_silence(&registry).await;
     // It is back, and has kept the record; nothing was announced since.
     registry.with(|state| state.hangs = false);
     running.handle.withdraw();
