@@ -250,14 +250,10 @@ impl Floors<'_> {
     }
 
     fn speed(&mut self, place: Place<'_>, subject: &str, over: &str, least: f64) {
-        self.ratio(
-            place,
-            subject,
-            over,
-            "calls/s",
-            |c| c.calls_per_second,
-            |r| Verdict::AtLeast(r, least),
-        );
+        let both = self.calls(place, subject).zip(self.calls(place, over));
+        self.judge(&name(place, subject, over, "calls/s"), both, |(of, base)| {
+            Verdict::AtLeast(of.speed_over(over, base), least)
+        });
     }
 
     fn ratio(
@@ -269,10 +265,10 @@ impl Floors<'_> {
         figure: fn(&Calls) -> f64,
         judge: impl Fn(f64) -> Verdict,
     ) {
-        let (_, shape, scenario, payload, concurrency) = place;
-        let name = format!("{subject} / {over}, {what}: {shape} {scenario} {payload} B x{concurrency}");
         let both = self.calls(place, subject).zip(self.calls(place, over));
-        self.judge(&name, both, |(of, base)| judge(figure(of) / figure(base)));
+        self.judge(&name(place, subject, over, what), both, |(of, base)| {
+            judge(figure(of) / figure(base))
+        });
     }
 
     fn judge<T>(&mut self, name: &str, rows: Option<T>, judge: impl FnOnce(T) -> Verdict) {
@@ -297,6 +293,11 @@ impl<'a> Floors<'a> {
         });
         sound(record?.calls.as_ref()?)
     }
+}
+
+fn name(place: Place<'_>, subject: &str, over: &str, what: &str) -> String {
+    let (_, shape, scenario, payload, concurrency) = place;
+    format!("{subject} / {over}, {what}: {shape} {scenario} {payload} B x{concurrency}")
 }
 
 /// What was disturbed in every round is not judged.

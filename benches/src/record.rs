@@ -1,6 +1,6 @@
 //! A line of the JSON: what one subject showed in one cell.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub(crate) struct Calls {
     pub(crate) calls_per_second: f64,
     /// Largest minus smallest round, as a part of the median.
     pub(crate) calls_per_second_spread: f64,
+    /// The median, over the rounds, of the multiple of what another subject did in the same round.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) calls_per_second_over: BTreeMap<String, f64>,
     /// Percentiles are of single calls, or of whole streams. There are none where calls were timed many at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p50_us: Option<f64>,
@@ -95,6 +98,21 @@ impl Record {
         }
     }
 
+    /// The same with the calls per second as multiples of those of other subjects, which were measured in the same rounds.
+    pub(crate) fn over<'s>(
+        mut self,
+        samples: &Samples,
+        others: impl IntoIterator<Item = (&'s str, &'s Samples)>,
+    ) -> Self {
+        if let Some(calls) = &mut self.calls {
+            calls.calls_per_second_over = others
+                .into_iter()
+                .map(|(name, other)| (name.to_owned(), samples.over(other, |s| s.calls_per_second)))
+                .collect();
+        }
+        self
+    }
+
     /// The cell, as its name has it.
     pub(crate) fn cell(&self) -> String {
         let Self {
@@ -135,11 +153,18 @@ impl Calls {
         if self.is_sound() { "" } else { "*" }
     }
 
+    /// Calls per second as a multiple of those of another subject in the same cell.
+    pub(crate) fn speed_over(&self, subject: &str, base: &Self) -> f64 {
+        let by_round = self.calls_per_second_over.get(subject);
+        by_round.map_or_else(|| self.calls_per_second / base.calls_per_second, |ratio| *ratio)
+    }
+
     fn of(samples: &Samples) -> Self {
         let percentile = |of: fn(&Sample) -> f64| Some(samples.median(of)).filter(|us| !us.is_nan());
         Self {
             calls_per_second: samples.median(|s| s.calls_per_second),
             calls_per_second_spread: samples.spread(|s| s.calls_per_second),
+            calls_per_second_over: BTreeMap::new(),
             p50_us: percentile(|s| s.p50_us),
             p99_us: percentile(|s| s.p99_us),
             p999_us: percentile(|s| s.p999_us),

@@ -10,7 +10,11 @@ use crate::{
     recovery,
     sample::{self, Samples},
     shape::Shape,
+    table::BASE,
 };
+
+/// What others are a multiple of.
+const BASES: [&str; 3] = [BASE, "raw", "tarpc"];
 
 /// Measures everything that the options ask for.
 pub(crate) fn run(build: &str, peers: &[Peer], options: &Options) -> Vec<Record> {
@@ -76,7 +80,16 @@ fn run_cell(
     for (_, _, samples) in &mut rows {
         samples.settle(usual);
     }
-    rows.into_iter()
-        .map(|(name, _, samples)| Record::new(build, cell, name).with_calls(&samples))
+    let bases = || {
+        rows.iter()
+            .filter(|(name, ..)| BASES.contains(name))
+            .map(|(name, _, samples)| (*name, samples))
+    };
+    rows.iter()
+        .map(|(name, _, samples)| {
+            Record::new(build, cell, name)
+                .with_calls(samples)
+                .over(samples, bases())
+        })
         .collect()
 }

@@ -112,6 +112,21 @@ impl Samples {
         median(&self.sorted(of))
     }
 
+    /// The middle of what each round showed, as a multiple of what the same round showed of another subject.
+    ///
+    /// A machine whose speed drifts is as slow for both of a round. Rounds that were disturbed for either count only where
+    /// there are no others.
+    pub(crate) fn over(&self, base: &Self, of: fn(&Sample) -> f64) -> f64 {
+        let rounds = || self.0.iter().zip(&base.0);
+        let is_sound = |(one, other): &(&Sample, &Sample)| !one.is_disturbed() && !other.is_disturbed();
+        let none_is_sound = !rounds().any(|round| is_sound(&round));
+        median_of(
+            rounds()
+                .filter(|round| none_is_sound || is_sound(round))
+                .map(|(one, other)| of(one) / of(other)),
+        )
+    }
+
     /// Largest minus smallest, as a part of the median.
     pub(crate) fn spread(&self, of: fn(&Sample) -> f64) -> f64 {
         let values = self.sorted(of);
@@ -232,6 +247,22 @@ mod tests {
         assert_eq!(figures(&[(3.0, 0.0), (1.0, 0.0), (2.0, 0.0)]), (2.0, 1.0));
         assert_eq!(figures(&[(4.0, 0.0), (2.0, 0.0)]), (3.0, 2.0 / 3.0));
         assert!(figures(&[]).0.is_nan());
+    }
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        let calls = |sample: &Sample| sample.calls_per_second;
+        let over = |one: &[(f64, f64)], other: &[(f64, f64)]| samples(one).over(&samples(other), calls);
+        // The machine was half as fast in the last round; medians alone would say 3.
+        let slows = [(60.0, 0.0), (60.0, 0.0), (30.0, 0.0)];
+        let spoilt = [(90.0, 0.5), (60.0, 0.0), (40.0, 0.0)];
+        let ratios = (
+            over(&slows, &[(30.0, 0.0), (20.0, 0.0), (15.0, 0.0)]),
+            over(&spoilt, &[(30.0, 0.0), (30.0, 0.0), (10.0, 0.5)]),
+            over(&spoilt[..1], &slows[..1]),
+        );
+        assert_eq!(ratios, (2.0, 2.0, 1.5));
+        assert!(over(&[], &[]).is_nan());
     }
 
     #[test]

@@ -39,19 +39,20 @@ pub(crate) fn print(records: &[Record]) {
 
 fn print_calls(record: &Record, calls: &Calls, records: &[Record]) {
     let base = record.peer(records, BASE).and_then(|base| base.calls.as_ref());
-    let ratio = |of: fn(&Calls) -> f64| {
+    let shown = |ratio: &dyn Fn(&Calls) -> f64| {
         base.map_or_else(
             || "-".to_owned(),
-            |base| format!("{:.2}{}", of(calls) / of(base), base.mark()),
+            |base| format!("{:.2}{}", ratio(base), base.mark()),
         )
     };
+    let ratio = |of: fn(&Calls) -> f64| shown(&|base| of(calls) / of(base));
     let percentile = |us: Option<f64>| us.map_or_else(|| "-".to_owned(), |us| format!("{us:.2}"));
     println!(
         "{:<38} {:<10} {:>9.0} {:>6} {:>6.1}% {:>9} {:>9} {:>8.2} {:>6} {:>7.1} {:>6}{}",
         record.cell(),
         record.subject,
         calls.calls_per_second,
-        ratio(|c| c.calls_per_second),
+        shown(&|base| calls.speed_over(BASE, base)),
         calls.calls_per_second_spread * 100.0,
         percentile(calls.p50_us),
         percentile(calls.p99_us),

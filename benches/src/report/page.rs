@@ -9,6 +9,7 @@ use crate::{
     cell::PLAIN,
     floors, hop,
     record::{Calls, Record},
+    table::BASE,
 };
 
 const HEAD: &str = "\
@@ -41,7 +42,8 @@ const MEANING: &str = "\
 
 Unary calls return what they were sent; a stream is one message there and 64 back, and a \"call\" of it is one message; its
 percentiles are those of whole streams. Everything goes over **one connection**. In a closed loop so many tasks call again as
-soon as they are answered. Medians over interleaved rounds. CPU is user and system time of both sides together. Calls in
+soon as they are answered. Medians over interleaved rounds; a multiple of another subject's calls per second is the median of those of each round, since a
+machine that drifts is as slow for both. CPU is user and system time of both sides together. Calls in
 process are timed 64 at a time, so there are no percentiles of them. `*`: others were busy, or the CPUs were at another
 distance, in all rounds; such figures say little.
 
@@ -119,7 +121,7 @@ fn closed(page: &mut String, records: &[Record]) {
         let ratio = |calls: &Calls, base: Option<&Calls>| {
             base.map_or_else(
                 || figure(calls.calls_per_second),
-                |base| figure(calls.calls_per_second / base.calls_per_second),
+                |base| figure(calls.speed_over(BASE, base)),
             )
         };
         table(

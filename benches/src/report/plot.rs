@@ -11,7 +11,7 @@ use crate::{
 /// A name of a file, and what it holds.
 pub(super) fn all(records: &[Record]) -> Vec<(&'static str, String)> {
     let speed = by_shape(records, |calls, base| {
-        base.map(|base| calls.calls_per_second / base.calls_per_second)
+        base.map(|base| calls.speed_over(BASE, base))
     });
     let cpu = by_shape(records, |calls, _| Some(calls.cpu_us_per_call));
     let heap = connections(records);
