@@ -28,7 +28,8 @@ pub struct LinkConfig {
     pub shrink_after: Duration,
     /// How long a link may be without calls before its connections are closed; it may take half as long again. The next call,
     /// or being told to connect, makes them anew. A link to an address that cannot be reached gives up after the same
-    /// time, unless it is called. At least 1 ms. `None`: connections are kept warm for ever. Default: 30 min.
+    /// time, unless it is called or a call waits for it; never before it has failed once. At least 1 ms. `None`: connections
+    /// are kept warm for ever. Default: 30 min.
     pub idle_timeout: Option<Duration>,
     /// Whether a connection that the server closes while there is no call on it, as servers do with idle ones, is
     /// made anew before there is a call for it. Only one that lasted less than the backoff's [`proof`](Backoff::proof) and had

@@ -123,6 +123,7 @@ impl<P: Protocol> SupervisedLink<P> {
     async fn wait(&self, patient: bool) -> Result<Way<P::Connection>, Status> {
         let shared = &self.0;
         let mut state = shared.state.subscribe();
+        let _waits = shared.orders.wait();
         loop {
             let now = state.borrow_and_update().clone();
             if let Some(other) = shared.other.load_full() {

@@ -11,6 +11,9 @@ use crate::{Status, status::Side, transport::LinkState};
 #[derive(Debug, Default)]
 pub(super) struct Orders(Mutex<Inner>);
 
+/// A call that waits for a connection: as long as it does, one is wanted.
+pub(super) struct Waits<'a>(&'a Orders);
+
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     task: Option<Running>,
@@ -18,6 +21,10 @@ pub(super) struct Inner {
     begun: u64,
     /// When somebody last wanted a connection.
     wanted: Option<Instant>,
+    /// Somebody has asked for one since the last dial was over.
+    asked: bool,
+    /// How many calls wait for one.
+    waiting: usize,
     pub(super) closing: bool,
 }
 
@@ -34,6 +41,12 @@ impl Orders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A call begins to wait for a connection.
+    pub(super) fn wait(&self) -> Waits<'_> {
+        self.lock().waiting += 1;
+        Waits(self)
+    }
+
     /// A connection is wanted: somebody sees to it.
     ///
     /// # Errors
@@ -47,6 +60,7 @@ impl Orders {
             return Err(Status::internal("a link connects only inside a tokio runtime").at_side(Side::Client));
         };
         orders.wanted = Some(Instant::now());
+        orders.asked = true;
         if orders.task.is_some() {
             shared.changed.notify_one();
             return Ok(());
@@ -125,7 +139,22 @@ impl Orders {
     }
 }
 
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let mut orders = self.0.lock();
+        orders.waiting -= 1;
+        orders.still_wanted();
+    }
+}
+
 impl Inner {
+    /// A dial is over. If it has failed, who had asked for it is to hear of that, however long it took: patience counts from here.
+    pub(super) fn has_dialed(&mut self, failed: bool) {
+        if std::mem::take(&mut self.asked) && failed {
+            self.still_wanted();
+        }
+    }
+
     /// There are calls: they want a connection again if one is lost.
     pub(super) fn still_wanted(&mut self) {
         self.wanted = self.wanted.map(|_| Instant::now());
@@ -147,6 +176,7 @@ impl Inner {
             return false;
         }
         match (self.wanted, shared.config().idle_timeout) {
+            _ if self.waiting > 0 => true,
             (Some(wanted), Some(patience)) => wanted.elapsed() < patience,
             (wanted, None) => wanted.is_some(),
             (None, _) => false,

@@ -243,6 +243,7 @@ impl<P: Protocol> Supervisor<P> {
 
     fn note_dial(&mut self, made: Made<P>) {
         let address = &self.shared.address;
+        self.shared.orders.lock().has_dialed(made.is_err());
         match made {
             Ok((connection, driver)) => {
                 tracing::debug!(%address, peer = ?connection.peer(), "connected");

@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use rpc_core::{
+    Body, Call,
     status::reason,
     transport::{
         LinkState,
@@ -11,9 +12,9 @@ use rpc_core::{
 };
 
 use super::{
-    call,
+    UNARY, call, is_idle,
     network::{Connects, Network},
-    reaches, settle,
+    reaches, settle, within,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -221,6 +222,37 @@ async fn a_connection_that_lasts_or_answers_ends_the_back_off() {
         let pause = *dials.last().unwrap() - dials[dials.len() - 2];
         assert_eq!(pause.as_millis(), 1000);
     }
+}
+
+/// Addresses from which nothing comes back, to clients that soon give up what is idle.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_takes_longer_than_a_link_may_be_idle_fails_what_waits_for_it() {
+    let network = Network::new(100);
+    let link = network.link(|config| {
+        config.backoff.jitter = 0.0;
+        config.connect_timeout = Duration::from_secs(1);
+        config.idle_timeout = Some(100 * MS);
+    });
+    network.otherwise(Connects::Hangs);
+    // Being told to connect is enough: who waits for the link's states, and calls it once it is ready, learns of it.
+    link.connect();
+    reaches(&link, "failing", LinkState::is_failing).await;
+    reaches(&link, "idle", is_idle).await;
+    let before = network.dials().len();
+    let status = within("a call", call(&link)).await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CONNECT_FAILED), "{status}");
+    // Nobody else calls, and one call goes on to wait.
+    let mut patient = Call::new((&UNARY).into(), "proto", Body::Empty);
+    patient.options.wait_for_ready = Some(true);
+    let waited = tokio::time::timeout(Duration::from_secs(15), link.call(&mut patient)).await;
+    assert!(waited.is_err(), "nobody is there");
+    let dials = network.dials().split_off(before);
+    let pauses: Vec<_> = dials
+        .windows(2)
+        .map(|two| (two[1] - two[0]).as_millis())
+        .collect();
+    assert_eq!(pauses, [1000, 1600, 2560, 4096, 6554]);
+    reaches(&link, "idle again", is_idle).await;
 }
 
 #[tokio::test(start_paused = true)]
