@@ -196,10 +196,10 @@ impl<P: Protocol> Shared<P> {
             .not_processed()
     }
 
-    /// So many connections in a row were lost before they had proved themselves.
+    /// So many connections in a row could not be made, or were lost before they had proved themselves.
     pub(super) fn hung_up(&self, times: u32) -> Status {
         Status::unavailable(format!(
-            "the last {times} connections were lost before a call was answered"
+            "the last {times} connections failed or were lost before a call was answered"
         ))
         .with_reason(reason::CONNECT_FAILED)
         .with_domain(reason::DOMAIN)

@@ -189,7 +189,9 @@ impl<P: Protocol> Supervisor<P> {
         }
         // What failed before the connection that was lost is an old story.
         self.failing = None;
-        match self.failures.saturating_sub(1) {
+        // If this was no failure, neither do those before it count for the pause.
+        let failures = if failed == 0 { 0 } else { self.failures };
+        match failures.saturating_sub(1) {
             0 => {
                 let first = shared.config().backoff.first_pause(losses.lasted);
                 self.pause_until(Instant::now() + first);

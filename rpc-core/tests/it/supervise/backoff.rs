@@ -116,7 +116,7 @@ async fn a_server_that_hangs_up_on_a_call_that_waits_is_not_dialled_in_a_tight_l
         let again = call(&link).await.unwrap_err();
         assert_eq!(
             again.message(),
-            "the last 4 connections were lost before a call was answered"
+            "the last 4 connections failed or were lost before a call was answered"
         );
         reaches(&link, "ready", LinkState::is_ready).await;
         // None, then 1 s, and 1.6 times as much with each.
@@ -173,6 +173,24 @@ async fn a_server_that_sends_away_what_nobody_calls_is_not_stayed_away_from() {
             );
         }
     }
+}
+
+/// What failed before it is over.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_sent_away_uncalled_after_failures_fails_no_call() {
+    let network = Network::new(100);
+    let link = network.link(|_| ());
+    network.script([Connects::Fails; 4]);
+    network.connections_linger(Duration::from_mins(1));
+    link.connect();
+    reaches(&link, "ready", LinkState::is_ready).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    network.open()[0].advance(Phase::Draining);
+    settle().await;
+    network.script([Connects::Hangs]);
+    let waits = tokio::time::timeout(Duration::from_secs(10), call(&link)).await;
+    assert!(waits.is_err(), "{waits:?}");
+    assert_eq!(network.dials().len(), 6, "it is dialled for the call");
 }
 
 /// The connection that is called on goes as well in the end, and what the other one came to counts no more.

@@ -38,6 +38,8 @@ pub(super) struct Network {
     capacity: usize,
     /// How long a call takes.
     call_time: Mutex<Duration>,
+    /// How long connections that take no more calls stay after the last one, if not at once.
+    linger: Mutex<Option<Duration>>,
     /// What the server answers to calls, if it answers with a failure.
     refusal: Mutex<Option<Status>>,
     /// The most calls that were under way on one connection.
@@ -68,6 +70,7 @@ impl Network {
             under_way: AtomicUsize::new(0),
             capacity,
             call_time: Mutex::default(),
+            linger: Mutex::default(),
             refusal: Mutex::default(),
             most: AtomicUsize::new(0),
         })
@@ -83,6 +86,10 @@ impl Network {
 
     pub(super) fn calls_take(&self, time: Duration) {
         *locked(&self.call_time) = time;
+    }
+
+    pub(super) fn connections_linger(&self, time: Duration) {
+        *locked(&self.linger) = Some(time);
     }
 
     pub(super) fn refuses_calls(&self, status: Status) {
@@ -367,6 +374,10 @@ async fn drive(closes: Closes, mut timers: Timers, under_way: UnderWay) {
     })
     .await;
     drop(ends);
+    let linger = *locked(&under_way.0.linger);
+    if let Some(time) = linger {
+        tokio::time::sleep(time).await;
+    }
     drop(under_way);
 }
 
