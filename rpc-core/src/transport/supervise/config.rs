@@ -8,6 +8,9 @@ use crate::BuildError;
 /// Nobody would be waited for any less: a link that was called would have given up before it connects.
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 
+/// With less than that a link would do little but connect.
+const SHORTEST_AGE: Duration = Duration::from_secs(1);
+
 /// How the connections to an address are kept. Start from the default and change fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -37,7 +40,8 @@ pub struct LinkConfig {
     /// [`idle_timeout`](Self::idle_timeout). Default: yes.
     pub reconnect_idle: bool,
     /// How old a connection gets before it is replaced, give or take a tenth; it takes calls until the next one is there, and
-    /// calls on it go on to their end. With it a client finds new machines behind an old address. Default: no bound.
+    /// calls on it go on to their end. With it a client finds new machines behind an old address. At least 1 s. Default: no
+    /// bound, which is `None` and not zero.
     pub max_connection_age: Option<Duration>,
 }
 
@@ -77,6 +81,15 @@ impl LinkConfig {
         }
         if self.idle_timeout.is_some_and(|timeout| timeout < SHORTEST_IDLE) {
             return wrong("link.idle_timeout", "must be at least a millisecond, or none");
+        }
+        if self.max_connection_age.is_some_and(|age| age < SHORTEST_AGE) {
+            return wrong("link.max_connection_age", "must be at least a second, or none");
+        }
+        if self.keepalive.interval.is_some() && self.keepalive.timeout.is_zero() {
+            return wrong(
+                "link.keepalive.timeout",
+                "must be longer than nothing: an answer takes time",
+            );
         }
         self.backoff.check()
     }
@@ -121,6 +134,33 @@ mod tests {
             assert_eq!(error.field(), "link.idle_timeout");
         }
         assert_eq!(field(|c| c.idle_timeout = None), None);
+        for age in [Duration::ZERO, Duration::from_millis(999)] {
+            let config = LinkConfig {
+                max_connection_age: Some(age),
+                ..LinkConfig::default()
+            };
+            let error = config
+                .check()
+                .expect_err("each connection is old when it is there");
+            assert_eq!(error.field(), "link.max_connection_age");
+        }
+        assert_eq!(
+            field(|c| c.max_connection_age = Some(Duration::from_secs(1))),
+            None
+        );
+        assert_eq!(
+            field(|c| {
+                c.keepalive.interval = Some(Duration::from_secs(10));
+                c.keepalive.timeout = Duration::ZERO;
+            })
+            .as_deref(),
+            Some("link.keepalive.timeout")
+        );
+        assert_eq!(
+            field(|c| c.keepalive.timeout = Duration::ZERO),
+            None,
+            "there are no pings"
+        );
         assert_eq!(
             field(|c| c.backoff.factor = f64::NAN).as_deref(),
             Some("link.backoff.factor")

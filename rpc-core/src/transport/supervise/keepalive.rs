@@ -10,7 +10,8 @@ pub struct Keepalive {
     /// that has it sent at once; over the framed protocol, within this time. A server that gets more pings than it likes
     /// closes the connection, and the time is doubled for the next ones. Default: no pings.
     pub interval: Option<Duration>,
-    /// How long to wait for anything from the server after a ping before the connection is given up. Default: 20 s.
+    /// How long to wait for anything from the server after a ping before the connection is given up. More than nothing, if
+    /// there are pings. Default: 20 s.
     pub timeout: Duration,
     /// Whether to ping while there are no calls. Most gRPC servers mind. Default: no.
     pub without_calls: bool,
