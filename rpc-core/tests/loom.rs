@@ -1,6 +1,6 @@
-//! All interleavings of what calls and the task of a queue of deadlines do, and of a task that is woken while it is at work. The
-//! source is the crate's own: only its atomics, its locks, the clock and the runtime are not. Who is not woken blocks for good,
-//! which loom reports as a deadlock.
+//! All interleavings of what calls and the task of a queue of deadlines do, of a task that is woken while it is at work, and of a
+//! connection that ends while its link looks. The source is the crate's own: only its atomics, its locks, the clock and the
+//! runtime are not. Who is not woken blocks for good, which loom reports as a deadlock.
 
 mod sync {
     use std::task::Waker;
@@ -39,6 +39,13 @@ mod sync {
 mod attention;
 #[path = "../src/context/queue/driver.rs"]
 mod driver;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the module is written for another crate"
+)]
+#[path = "../src/transport/supervise/life.rs"]
+mod life;
 #[path = "../src/context/queue/shared.rs"]
 mod shared;
 #[path = "../src/context/queue/slots.rs"]
@@ -60,6 +67,7 @@ use loom::{
 
 use attention::Attention;
 use driver::{Driver, Timer};
+use life::{Life, Phase};
 use shared::Shared;
 use slots::{Moment, Shard};
 use sync::{Arc, AtomicBool, Mutex, Ordering::SeqCst};
@@ -312,5 +320,27 @@ fn a_task_at_work_misses_nothing() {
         for other in others {
             other.join().unwrap();
         }
+    });
+}
+
+/// Its task and its server end it for reasons of their own, each once.
+#[test]
+fn who_sees_that_a_connection_takes_no_calls_sees_how_it_came_to_that() {
+    model(|| {
+        let life = Arc::new(Life::new(&std::sync::Arc::default(), false));
+        let ends = [(Phase::Draining, 1), (Phase::Closed, 0)].map(|(phase, load)| {
+            let life = Arc::clone(&life);
+            thread::spawn(move || life.advance(phase, load))
+        });
+        if !life.takes_calls() {
+            let seen = (life.was_busy(), life.was_sent_away());
+            assert!(matches!(seen, (true, true) | (false, false)), "{seen:?}");
+            // What came first counts, which is certain where the other has not come.
+            assert!(life.phase() == Phase::Closed || seen == (true, true));
+        }
+        for end in ends {
+            end.join().unwrap();
+        }
+        assert_eq!(life.phase(), Phase::Closed);
     });
 }

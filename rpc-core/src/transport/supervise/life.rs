@@ -1,11 +1,19 @@
 //! How far a connection's life has got, and how its link learns of that.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU8, Ordering::SeqCst},
-};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
+
+use super::sync::{AtomicBool, AtomicU8, Ordering::SeqCst};
+
+/// The bits of a state that are the phase.
+const PHASE: u8 = 0b11;
+
+/// There were calls on it when it ceased to take some.
+const BUSY: u8 = 1 << 2;
+
+/// It ceased to take calls before it was closed.
+const SENT_AWAY: u8 = 1 << 3;
 
 /// How far a connection's life has got. It only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,12 +33,9 @@ pub enum Phase {
 /// in the connection.
 #[derive(Debug)]
 pub struct Life {
-    phase: AtomicU8,
+    /// The phase, with [`BUSY`] and [`SENT_AWAY`]. All in one, so that who sees the phase sees how it came to it.
+    state: AtomicU8,
     quiet: AtomicBool,
-    /// There were calls on it when it ceased to take some.
-    was_busy: AtomicBool,
-    /// It ceased to take calls before it was closed.
-    was_sent_away: AtomicBool,
     /// Whether the link makes more connections when there is no room.
     scales: bool,
     /// Tells the supervisor to look around.
@@ -40,10 +45,8 @@ pub struct Life {
 impl Life {
     pub(super) fn new(changed: &Arc<Notify>, scales: bool) -> Self {
         Self {
-            phase: AtomicU8::new(Phase::Open as u8),
+            state: AtomicU8::new(Phase::Open as u8),
             quiet: AtomicBool::new(false),
-            was_busy: AtomicBool::new(false),
-            was_sent_away: AtomicBool::new(false),
             scales,
             changed: Arc::clone(changed),
         }
@@ -51,7 +54,7 @@ impl Life {
 
     /// How far it has got.
     pub fn phase(&self) -> Phase {
-        match self.phase.load(SeqCst) {
+        match self.state.load(SeqCst) & PHASE {
             0 => Phase::Open,
             1 => Phase::Retiring,
             2 => Phase::Draining,
@@ -61,7 +64,7 @@ impl Life {
 
     /// True if new calls may use the connection.
     pub fn takes_calls(&self) -> bool {
-        self.phase.load(SeqCst) < Phase::Draining as u8
+        self.state.load(SeqCst) & PHASE < Phase::Draining as u8
     }
 
     /// There was no call for the idle timeout; said again every half of it for as long as that is so. Closing the connection
@@ -80,20 +83,23 @@ impl Life {
 
     /// Moves on to a phase, with so many calls; false if it was there or further already.
     pub(super) fn advance(&self, phase: Phase, load: usize) -> bool {
-        let before = self.phase.fetch_max(phase as u8, SeqCst);
-        if before < Phase::Draining as u8 && phase >= Phase::Draining {
-            self.was_busy.store(load > 0, SeqCst);
-            self.was_sent_away.store(phase == Phase::Draining, SeqCst);
-        }
-        before < phase as u8
+        let next = |before: u8| {
+            let (from, mut known) = (before & PHASE, before & !PHASE);
+            if from < Phase::Draining as u8 && phase >= Phase::Draining {
+                known |= if load > 0 { BUSY } else { 0 };
+                known |= if phase == Phase::Draining { SENT_AWAY } else { 0 };
+            }
+            (from < phase as u8).then_some(known | phase as u8)
+        };
+        self.state.fetch_update(SeqCst, SeqCst, next).is_ok()
     }
 
     pub(super) fn was_busy(&self) -> bool {
-        self.was_busy.load(SeqCst)
+        self.state.load(SeqCst) & BUSY != 0
     }
 
     pub(super) fn was_sent_away(&self) -> bool {
-        self.was_sent_away.load(SeqCst)
+        self.state.load(SeqCst) & SENT_AWAY != 0
     }
 
     pub(super) fn tell(&self) {

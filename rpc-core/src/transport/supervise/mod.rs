@@ -39,6 +39,11 @@ mod protocol;
 mod supervisor;
 mod timers;
 
+/// What is loom's where all interleavings are tried.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+}
+
 pub use self::{
     backoff::Backoff,
     config::LinkConfig,
