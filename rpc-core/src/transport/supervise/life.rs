@@ -15,6 +15,9 @@ const BUSY: u8 = 1 << 2;
 /// It ceased to take calls before it was closed.
 const SENT_AWAY: u8 = 1 << 3;
 
+/// A call has chosen it although it was to be replaced.
+const CALLED_LATE: u8 = 1 << 4;
+
 /// How far a connection's life has got. It only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -33,7 +36,8 @@ pub enum Phase {
 /// in the connection.
 #[derive(Debug)]
 pub struct Life {
-    /// The phase, with [`BUSY`] and [`SENT_AWAY`]. All in one, so that who sees the phase sees how it came to it.
+    /// The phase, with [`BUSY`], [`SENT_AWAY`] and [`CALLED_LATE`]. All in one, so that who sees the phase sees how it came to
+    /// it.
     state: AtomicU8,
     quiet: AtomicBool,
     /// Whether the link makes more connections when there is no room.
@@ -81,6 +85,20 @@ impl Life {
         }
     }
 
+    /// A call has chosen it. The first one that does so although it was to be replaced tells the supervisor, who may have left
+    /// it without a successor because nobody called.
+    pub(super) fn note_chosen(&self) {
+        if self.state.load(SeqCst) == Phase::Retiring as u8 {
+            self.note_called_late();
+        }
+    }
+
+    #[cold]
+    fn note_called_late(&self) {
+        self.state.fetch_or(CALLED_LATE, SeqCst);
+        self.tell();
+    }
+
     /// Moves on to a phase, with so many calls; false if it was there or further already.
     pub(super) fn advance(&self, phase: Phase, load: usize) -> bool {
         let next = |before: u8| {
@@ -100,6 +118,10 @@ impl Life {
 
     pub(super) fn was_sent_away(&self) -> bool {
         self.state.load(SeqCst) & SENT_AWAY != 0
+    }
+
+    pub(super) fn was_called_late(&self) -> bool {
+        self.state.load(SeqCst) & CALLED_LATE != 0
     }
 
     pub(super) fn tell(&self) {

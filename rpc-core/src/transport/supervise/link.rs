@@ -155,14 +155,15 @@ impl<P: Protocol> Shared<P> {
     /// The connection with the fewest calls of those that take some.
     fn pick(&self) -> Option<Arc<P::Connection>> {
         let connections = self.connections.load();
-        match connections.as_slice() {
-            [only] => only.takes_calls().then(|| Arc::clone(only)),
+        let chosen = match connections.as_slice() {
+            [only] => only.takes_calls().then_some(only),
             several => several
                 .iter()
                 .filter(|connection| connection.takes_calls())
-                .min_by_key(|connection| connection.load())
-                .cloned(),
-        }
+                .min_by_key(|connection| connection.load()),
+        }?;
+        chosen.life().note_chosen();
+        Some(Arc::clone(chosen))
     }
 
     /// Calls over the link of another transport.

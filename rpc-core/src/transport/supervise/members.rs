@@ -163,8 +163,10 @@ impl<C: Supervised> Members<C> {
     /// because its connections grow old: each successor would have another.
     pub(super) fn are_in_use(&self) -> bool {
         self.usable().any(|connection| {
-            let retires = connection.life().phase() == Phase::Retiring;
-            connection.load() > 0 || (retires && connection.was_of_use())
+            let life = connection.life();
+            let retires = life.phase() == Phase::Retiring;
+            let was_called = || connection.was_of_use() || life.was_called_late();
+            connection.load() > 0 || (retires && was_called())
         })
     }
 

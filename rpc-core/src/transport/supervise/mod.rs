@@ -18,7 +18,7 @@
 //! | `fallback` | the link of another transport, while the peer does not speak this one |
 //!
 //! # Cost
-//! A call reads one immutable list. With one connection in it that is two atomic loads and a reference count; with several,
+//! A call reads one immutable list. With one connection in it that is three atomic loads and a reference count; with several,
 //! two loads more for each. It passes no queue, takes no lock and wakes nobody; only a call that finds no connection, or all of
 //! them full, has to do with the supervisor.
 //!

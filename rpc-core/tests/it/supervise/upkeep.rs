@@ -164,6 +164,32 @@ async fn an_old_connection_is_replaced_between_calls_for_as_long_as_there_are_so
     assert_eq!(network.open().len(), 0);
 }
 
+/// It was made to be ready, and grew old before the first call, when nobody wanted another one any more.
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_replaced_even_if_it_was_not_called_before_it_was_old() {
+    let network = Network::new(100);
+    let link = network.link(|config| {
+        config.idle_timeout = Some(Duration::from_mins(1));
+        config.max_connection_age = Some(Duration::from_secs(75));
+    });
+    link.connect();
+    tokio::time::sleep(Duration::from_secs(85)).await;
+    assert_eq!((network.open().len(), network.dials().len()), (1, 1));
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_mins(10) {
+        call(&link).await.unwrap();
+        settle().await;
+        let youngest = network.dials().pop().unwrap();
+        assert!(
+            youngest.elapsed() <= Duration::from_secs(83),
+            "{:?} old after {:?}",
+            youngest.elapsed(),
+            start.elapsed()
+        );
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn old_connections_stay_until_each_has_its_successor() {
     let network = Network::new(100);
