@@ -1,7 +1,6 @@
 //! Servers of this process, for clients of this process.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
@@ -12,9 +11,9 @@ use rpc_core::{
     transport::{Link, LocalTransport, Transport},
 };
 use rpc_lb::Near;
-use rpc_registry::InstanceId;
+use rpc_registry::{Instance, InstanceAddress, InstanceHandle, InstanceId};
 
-/// The servers of this process, by the id of their instance. Cheap to clone; clones are the same.
+/// The servers of this process. Cheap to clone; clones are the same.
 ///
 /// Given to both builders it merges a deployment: a client that finds an instance on its list which is served in this very
 /// process calls it directly, without a network and without encoding. Where services are deployed apart, the same code
@@ -29,6 +28,9 @@ use rpc_registry::InstanceId;
 /// # Ok::<(), rpc::BuildError>(())
 /// ```
 ///
+/// An instance on the list is a server that is here if both agree in the id and in one address at least: an id alone may be that
+/// of several services. A server that announces itself nowhere, and was not told its addresses, is known by its id alone.
+///
 /// A server is here while it serves, until its stop is over or it is dropped. Once a client has learned from the registry that
 /// the server stops, it calls others; where none of them is ready it goes on calling this one until that stop is over. A stop
 /// waits for callers from the network, and not for those in the process: of services that stop together, let the ones that
@@ -38,13 +40,17 @@ pub struct LocalServers(Arc<Mutex<Servers>>);
 
 #[derive(Default)]
 struct Servers {
-    by_id: HashMap<InstanceId, Local>,
+    /// The latest one last.
+    running: Vec<Local>,
     next: u64,
 }
 
 struct Local {
-    /// Another one for each server, also of the same id.
-    number: u64,
+    /// What it is called here: another name for each server, also of the same id.
+    name: Arc<str>,
+    id: InstanceId,
+    /// As it is announced by now.
+    instance: InstanceHandle,
     dispatch: Dispatch,
     /// It has begun to stop.
     is_leaving: bool,
@@ -55,8 +61,7 @@ struct Local {
 /// A server's place among [`LocalServers`]: dropping it takes the server out.
 pub(crate) struct LocalEntry {
     servers: LocalServers,
-    id: InstanceId,
-    number: u64,
+    name: Arc<str>,
 }
 
 impl LocalServers {
@@ -65,33 +70,34 @@ impl LocalServers {
         Self::default()
     }
 
-    /// Adds a server, in place of an earlier one of the same id.
-    pub(crate) fn add(&self, id: InstanceId, dispatch: Dispatch) -> LocalEntry {
-        let (number, replaced) = self.with(|servers| {
-            let number = servers.next;
+    /// Adds a server.
+    pub(crate) fn add(&self, instance: &InstanceHandle, dispatch: Dispatch) -> LocalEntry {
+        let id = instance.instance().id;
+        let name = self.with(|servers| {
+            let name: Arc<str> = format!("{id}#{}", servers.next).into();
             servers.next += 1;
-            let local = Local {
-                number,
+            servers.running.push(Local {
+                name: Arc::clone(&name),
+                id,
+                instance: instance.clone(),
                 dispatch,
                 is_leaving: false,
                 links: Vec::new(),
-            };
-            (number, servers.by_id.insert(id.clone(), local))
+            });
+            name
         });
-        replaced.iter().for_each(Local::close);
         LocalEntry {
             servers: self.clone(),
-            id,
-            number,
+            name,
         }
     }
 
     /// Instances of this process are near.
     pub(crate) fn near(&self, near: Near) -> Near {
         let (here, leaving) = (self.clone(), self.clone());
-        near.in_process(move |id| here.with(|servers| servers.by_id.contains_key(id)))
-            .leaving(move |id| {
-                leaving.with(|servers| servers.by_id.get(id).is_some_and(|local| local.is_leaving))
+        near.in_process(move |instance| here.with(|servers| servers.name_of(instance)))
+            .leaving(move |name| {
+                leaving.with(|servers| servers.get_mut(name).is_some_and(|local| local.is_leaving))
             })
     }
 
@@ -111,16 +117,32 @@ impl LocalServers {
 
 impl fmt::Debug for LocalServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|servers| f.debug_set().entries(servers.by_id.keys()).finish())
+        self.with(|servers| {
+            f.debug_set()
+                .entries(servers.running.iter().map(|local| &local.id))
+                .finish()
+        })
     }
 }
 
-impl Local {
-    /// Calls go elsewhere from now on, and those under way are finished.
-    fn close(&self) {
-        for link in self.links.iter().filter_map(Weak::upgrade) {
-            link.close();
+impl Servers {
+    fn get_mut(&mut self, name: &str) -> Option<&mut Local> {
+        self.running.iter_mut().find(|local| *local.name == *name)
+    }
+
+    /// The name of the server that an instance is: of several the latest, and one whose addresses are known before others.
+    fn name_of(&self, instance: &Instance) -> Option<Arc<str>> {
+        let is_listed = |own: &InstanceAddress| instance.addresses.iter().any(|at| at.address == own.address);
+        let mut unannounced = None;
+        for local in self.running.iter().rev().filter(|local| local.id == instance.id) {
+            let addresses = local.instance.instance().addresses;
+            if addresses.is_empty() {
+                unannounced.get_or_insert(&local.name);
+            } else if addresses.iter().any(is_listed) {
+                return Some(Arc::clone(&local.name));
+            }
         }
+        unannounced.cloned()
     }
 }
 
@@ -128,9 +150,7 @@ impl LocalEntry {
     /// The server has begun to stop: to be said before the registries are told.
     pub(crate) fn leave(&self) {
         self.servers.with(|servers| {
-            if let Some(local) = servers.by_id.get_mut(&self.id)
-                && local.number == self.number
-            {
+            if let Some(local) = servers.get_mut(&self.name) {
                 local.is_leaving = true;
             }
         });
@@ -139,14 +159,14 @@ impl LocalEntry {
 
 impl Drop for LocalEntry {
     fn drop(&mut self) {
-        let removed = self.servers.with(|servers| {
-            let is_ours = servers
-                .by_id
-                .get(&self.id)
-                .is_some_and(|local| local.number == self.number);
-            is_ours.then(|| servers.by_id.remove(&self.id)).flatten()
+        let ended = self.servers.with(|servers| {
+            let mut running = servers.running.iter();
+            let at = running.position(|local| local.name == self.name);
+            at.map(|at| servers.running.remove(at))
         });
-        removed.iter().for_each(Local::close);
+        // Calls go elsewhere from now on, and those under way are finished.
+        let links = ended.iter().flat_map(|local| &local.links);
+        links.filter_map(Weak::upgrade).for_each(|link| link.close());
     }
 }
 
@@ -158,9 +178,11 @@ struct LocalOr {
 impl LocalOr {
     /// A link to a server of this process, where the address is one's.
     fn local(&self, address: &Address) -> Option<Arc<dyn Link>> {
-        let Address::Local(id) = address else { return None };
+        let Address::Local(name) = address else {
+            return None;
+        };
         self.servers.with(|servers| {
-            let local = servers.by_id.get_mut(&**id)?;
+            let local = servers.get_mut(name)?;
             let link = LocalTransport::new(local.dispatch.clone()).link(address);
             local.links.retain(|link| link.strong_count() > 0);
             local.links.push(Arc::downgrade(&link));

@@ -8,14 +8,15 @@
 use std::{fmt, sync::Arc};
 
 use rpc_core::net::Address;
-use rpc_registry::{Instance, InstanceId};
+use rpc_registry::Instance;
 
-type Says = Arc<dyn Fn(&InstanceId) -> bool + Send + Sync>;
+type Names = Arc<dyn Fn(&Instance) -> Option<Arc<str>> + Send + Sync>;
+type Says = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Which nearness counts. Default: none, all endpoints are alike.
 #[derive(Clone, Default)]
 pub struct Near {
-    process: Option<Says>,
+    process: Option<Names>,
     leaving: Option<Says>,
     host: Option<Arc<str>>,
 }
@@ -29,15 +30,19 @@ impl Near {
         Self::default()
     }
 
-    /// Instances of which `is_here` says that they are in this process are called at `local:` and their id.
-    pub fn in_process(mut self, is_here: impl Fn(&InstanceId) -> bool + Send + Sync + 'static) -> Self {
-        self.process = Some(Arc::new(is_here));
+    /// Instances that `name_of` has a name for are in this process, and called at `local:` and that name. An instance that is
+    /// another server than before has another name.
+    pub fn in_process(
+        mut self,
+        name_of: impl Fn(&Instance) -> Option<Arc<str>> + Send + Sync + 'static,
+    ) -> Self {
+        self.process = Some(Arc::new(name_of));
         self
     }
 
-    /// Those of them of which `is_leaving` says that they stop go on being called while no other endpoint is ready, also when
-    /// they are draining or gone from the list: until their links are closed. Services that stop together need each other.
-    pub fn leaving(mut self, is_leaving: impl Fn(&InstanceId) -> bool + Send + Sync + 'static) -> Self {
+    /// Those of them of whose name `is_leaving` says that they stop go on being called while no other endpoint is ready, also
+    /// when they are draining or gone from the list: until their links are closed. Services that stop together need each other.
+    pub fn leaving(mut self, is_leaving: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.leaving = Some(Arc::new(is_leaving));
         self
     }
@@ -49,15 +54,18 @@ impl Near {
         self
     }
 
-    /// True if an instance of this process stops, and answers still.
-    pub(crate) fn is_leaving(&self, id: &InstanceId) -> bool {
-        self.leaving.as_ref().is_some_and(|is_leaving| is_leaving(id))
+    /// True if what is called there is in this process and stops, and answers still.
+    pub(crate) fn is_leaving(&self, address: &Address) -> bool {
+        let Address::Local(name) = address else {
+            return false;
+        };
+        self.leaving.as_ref().is_some_and(|is_leaving| is_leaving(name))
     }
 
     /// Where an instance is called.
     pub(crate) fn address(&self, instance: &Instance, protocol: &str) -> Option<Address> {
-        if self.process.as_ref().is_some_and(|is_here| is_here(&instance.id)) {
-            return Some(Address::Local(instance.id.as_str().into()));
+        if let Some(name) = self.process.as_ref().and_then(|name_of| name_of(instance)) {
+            return Some(Address::Local(name));
         }
         let is_socket = |at: &&Address| matches!(at, Address::Unix(_));
         let Some(host) = instance.metadata.get(Instance::HOST) else {

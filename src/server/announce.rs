@@ -80,10 +80,9 @@ impl Announcements {
 
     /// Makes the server known to clients of this process, until the entries are dropped.
     pub(super) fn add_locally(&self, dispatch: &Dispatch) -> Vec<LocalEntry> {
-        let id = self.instance.instance().id;
         let local = self.local.iter();
         local
-            .map(|servers| servers.add(id.clone(), dispatch.clone()))
+            .map(|servers| servers.add(&self.instance, dispatch.clone()))
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpc_core::{net::Address, transport::LinkState};
+use rpc_core::transport::LinkState;
 use rpc_registry::{InstanceId, InstanceState};
 
 use super::watches::Stop;
@@ -56,9 +56,8 @@ impl Tracked {
     /// True if it may be called while nobody else is there: it stops in this process.
     pub(super) fn lingers(&self, near: &Near) -> bool {
         self.state.is_ready()
-            && matches!(self.endpoint.address(), Address::Local(_))
             && self.endpoint.instance().state != InstanceState::Disabled
-            && near.is_leaving(self.endpoint.id())
+            && near.is_leaving(self.endpoint.address())
     }
 
     pub(super) fn connect(&self) {

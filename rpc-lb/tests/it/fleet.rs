@@ -21,8 +21,8 @@ use rpc_core::{
     transport::{Link, LinkState, Transport},
 };
 use rpc_lb::{
-    Endpoints, EndpointsConfig, HealthConfig, Measure, MeasureLayer, Pick, PickLayer, RoundRobin, Snapshot,
-    ToLink,
+    Endpoints, EndpointsConfig, HealthConfig, Measure, MeasureLayer, Near, Pick, PickLayer, RoundRobin,
+    Snapshot, ToLink,
 };
 use rpc_registry::{
     FollowConfig, HoldBack, Instance, MemoryRegistry, Registration, Registry as _, Resolver, Watch,
@@ -267,6 +267,14 @@ pub(crate) fn address(n: usize) -> String {
 
 pub(crate) fn instance(n: usize) -> Instance {
     Instance::new(format!("i-{n}")).with_address("fake", address(n).parse().unwrap())
+}
+
+/// These are in this process, each under its id.
+pub(crate) fn in_process<const N: usize>(ids: [&'static str; N]) -> Near {
+    Near::new().in_process(move |instance| {
+        let id = instance.id.as_str();
+        ids.contains(&id).then(|| id.into())
+    })
 }
 
 impl Fleet {

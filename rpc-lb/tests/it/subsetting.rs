@@ -87,7 +87,7 @@ async fn those_that_are_near_are_used_besides() {
     let chosen = subsetting.choose(&ids);
     let near = ids.iter().find(|id| !chosen.contains(id)).unwrap().clone();
     let local = format!("local:{}", near.as_str());
-    config.near = Near::new().in_process(move |id| *id == near);
+    config.near = Near::new().in_process(move |one| (one.id == near).then(|| near.as_str().into()));
     let fleet = Fleet::routed(FakeTransport::default(), config);
     let (fleet, _registrations) = fleet.with(50).await;
     fleet.until_ready(6).await;

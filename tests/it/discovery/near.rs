@@ -87,6 +87,28 @@ async fn the_latest_server_of_an_id_is_the_one_that_is_called() {
     third.stop().await;
 }
 
+/// One host's or pod's name is the id of all that run there.
+#[tokio::test]
+async fn servers_of_one_id_under_different_names_answer_for_their_own() {
+    let (memory, local) = (MemoryRegistry::new(), LocalServers::new());
+    let mut running = Vec::new();
+    for name in ["a", "b"] {
+        let builder = server(name).instance(Instance::new("pod"));
+        running.push(Running::start(builder.register(memory.clone(), name).local_servers(&local)).await);
+    }
+    for (target, name) in [("memory:///a", "a"), ("memory:///b", "b")] {
+        let client = Client::builder().registry(memory.clone()).target(target);
+        let client = client.local_servers(&local).build().unwrap();
+        until_ready(&client, 1).await;
+        assert_eq!(tally(&client, 3).await, [(name.to_owned(), 3)].into());
+        let snapshot = client.endpoints().snapshot();
+        assert!(matches!(snapshot.ready()[0].address(), Address::Local(_)));
+    }
+    for running in running {
+        running.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_stops_is_called_directly_until_the_registry_says_so() {
     let (book, local, health) = (Book::default(), LocalServers::new(), HealthReporter::new());

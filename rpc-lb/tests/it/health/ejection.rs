@@ -10,13 +10,13 @@ use std::{
 
 use rpc_core::{Stage as _, Status, context::Deadline, status::reason, transport::LinkState};
 use rpc_lb::{
-    Balancer, Endpoint, EndpointState, HealthConfig, Near, PickRequest, Picker, RoundRobin,
+    Balancer, Endpoint, EndpointState, HealthConfig, PickRequest, Picker, RoundRobin,
     health::{EjectConfig, EjectReason, Sickness},
 };
 use tokio::time::Instant;
 
 use super::broken;
-use crate::fleet::{FakeTransport, Fleet, address, call, in_turn, settle};
+use crate::fleet::{FakeTransport, Fleet, address, call, in_process, in_turn, settle};
 
 const STEP: Duration = Duration::from_millis(10);
 
@@ -293,7 +293,7 @@ async fn off_means_that_only_the_connection_counts() {
 #[tokio::test(start_paused = true)]
 async fn near_ones_that_are_sick_get_no_calls_while_the_fleet_is_well() {
     let mut config = in_turn();
-    config.near = Near::new().in_process(|id| ["i-0", "i-1", "i-2"].contains(&id.as_str()));
+    config.near = in_process(["i-0", "i-1", "i-2"]);
     let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(20).await;
     fleet.until_ready(20).await;
     for near in ["local:i-0", "local:i-1"] {
@@ -309,7 +309,7 @@ async fn near_ones_that_are_sick_get_no_calls_while_the_fleet_is_well() {
 #[tokio::test(start_paused = true)]
 async fn a_near_one_that_is_sick_leaves_the_calls_to_the_others() {
     let mut config = in_turn();
-    config.near = Near::new().in_process(|id| id.as_str() == "i-0");
+    config.near = in_process(["i-0"]);
     let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(5).await;
     fleet.until_ready(5).await;
     let near = fleet.transport.of("local:i-0");
