@@ -1,7 +1,7 @@
 //! Providers next door: in this process, or on this host.
 //!
 //! Services that are deployed together need not call each other through a network: one in the same process is called
-//! directly, one on the same host through its unix socket, if its record has one. Which address of an instance is used is
+//! directly, one on the same host through its unix socket, if its record names one that is there. Which address of an instance is used is
 //! decided when it comes on the list. Among the endpoints that can be called now, the nearest get all calls; the others take
 //! over as soon as no nearer one is ready and well.
 
@@ -48,7 +48,8 @@ impl Near {
     }
 
     /// Instances on this host are called through their unix sockets. `host` is what their records say of it, under
-    /// [`Instance::HOST`].
+    /// [`Instance::HOST`]. Of the same path only the file counts that the record names, under [`Instance::SOCKETS`]: another
+    /// container of the host has another one there, or none. A record that names no file has no such socket.
     pub fn on_host(mut self, host: impl Into<Arc<str>>) -> Self {
         self.host = Some(host.into());
         self
@@ -71,16 +72,18 @@ impl Near {
         let Some(host) = instance.metadata.get(Instance::HOST) else {
             return instance.address_for(protocol).cloned();
         };
-        if self.host.as_deref() == Some(host) {
-            // Another container of the host does not see the file.
-            let is_there = |at: &&Address| matches!(at, Address::Unix(path) if path.exists());
-            if let Some(socket) = instance.addresses_for(protocol).find(is_there) {
+        let is_here = self.host.as_deref() == Some(host);
+        if is_here {
+            let is_own = |at: &&Address| matches!(at, Address::Unix(path) if instance.owns_socket(path));
+            if let Some(socket) = instance.addresses_for(protocol).find(is_own) {
                 return Some(socket.clone());
             }
         }
-        // A socket of who knows which host is the last resort.
         let other = instance.addresses_for(protocol).find(|at| !is_socket(at));
-        other.or_else(|| instance.address_for(protocol)).cloned()
+        // A socket of who knows which host is the last resort, and one that is known to be somebody else's is none.
+        let is_anothers = is_here && instance.metadata.contains_key(Instance::SOCKETS);
+        let last = || instance.address_for(protocol).filter(|_| !is_anothers);
+        other.or_else(last).cloned()
     }
 
     /// The smaller, the nearer.

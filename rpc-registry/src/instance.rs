@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod sockets;
 
 use std::{
     borrow::{Borrow, Cow},
@@ -165,10 +166,6 @@ impl Instance {
         self.state = state;
         self
     }
-
-    /// The key in the metadata by which an instance with a unix socket says on which host that is. The value is an
-    /// opaque text that is the same for all processes of a host.
-    pub const HOST: &'static str = "rpc.host";
 
     /// True if it belongs to a group.
     pub fn is_in_group(&self, group: &str) -> bool {

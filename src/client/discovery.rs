@@ -83,7 +83,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Prefers servers of this host that listen on a unix socket which their record names. Default: all hosts are alike.
+    /// Prefers servers of this host that listen on a unix socket. Default: all hosts are alike.
+    ///
+    /// Their record says which file the socket is, so that one of the same path in another container is not taken for it; a record
+    /// that does not say so is called over the network. Over TLS the name to expect is `localhost`, unless `server_name` says
+    /// another.
     pub fn prefer_same_host(mut self, prefer: bool) -> Self {
         self.discovery.same_host = prefer;
         self

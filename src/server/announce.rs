@@ -72,6 +72,7 @@ impl Announcements {
                 .any(|at| matches!(at.address, Address::Unix(_)));
             if let Some(host) = host::id().filter(|_| has_file) {
                 instance.metadata.entry(Instance::HOST.to_owned()).or_insert(host);
+                instance.identify_sockets();
             }
             instance.started_at.get_or_insert_with(SystemTime::now);
         });

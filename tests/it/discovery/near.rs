@@ -199,3 +199,32 @@ async fn a_server_of_this_host_is_called_through_its_socket() {
     assert_eq!(tally(&neighbour, 10).await, [("far".to_owned(), 10)].into());
     far.stop().await;
 }
+
+/// Each container of a host has files of its own, under the same paths.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn another_servers_socket_of_the_same_path_is_left_alone() {
+    use rpc::registry::Registry as _;
+
+    let path = std::env::temp_dir().join(format!("rpc-{}-{:x}.sock", std::process::id(), fastrand::u64(..)));
+    let socket = format!("unix:{}", path.display());
+    let elsewhere = |name| server(name).register(MemoryRegistry::new(), "who");
+    let other = Running::at(elsewhere("other"), vec![socket.clone()]).await;
+    let right = Running::start(elsewhere("right")).await;
+    let host = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let told = Instance::new("right")
+        .with_address("grpc", right.address.clone())
+        .with_address("grpc", socket.parse().unwrap())
+        .with_metadata(Instance::HOST, host.trim());
+    // What versions before wrote names no file.
+    for told in [told.clone(), told.with_metadata(Instance::SOCKETS, "0:1")] {
+        let memory = MemoryRegistry::new();
+        let _record = memory.announce("who", &told).await.unwrap();
+        let client = Client::builder().registry(memory.clone()).target("memory:///who");
+        let client = client.prefer_same_host(true).build().unwrap();
+        until_ready(&client, 1).await;
+        assert_eq!(tally(&client, 3).await, [("right".to_owned(), 3)].into());
+    }
+    other.stop().await;
+    right.stop().await;
+}
