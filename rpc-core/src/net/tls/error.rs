@@ -22,6 +22,12 @@ pub(super) fn explain(error: io::Error) -> io::Error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
             "the certificate was not signed by an authority that is trusted here"
         }
+        rustls::Error::InvalidCertificate(
+            rustls::CertificateError::NotValidForName
+            | rustls::CertificateError::NotValidForNameContext { .. },
+        ) => {
+            "the certificate is for another name than what was dialled: `server_name` says which one to expect"
+        }
         rustls::Error::NoApplicationProtocol => "no protocol in common by ALPN",
         _ => return error,
     };

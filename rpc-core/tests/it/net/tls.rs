@@ -154,6 +154,10 @@ async fn a_server_that_cannot_be_trusted_is_not_called() {
     let other_name = dial(trusting(&authority), b"echo", &serving.addresses[0])
         .await
         .unwrap_err();
+    assert!(
+        other_name.message().contains("`server_name` says which one"),
+        "{other_name}"
+    );
     for status in [stranger, other_name] {
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.reason(), Some(reason::CONNECT_FAILED));
