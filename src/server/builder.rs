@@ -154,7 +154,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Leaves the health service out.
+    /// Leaves the health service out. What the server's [reporter](Server::health) says of the server as a whole counts in
+    /// registries all the same.
     pub fn without_health(mut self) -> Self {
         self.without_health = true;
         self
@@ -403,10 +404,11 @@ impl ServerBuilder {
             return wrong("handshake_timeout", "no handshake fits into zero time");
         }
         self.listen.socket.check()?;
-        if self.without_health && self.health.is_some() {
+        let is_announced = !self.places.is_empty() || !self.targets.is_empty();
+        if self.without_health && self.health.is_some() && !is_announced {
             return wrong(
                 "health",
-                "a reporter is of no use with `without_health`: leave one of both out",
+                "a reporter is of no use with `without_health` and without a registry: leave one of both out",
             );
         }
         if self.health.as_ref().is_some_and(HealthReporter::is_over) {
@@ -421,7 +423,6 @@ impl ServerBuilder {
                 "streams cannot get more time than `shutdown_grace` gives to all calls",
             );
         }
-        let is_announced = !self.places.is_empty() || !self.targets.is_empty();
         let for_registries = [
             (self.instance.is_some() && self.local.is_empty(), "instance"),
             (self.disabled, "start_disabled"),

@@ -109,7 +109,8 @@ impl Server {
         self.parts.dispatch.clone()
     }
 
-    /// Says how the services are. Without effect if the server was built without health.
+    /// Says how the services are: to those who ask the health service, unless the server was built without it, and in
+    /// registries, where the server as a whole counts and is shown as disabled while it does not serve.
     pub fn health(&self) -> HealthReporter {
         self.parts.health.clone()
     }

@@ -73,6 +73,10 @@ fn what_is_no_mistake_builds() {
     let cases = [
         good(),
         good().without_health(),
+        good()
+            .without_health()
+            .health(HealthReporter::new())
+            .register(MemoryRegistry::new(), "shop"),
         good().max_metadata_bytes((64 << 10) - 1),
         good().max_metadata_bytes(128 << 10).without_framed(),
         good()

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rpc::{
     Instance, MemoryRegistry,
     registry::{Fault, InstanceState, Registration, Registry},
-    server::ServingStatus,
+    server::{HealthReporter, ServingStatus},
 };
 use tokio::sync::Notify;
 
@@ -214,4 +214,27 @@ async fn a_registry_that_hangs_is_left_behind_by_a_hurry() {
     running.handle.shutdown();
     running.handle.shutdown_now();
     running.ended().await;
+}
+
+/// Registries go by what is said of the server as a whole, also where nobody can ask for it.
+#[tokio::test(start_paused = true)]
+async fn a_server_without_the_health_service_warms_up_before_it_is_announced() {
+    let (registry, health) = (MemoryRegistry::new(), HealthReporter::new());
+    health.set("", ServingStatus::NotServing);
+    let builder = quiet(&Gate::new()).without_health().health(health.clone());
+    let running = Running::start(builder.register(registry.clone(), "shop")).await;
+    // Long enough for whatever is going to be announced, or amended, to have been.
+    let told = async || {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let instances = registry.instances("shop");
+        instances.first().map(|instance| instance.state)
+    };
+    assert_eq!(told().await, None);
+    health.set("", ServingStatus::Serving);
+    assert_eq!(told().await, Some(InstanceState::Up));
+    health.set("test.v1.Gate", ServingStatus::NotServing);
+    assert_eq!(told().await, Some(InstanceState::Up));
+    health.set("", ServingStatus::NotServing);
+    assert_eq!(told().await, Some(InstanceState::Disabled));
+    running.stop().await;
 }
