@@ -12,6 +12,18 @@ use std::{
 
 use rpc_core::{BuildError, net::Address};
 
+use super::ServeError;
+
+/// Refuses what was said of it where no address is listened on that it could be: a unix socket has neither host nor port.
+pub(super) fn check(said: Option<&Advertise>, listening: &[Address]) -> Result<(), ServeError> {
+    if said.is_some() && !listening.iter().any(|at| matches!(at, Address::Socket(_))) {
+        let text = "`advertise`: the server listens on unix sockets alone, which are announced as they are: leave it out, or \
+                    listen on a port as well";
+        return Err(ServeError::announce(text.to_owned(), None));
+    }
+    Ok(())
+}
+
 /// What the user said of it.
 #[derive(Debug, Clone)]
 pub(super) enum Advertise {

@@ -249,6 +249,8 @@ impl ServerBuilder {
     ///
     /// A host without a route to the outside has no such address. Its loopback address is announced until it has, which is
     /// looked at every second.
+    ///
+    /// A unix socket is announced as it is. [`Server::bind`] refuses a server that listens on such alone.
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
         self.advertise = Some(address.into());
         self

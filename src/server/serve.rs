@@ -11,7 +11,7 @@ use rpc_governance::server::load::LoadReporter;
 use rpc_registry::InstanceHandle;
 
 use super::{
-    HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle,
+    HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle, advertise,
     announce::Announcements,
     handle::StoppedOnDrop,
     shutdown::{Stop, Times},
@@ -89,11 +89,13 @@ impl Server {
     /// `[::]` takes IPv4 too where the system says so, as Linux does; beside `0.0.0.0` with the same port it takes none.
     ///
     /// # Errors
-    /// If a text is no address, or an address cannot be bound.
+    /// If a text is no address, or an address cannot be bound; if [`advertise`](ServerBuilder::advertise) has no address that
+    /// it could stand for.
     pub async fn bind(self, addresses: impl IntoAddresses) -> Result<Bound, ServeError> {
         let addresses = addresses.into_addresses()?;
         let listener = Listener::bind(&addresses, self.parts.listen.clone()).await?;
         let addresses = listener.local_addresses();
+        advertise::check(self.parts.announcements.advertise.as_ref(), &addresses)?;
         Ok(Bound {
             server: self,
             listener,

@@ -238,3 +238,23 @@ async fn a_server_without_the_health_service_warms_up_before_it_is_announced() {
     assert_eq!(told().await, Some(InstanceState::Disabled));
     running.stop().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_advertised_needs_a_port_that_is_listened_on() {
+    let path = std::env::temp_dir().join(format!("rpc-advertise-{}.sock", std::process::id()));
+    let socket = format!("unix:{}", path.display());
+    let bind = async |addresses: Vec<&str>| {
+        let builder = quiet(&Gate::new()).register(MemoryRegistry::new(), "shop");
+        builder
+            .advertise("shop.internal")
+            .build()
+            .unwrap()
+            .bind(addresses)
+            .await
+    };
+    let error = bind(vec![&socket]).await.unwrap_err();
+    assert!(error.is_announce());
+    assert!(error.to_string().contains("`advertise`"), "{error}");
+    assert!(bind(vec![&socket, "127.0.0.1:0"]).await.is_ok());
+}
