@@ -204,6 +204,10 @@ impl Transport for LocalOr {
         self.other.protocols()
     }
 
+    fn is_secure(&self) -> Option<bool> {
+        self.other.is_secure()
+    }
+
     fn link_by(&self, protocol: &str, address: &Address) -> Arc<dyn Link> {
         self.local(address)
             .unwrap_or_else(|| self.other.link_by(protocol, address))

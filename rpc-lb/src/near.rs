@@ -63,26 +63,35 @@ impl Near {
         self.leaving.as_ref().is_some_and(|is_leaving| is_leaving(name))
     }
 
-    /// Where an instance is called.
-    pub(crate) fn address(&self, instance: &Instance, protocol: &str) -> Option<Address> {
-        if let Some(name) = self.process.as_ref().and_then(|name_of| name_of(instance)) {
-            return Some(Address::Local(name));
-        }
+    /// Where an instance is called that is in this process.
+    pub(crate) fn local(&self, instance: &Instance) -> Option<Address> {
+        let name = self.process.as_ref().and_then(|name_of| name_of(instance));
+        name.map(Address::Local)
+    }
+
+    /// Where an instance is called that is not, at one of its usable addresses.
+    pub(crate) fn address(
+        &self,
+        instance: &Instance,
+        protocol: &str,
+        is_usable: impl Fn(&Address) -> bool,
+    ) -> Option<Address> {
+        let all = || instance.addresses_for(protocol).filter(|at| is_usable(at));
         let is_socket = |at: &&Address| matches!(at, Address::Unix(_));
         let Some(host) = instance.metadata.get(Instance::HOST) else {
-            return instance.address_for(protocol).cloned();
+            return all().next().cloned();
         };
         let is_here = self.host.as_deref() == Some(host);
         if is_here {
             let is_own = |at: &&Address| matches!(at, Address::Unix(path) if instance.owns_socket(path));
-            if let Some(socket) = instance.addresses_for(protocol).find(is_own) {
+            if let Some(socket) = all().find(is_own) {
                 return Some(socket.clone());
             }
         }
-        let other = instance.addresses_for(protocol).find(|at| !is_socket(at));
+        let other = all().find(|at| !is_socket(at));
         // A socket of who knows which host is the last resort, and one that is known to be somebody else's is none.
         let is_anothers = is_here && instance.metadata.contains_key(Instance::SOCKETS);
-        let last = || instance.address_for(protocol).filter(|_| !is_anothers);
+        let last = || all().next().filter(|_| !is_anothers);
         other.or_else(last).cloned()
     }
 

@@ -108,6 +108,8 @@ pub struct Counts {
     pub sick: usize,
     /// Without an address for the protocol that this client speaks.
     pub foreign: usize,
+    /// Called over TLS, which this client does not speak.
+    pub tls_only: usize,
 }
 
 impl Snapshot {
@@ -214,6 +216,7 @@ impl fmt::Display for Counts {
             (self.suspect, "suspect"),
             (self.sick, "sick"),
             (self.foreign, "of another protocol"),
+            (self.tls_only, "over TLS, which this client does not speak"),
         ];
         let mut any = false;
         for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {

@@ -180,18 +180,16 @@ impl Instance {
         self.addresses_for(protocol).next()
     }
 
-    /// Where it speaks a protocol, the best first: the addresses of it; then those of it over TLS, which other frameworks
-    /// write with an `s` at the end, `grpcs`; then those that do not say what is spoken there.
+    /// Where it speaks a protocol, the best first: the addresses of it; then those of it [over TLS](InstanceAddress::over_tls);
+    /// then those that do not say what is spoken there.
     pub fn addresses_for(&self, protocol: &str) -> impl Iterator<Item = &Address> {
-        let of = |is_right: fn(Option<&str>, &str) -> bool| {
-            let fits = move |at: &&InstanceAddress| is_right(at.protocol.as_deref(), protocol);
+        let of = |is_right: fn(&InstanceAddress, &str) -> bool| {
+            let fits = move |at: &&InstanceAddress| is_right(at, protocol);
             self.addresses.iter().filter(fits).map(|at| &at.address)
         };
-        of(|spoken, wanted| spoken == Some(wanted))
-            .chain(of(|spoken, wanted| {
-                spoken.is_some_and(|spoken| spoken.strip_suffix('s') == Some(wanted))
-            }))
-            .chain(of(|spoken, _| spoken.is_none()))
+        of(|at, wanted| at.protocol.as_deref() == Some(wanted))
+            .chain(of(|at, wanted| at.over_tls() == Some(wanted)))
+            .chain(of(|at, _| at.protocol.is_none()))
     }
 }
 

@@ -119,6 +119,10 @@ impl Transport for Both {
         &["framed", "grpc"]
     }
 
+    fn is_secure(&self) -> Option<bool> {
+        self.grpc.is_secure()
+    }
+
     fn link_by(&self, protocol: &str, address: &Address) -> Arc<dyn Link> {
         if protocol == self.framed.protocol() {
             self.framed.link(address)

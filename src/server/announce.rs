@@ -25,6 +25,8 @@ pub(super) struct Announcements {
     pub(super) advertise: Option<Advertise>,
     /// What finds out which address others can call.
     pub(super) outward: Outward,
+    /// TLS is spoken at all addresses.
+    pub(super) secure: bool,
     pub(super) local: Vec<LocalServers>,
 }
 
@@ -56,9 +58,12 @@ impl Announcements {
                         address
                     }
                 };
-                let spoken = protocols
-                    .iter()
-                    .map(|protocol| InstanceAddress::new(*protocol, address.clone()));
+                let spoken = protocols.iter().map(|protocol| match *protocol {
+                    // The word that others know. Nobody else speaks framed, and its address is listed here as well.
+                    "grpc" if self.secure => "grpcs",
+                    protocol => protocol,
+                });
+                let spoken = spoken.map(|protocol| InstanceAddress::new(protocol, address.clone()));
                 addresses.extend(spoken);
             }
             // Several listeners may be advertised as one.
@@ -229,6 +234,7 @@ mod tests {
             instance: instance.clone(),
             advertise: None,
             outward,
+            secure: false,
             local: Vec::new(),
         };
         let listening: [Address; 3] =

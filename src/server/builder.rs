@@ -365,6 +365,10 @@ impl ServerBuilder {
             grace,
             stream_grace: self.stream_grace.unwrap_or(STREAM_GRACE).min(grace),
         };
+        #[cfg(feature = "tls")]
+        let secure = self.listen.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let secure = false;
         let parts = Parts {
             dispatch: stack::assemble(router, self.lanes, hooks, &self.layers),
             transports,
@@ -378,6 +382,7 @@ impl ServerBuilder {
                 instance: InstanceHandle::new(instance),
                 advertise,
                 outward,
+                secure,
                 local: self.local,
             },
             signals: self.signals,

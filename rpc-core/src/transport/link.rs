@@ -21,6 +21,12 @@ pub trait Transport: Send + Sync + 'static {
         &[]
     }
 
+    /// Whether its links speak TLS. An instance that lists TLS for some of its addresses, as `grpcs`, is called at these by a
+    /// transport that does, and at the others by one that does not. Default: not known; it is called at any.
+    fn is_secure(&self) -> Option<bool> {
+        None
+    }
+
     /// A link that speaks one of [`protocols`](Self::protocols).
     fn link_by(&self, protocol: &str, address: &Address) -> Arc<dyn Link> {
         let _ = protocol;

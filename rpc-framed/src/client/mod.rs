@@ -117,6 +117,10 @@ impl Transport for FramedTransport {
         crate::PROTOCOL
     }
 
+    fn is_secure(&self) -> Option<bool> {
+        Some(self.connector.is_secure())
+    }
+
     fn link(&self, address: &Address) -> Arc<dyn Link> {
         let protocol = Framed {
             config: Arc::clone(&self.config),

@@ -120,6 +120,10 @@ impl Transport for GrpcTransport {
         "grpc"
     }
 
+    fn is_secure(&self) -> Option<bool> {
+        Some(self.connector.is_secure())
+    }
+
     fn link(&self, address: &Address) -> Arc<dyn Link> {
         let protocol = Grpc {
             head: self.head_template(address),

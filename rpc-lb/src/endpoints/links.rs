@@ -1,7 +1,7 @@
 //! Endpoints by instance id, with the last seen state of their links.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -9,13 +9,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rpc_core::{
     BoxFuture, Status,
     net::Address,
-    transport::{Link, LinkState, Transport},
+    transport::{Link, LinkState},
 };
 use rpc_registry::{Instance, InstanceId, InstanceState};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
     Shared,
+    place::{Foreign, place},
     tracked::{Tracked, Unreachable},
     watches::{News, Watches},
 };
@@ -33,8 +34,8 @@ pub(super) struct Links {
     /// In the order in which they came.
     tracked: Numbered<Tracked>,
     numbers: HashMap<InstanceId, u64>,
-    /// Instances without an address for our protocol.
-    foreign: BTreeSet<InstanceId>,
+    /// Instances without an address that we could call.
+    foreign: BTreeMap<InstanceId, Foreign>,
     next: u64,
     changes: FuturesUnordered<BoxFuture<'static, LinkChange>>,
     last_error: Option<Status>,
@@ -67,7 +68,7 @@ impl Links {
             shared,
             tracked: Numbered::new(),
             numbers: HashMap::new(),
-            foreign: BTreeSet::new(),
+            foreign: BTreeMap::new(),
             next: 0,
             changes: FuturesUnordered::new(),
             last_error: None,
@@ -188,7 +189,7 @@ impl Links {
 
     /// Takes all instances out.
     pub(super) fn retire_all(&mut self) {
-        let known: Vec<_> = self.numbers.keys().chain(&self.foreign).cloned().collect();
+        let known: Vec<_> = self.numbers.keys().chain(self.foreign.keys()).cloned().collect();
         for id in &known {
             self.remove(id);
         }
@@ -202,8 +203,10 @@ impl Links {
 
     /// The endpoints as calls shall see them.
     pub(super) fn snapshot(&self, health: &Health, scheme: Scheme) -> Snapshot {
+        let count = |why| self.foreign.values().filter(|foreign| **foreign == why).count();
         let mut counts = Counts {
-            foreign: self.foreign.len(),
+            foreign: count(Foreign::Protocol),
+            tls_only: count(Foreign::Secure),
             ..Counts::default()
         };
         let near = &self.shared.near;
@@ -274,16 +277,19 @@ impl Links {
     /// True if an instance would be called in this process, or on this host.
     pub(super) fn is_near(&self, instance: &Instance) -> bool {
         let place = place(instance, &*self.shared.transport, &self.shared.near);
-        place.is_some_and(|(_, address)| self.shared.near.distance(&address) < Near::FAR)
+        place.is_ok_and(|(_, address)| self.shared.near.distance(&address) < Near::FAR)
     }
 
     fn put(&mut self, instance: Arc<Instance>, suspect: bool, first: bool) {
         let transport = &*self.shared.transport;
-        let Some((protocol, address)) = place(&instance, transport, &self.shared.near) else {
-            tracing::debug!(instance = %instance.id, protocol = transport.protocol(), "no address for our protocol");
-            self.remove(&instance.id);
-            self.foreign.insert(instance.id.clone());
-            return;
+        let (protocol, address) = match place(&instance, transport, &self.shared.near) {
+            Ok(place) => place,
+            Err(why) => {
+                tracing::debug!(instance = %instance.id, protocol = transport.protocol(), ?why, "no address for us");
+                self.remove(&instance.id);
+                self.foreign.insert(instance.id.clone(), why);
+                return;
+            }
         };
         self.foreign.remove(&instance.id);
         if let Some(tracked) = self
@@ -379,15 +385,4 @@ impl Links {
             LinkChange { number, states, gone }
         }));
     }
-}
-
-/// By what an instance is called, and where: the best protocol that it lists, else the usual one where it says nothing.
-fn place(instance: &Instance, transport: &dyn Transport, near: &Near) -> Option<(&'static str, Address)> {
-    let is_listed = |protocol: &&&'static str| {
-        let mut addresses = instance.addresses.iter();
-        addresses.any(|address| address.protocol.as_deref() == Some(**protocol))
-    };
-    let best = transport.protocols().iter().find(is_listed).copied();
-    let protocol = best.unwrap_or_else(|| transport.protocol());
-    Some((protocol, near.address(instance, protocol)?))
 }

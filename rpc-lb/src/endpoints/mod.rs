@@ -13,6 +13,7 @@
 
 mod links;
 mod orders;
+mod place;
 mod tracked;
 mod upkeep;
 mod view;

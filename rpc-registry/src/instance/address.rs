@@ -22,7 +22,7 @@ use crate::Fault;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct InstanceAddress {
-    /// `grpc`, `framed`, `local`; `None` where the target does not say, as a list of addresses does not.
+    /// `grpc`, `grpcs` over TLS, `framed`, `local`; `None` where the target does not say, as a list of addresses does not.
     pub protocol: Option<Cow<'static, str>>,
     /// Where.
     pub address: Address,
@@ -41,6 +41,11 @@ impl InstanceAddress {
     pub fn any(address: Address) -> Self {
         let protocol = None;
         Self { protocol, address }
+    }
+
+    /// The protocol that is spoken there over TLS, if the record says so: `grpc` where it lists `grpcs`, as Kratos does.
+    pub fn over_tls(&self) -> Option<&str> {
+        self.protocol.as_deref()?.strip_suffix('s')
     }
 }
 
@@ -90,6 +95,7 @@ impl fmt::Display for InstanceAddress {
 fn intern(protocol: &str) -> Cow<'static, str> {
     match protocol {
         "grpc" => Cow::Borrowed("grpc"),
+        "grpcs" => Cow::Borrowed("grpcs"),
         "framed" => Cow::Borrowed("framed"),
         "http" => Cow::Borrowed("http"),
         other => Cow::Owned(other.to_owned()),

@@ -15,7 +15,7 @@ use std::{
 
 use rpc_core::{context::Lane, net::Address};
 
-use crate::{Fault, Instance, InstanceAddress, InstanceState};
+use crate::{Fault, Instance, InstanceState};
 
 pub(super) type Texts = BTreeMap<String, String>;
 
@@ -103,18 +103,15 @@ pub(super) fn write(instance: &Instance, lane: &str, has_version: bool, has_weig
 
 /// The one address that a form with room for one can say: the first over TCP for that protocol, else the first over TCP.
 pub(super) fn tcp_address<'a>(instance: &'a Instance, protocol: &str) -> Result<&'a Address, Fault> {
-    let tcp = |at: &&InstanceAddress| matches!(at.address, Address::Socket(_) | Address::Host(..));
-    let mut all = instance.addresses.iter().filter(tcp);
-    let first = all.clone().next();
-    all.find(|at| at.protocol.as_deref() == Some(protocol))
-        .or(first)
-        .map(|at| &at.address)
-        .ok_or_else(|| {
-            Fault::invalid(
-                "endpoints",
-                "none of them is `host:port`, which this layout wants",
-            )
-        })
+    let is_tcp = |at: &&Address| matches!(at, Address::Socket(_) | Address::Host(..));
+    let mut all = instance.addresses.iter().map(|at| &at.address);
+    let of_protocol = instance.addresses_for(protocol).find(is_tcp);
+    of_protocol.or_else(|| all.find(is_tcp)).ok_or_else(|| {
+        Fault::invalid(
+            "endpoints",
+            "none of them is `host:port`, which this layout wants",
+        )
+    })
 }
 
 /// An address as `host:port`.

@@ -96,7 +96,9 @@ pub(super) fn write(name: &str, instance: &Instance) -> Result<Vec<u8>, Fault> {
     let mut metadata = common::write(instance, common::LANE, true, false);
     let address = common::tcp_address(instance, "grpc")?;
     let protocol = instance.addresses.iter().find(|at| at.address == *address);
-    let protocol = protocol.and_then(|at| at.protocol.as_deref()).unwrap_or("grpc");
+    // It has no word for TLS: its servers say `grpc` with it and without.
+    let protocol = protocol.and_then(|at| at.over_tls().or(at.protocol.as_deref()));
+    let protocol = protocol.unwrap_or("grpc");
     // What go-micro's own servers say of themselves; its clients choose by some of it.
     for (key, usual) in [
         (PROTOCOL, protocol),

@@ -7,3 +7,5 @@ mod near;
 mod routing;
 mod several;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

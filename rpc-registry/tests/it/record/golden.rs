@@ -128,6 +128,25 @@ fn a_unix_socket_stands_in_the_record_where_others_pass_it_over() {
     }
 }
 
+/// Kratos looks for that word where it speaks TLS; nobody else has one.
+#[test]
+fn tls_is_said_in_the_words_of_each() {
+    let instance = Instance::new("a")
+        .with_address("framed", "10.0.0.1:8000".parse().unwrap())
+        .with_address("grpcs", "10.0.0.1:9000".parse().unwrap());
+    let record = write(Layout::Kratos, &instance);
+    assert!(record.contains(r#""grpcs://10.0.0.1:9000""#), "{record}");
+    for layout in [Layout::GoZero, Layout::Grpc, Layout::GoMicro, Layout::Kitex] {
+        let record = write(layout, &instance);
+        assert!(
+            record.contains("10.0.0.1:9000") && !record.contains("grpcs"),
+            "{layout}: {record}"
+        );
+    }
+    let record = write(Layout::GoMicro, &instance);
+    assert!(record.contains(r#""protocol":"grpc""#), "{record}");
+}
+
 /// Whoever says nothing of its weight gets the same share of the calls, whichever side it is on.
 #[test]
 fn weights_of_kitex_are_tenths_of_ours() {
