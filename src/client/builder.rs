@@ -134,7 +134,8 @@ impl ClientBuilder {
     }
 
     /// Adds a tower layer around the logical call: it sees one call and one answer, whatever is tried in between. The first
-    /// one added is the outermost.
+    /// one added is the outermost. The call's deadline is settled above all of them and bounds what they do: one that is to
+    /// answer in place of a call that took too long gives the call that it passes on an earlier one.
     ///
     /// Any layer fits whose service takes an [`OwnedCall`], answers with a [`Reply`] and can be cloned.
     pub fn layer<L>(mut self, layer: L) -> Self

@@ -11,7 +11,7 @@ use rpc_core::{
     status::Classify,
 };
 use rpc_governance::{
-    client::deadline::{DeadlineLayer, DeadlinePolicy},
+    client::deadline::{DeadlineHook, DeadlineLayer, DeadlinePolicy},
     lane::LaneHook,
 };
 use rpc_lb::{Endpoints, MeasureLayer, PickLayer, ToLink, route::DrawKeyLayer};
@@ -38,6 +38,13 @@ pub(super) struct Parts {
 pub(super) fn assemble(mut parts: Parts) -> Channel {
     if !parts.lanes.is_idle() {
         parts.hooks.insert(0, Arc::new(parts.lanes));
+    }
+    // The deadline bounds users' layers as well, and all that they pass on: the last of the hooks settles it. Where there are
+    // none, the layer that keeps it is early enough.
+    if !parts.layers.is_empty() {
+        parts
+            .hooks
+            .push(Arc::new(DeadlineHook::new(parts.deadline.clone())));
     }
     let attempt = ServiceBuilder::new()
         // Users' hooks and layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An
@@ -69,7 +76,8 @@ pub(super) fn assemble(mut parts: Parts) -> Channel {
         .layer(SlotLayer::new(parts.layers))
         // (Fallback: above the deadline, because a call that ran out of time may still get its answer.)
         //
-        // THE deadline of the call. Everything below waits on its behalf and only compares instants.
+        // THE deadline of the call. Everything below waits on its behalf and only compares instants. It is settled above the
+        // users' layers, if there are any.
         .layer(DeadlineLayer::new(parts.deadline))
         // The number by which a call falls into a share of all calls. Above what tries again: all attempts have the same.
         .layer(DrawKeyLayer::new(parts.routing.needs_request_key))

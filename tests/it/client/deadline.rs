@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use rpc::{CallOptions, Channel, Deadline, prelude::*, status::reason};
-use tokio::time::{Instant, timeout};
+use rpc::{
+    Call, CallOptions, Channel, Deadline, OwnedCall, Reply, message::Body, prelude::*, stage::CallService,
+    status::reason,
+};
+use tokio::time::{Instant, sleep, timeout};
+use tower::util::service_fn;
+use tower_layer::layer_fn;
+use tower_service::Service;
 
 use super::support::{Echo, EchoClient, LONG, Running, local};
 
@@ -79,6 +85,34 @@ async fn a_stream_has_no_default_and_ends_at_its_deadline() {
     assert_eq!(numbers.message().await.unwrap(), Some(1));
     assert_expired(&numbers.message().await.unwrap_err());
     assert_eq!(start.elapsed(), Duration::from_millis(2500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_bounds_a_layer_that_hangs() {
+    let hang = layer_fn(|_: CallService| service_fn(|_: OwnedCall| std::future::pending::<Result<Reply>>()));
+    let client = local("a").layer(hang).default_timeout(Duration::from_millis(70));
+    let echo = EchoClient::new(client.build().unwrap());
+    assert_expired(&timeout(LONG, echo.name()).await.unwrap().unwrap_err());
+    assert_expired(&timeout(LONG, echo.wait_bounded(0)).await.unwrap().unwrap_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_a_layer_passes_on_has_the_same() {
+    let twice = layer_fn(|inner: CallService| {
+        service_fn(move |call: OwnedCall| {
+            let mut inner = inner.clone();
+            async move {
+                let mut first = Call::new(call.method.clone(), call.codec.clone(), Body::Empty);
+                first.context = call.context.clone();
+                assert!(inner.call(first).await.is_err(), "it has no message");
+                sleep(Duration::from_millis(20)).await;
+                inner.call(call).await
+            }
+        })
+    });
+    let client = local("a").layer(twice).default_timeout(Duration::from_millis(70));
+    let echo = EchoClient::new(client.build().unwrap());
+    assert_eq!(echo.deadline_ms().await.unwrap(), Some(50));
 }
 
 #[tokio::test]

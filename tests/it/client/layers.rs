@@ -63,7 +63,7 @@ where
 }
 
 #[tokio::test]
-async fn the_first_is_the_outermost_and_attempts_are_below_the_deadline() {
+async fn the_first_is_the_outermost_and_all_know_the_deadline() {
     let log = Log::default();
     let client = local("a")
         .attempt_layer(note("attempt 1", &log))
@@ -81,8 +81,8 @@ async fn the_first_is_the_outermost_and_attempts_are_below_the_deadline() {
         Some("call 1")
     );
     let expected = [
-        "call 1 in, none",
-        "call 2 in, none",
+        "call 1 in, deadline",
+        "call 2 in, deadline",
         "attempt 1 in, deadline",
         "attempt 2 in, deadline",
         "attempt 2 out",

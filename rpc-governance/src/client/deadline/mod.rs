@@ -20,6 +20,9 @@
 //! out of time may still get a fallback's answer. The deadline is put into the call's context, so that layers below
 //! compare instants and the transport tells the peer.
 //!
+//! Layers above that are to be bounded as well have the [hook](DeadlineHook) above themselves: it puts the deadline into the
+//! context, and the layer below keeps that, since no later one counts.
+//!
 //! # Cost
 //! One timer for all calls of a client, in a [`DeadlineQueue`](rpc_core::context::DeadlineQueue): a call that must wait takes
 //! a slot there, one that is answered at once takes none. The deadline goes on with the reply, and bounds the reading of its
@@ -27,8 +30,9 @@
 //!
 //! Dropping what is below at the deadline cancels the call on the wire.
 
+mod hook;
 mod layer;
 mod policy;
 mod service;
 
-pub use self::{layer::DeadlineLayer, policy::DeadlinePolicy, service::Deadlined};
+pub use self::{hook::DeadlineHook, layer::DeadlineLayer, policy::DeadlinePolicy, service::Deadlined};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc_core::{Call, Deadline, Shape};
+use rpc_core::{Call, Deadline, Shape, Status, context::Expiry, status::Side};
 
 /// Which deadline a call gets that asks for none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +32,25 @@ impl DeadlinePolicy {
         self
     }
 
+    /// Settles the deadline of a call.
+    ///
+    /// # Errors
+    /// If it has passed.
+    #[inline]
+    pub(super) fn settle(&self, call: &Call<'_>) -> Result<Option<Deadline>, Status> {
+        let Some((deadline, is_late)) = self.effective(call) else {
+            return Ok(None);
+        };
+        if is_late {
+            // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
+            return Err(ours(Expiry::status()).not_processed().with_retryable(false));
+        }
+        Ok(Some(deadline))
+    }
+
     /// The deadline of a call, and whether it has passed already.
     #[inline]
-    pub(super) fn effective(&self, call: &Call<'_>) -> Option<(Deadline, bool)> {
+    fn effective(&self, call: &Call<'_>) -> Option<(Deadline, bool)> {
         let asked = call.context.deadline();
         let method = call
             .method
@@ -59,4 +75,9 @@ impl Default for DeadlinePolicy {
             method_timeouts: true,
         }
     }
+}
+
+/// It is we who stop waiting.
+pub(super) fn ours(status: Status) -> Status {
+    status.at_side(Side::Client)
 }

@@ -8,11 +8,10 @@ use std::{
 use rpc_core::{
     BoxError, BoxFuture, Call, Deadline, OwnedCall, Reply, Stage, Status,
     context::{DeadlineQueue, Expiry},
-    status::Side,
 };
 use tower_service::Service;
 
-use super::DeadlinePolicy;
+use super::{DeadlinePolicy, policy::ours};
 
 /// Gives each call its deadline and ends it there. See the [module](super).
 #[derive(Debug, Clone)]
@@ -30,26 +29,11 @@ impl<S> Deadlined<S> {
             queue: DeadlineQueue::new(),
         }
     }
-
-    /// Settles the deadline of a call.
-    ///
-    /// # Errors
-    /// If it has passed.
-    fn settle(&self, call: &Call<'_>) -> Result<Option<Deadline>, Status> {
-        let Some((deadline, is_late)) = self.policy.effective(call) else {
-            return Ok(None);
-        };
-        if is_late {
-            // Nothing was sent. That makes it safe to send again, and no more likely to succeed.
-            return Err(ours(Expiry::status()).not_processed().with_retryable(false));
-        }
-        Ok(Some(deadline))
-    }
 }
 
 impl<S: Stage> Stage for Deadlined<S> {
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let Some(deadline) = self.settle(call)? else {
+        let Some(deadline) = self.policy.settle(call)? else {
             return self.inner.call(call).await;
         };
         let mut call = call.keep_deadline(deadline);
@@ -78,7 +62,7 @@ where
     }
 
     fn call(&mut self, mut call: OwnedCall) -> Self::Future {
-        let deadline = match self.settle(&call) {
+        let deadline = match self.policy.settle(&call) {
             Ok(deadline) => deadline,
             Err(status) => return Box::pin(std::future::ready(Err(status))),
         };
@@ -120,9 +104,4 @@ fn ended(
         Err(status) if has_expired => Err(ours(status)),
         Err(status) => Err(status),
     }
-}
-
-/// It is we who stop waiting.
-fn ours(status: Status) -> Status {
-    status.at_side(Side::Client)
 }

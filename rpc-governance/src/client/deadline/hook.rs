@@ -1,0 +1,28 @@
+//! The deadline as a hook.
+
+use rpc_core::{Call, Status, stage::Hook};
+
+use super::DeadlinePolicy;
+
+/// Gives each call its deadline where it comes by, and leaves it to others to end the call there: for a place above layers
+/// that it bounds as well, and that may pass a call on several times. See the [module](super).
+#[derive(Debug, Clone, Default)]
+pub struct DeadlineHook {
+    policy: DeadlinePolicy,
+}
+
+impl DeadlineHook {
+    /// With a policy.
+    pub const fn new(policy: DeadlinePolicy) -> Self {
+        Self { policy }
+    }
+}
+
+impl Hook for DeadlineHook {
+    fn before(&self, call: &mut Call<'_>) -> Result<(), Status> {
+        if let Some(deadline) = self.policy.settle(call)? {
+            call.context = std::mem::take(&mut call.context).with_deadline(deadline);
+        }
+        Ok(())
+    }
+}
