@@ -18,9 +18,11 @@ use super::{ClientBuilder, routing::Rules};
 pub(super) struct Balancing {
     pub(super) labels: LaneHook,
     balancer: Option<Arc<dyn Balancer>>,
-    /// A document that stands in for what is set one by one.
+    /// A document that says what could be set one by one.
     pub(super) routes: Option<RouteConfig>,
     pub(super) routers: Routers,
+    /// The method that first set a router which a document sets as well.
+    pub(super) set_by: Option<&'static str>,
     pub(super) rules: Rules,
     health: HealthConfig,
     classify: Classify,
@@ -36,6 +38,7 @@ impl Default for Balancing {
             routes: None,
             // In every client: a request stays in its lane, whether or not anybody has thought of lanes.
             routers: Routers::new().with_lane(LaneRouter::new()),
+            set_by: None,
             rules: Rules::default(),
             health: HealthConfig::default(),
             subsetting: None,
@@ -60,12 +63,18 @@ impl Balancing {
     /// The routers, in order.
     ///
     /// # Errors
-    /// If the document makes no sense.
+    /// If the document makes no sense, or something that it says is said by a method as well.
     pub(super) fn routers(&mut self) -> Result<Vec<Arc<dyn Router>>, BuildError> {
         let routers = std::mem::take(&mut self.routers);
-        let routers = match self.routes.take() {
-            Some(document) => document.routers()?.with_own_of(routers),
-            None => routers,
+        let routers = match (self.routes.take(), self.set_by) {
+            (Some(_), Some(method)) => {
+                let problem = format!(
+                    "says all routers that come with this crate, and `{method}` one of them: leave one of both out"
+                );
+                return Err(BuildError::new("routes", problem));
+            }
+            (Some(document), None) => document.routers()?.with_own_of(routers),
+            (None, _) => routers,
         };
         Ok(routers.with_mirror(self.rules.mirror_router()).in_order())
     }

@@ -61,7 +61,8 @@ impl Rules {
 /// [this one](rpc_lb::route::Routers).
 impl ClientBuilder {
     /// Sets all routers that come with this crate as a document says; routers of your own stay. See [`RouteConfig`].
-    /// A setting that makes no sense is found at [`build`](Self::build).
+    /// A setting that makes no sense is found at [`build`](Self::build), which also refuses a document together with one of
+    /// these routers that is set by its own method.
     pub fn routes(mut self, config: RouteConfig) -> Self {
         self.balancing.routes = Some(config);
         self
@@ -69,23 +70,23 @@ impl ClientBuilder {
 
     /// Where requests go whose lane has no endpoint. Default: to the base lane.
     pub fn lane_router(self, lanes: LaneRouter) -> Self {
-        self.routers(|routers| routers.with_lane(lanes))
+        self.built_in("lane_router", |routers| routers.with_lane(lanes))
     }
 
     /// Sends each request to the application group that it means. The target has to let all of them in: `?group=*`.
     /// Default: the group of the target.
     pub fn group_router(self, groups: GroupRouter) -> Self {
-        self.routers(|routers| routers.with_group(groups))
+        self.built_in("group_router", |routers| routers.with_group(groups))
     }
 
     /// Sends requests with a tag to the instances that have it. Default: tags do not matter.
     pub fn tag_router(self, tags: TagRouter) -> Self {
-        self.routers(|routers| routers.with_tag(tags))
+        self.built_in("tag_router", |routers| routers.with_tag(tags))
     }
 
     /// Sends the requests that rules mean to the instances that these name. Default: no rules.
     pub fn condition_router(self, conditions: ConditionRouter) -> Self {
-        self.routers(|routers| routers.with_condition(conditions))
+        self.built_in("condition_router", |routers| routers.with_condition(conditions))
     }
 
     /// Adds a router of your own, which narrows the endpoints that a request may go to. They work after the conditions, in the
@@ -96,12 +97,14 @@ impl ClientBuilder {
 
     /// Splits requests among destinations: canary releases, A/B tests. Default: no rules.
     pub fn percentage_router(self, percentages: PercentageRouter) -> Self {
-        self.routers(|routers| routers.with_percentage(percentages))
+        self.built_in("percentage_router", |routers| {
+            routers.with_percentage(percentages)
+        })
     }
 
     /// Keeps calls in the zone of this client as far as there is room. Default: zones do not matter.
     pub fn zone_router(self, zones: ZoneRouter) -> Self {
-        self.routers(|routers| routers.with_zone(zones))
+        self.built_in("zone_router", |routers| routers.with_zone(zones))
     }
 
     /// Makes copies of calls for a version that is not trusted yet: see [`mirror`](rpc_lb::mirror). Default: none.
@@ -121,6 +124,12 @@ impl ClientBuilder {
     pub fn faults(mut self, rules: impl IntoIterator<Item = FaultRule>) -> Self {
         self.balancing.rules.faults = rules.into_iter().collect();
         self
+    }
+
+    /// Sets one of those that a document sets as well.
+    fn built_in(mut self, method: &'static str, change: impl FnOnce(Routers) -> Routers) -> Self {
+        self.balancing.set_by.get_or_insert(method);
+        self.routers(change)
     }
 
     fn routers(mut self, change: impl FnOnce(Routers) -> Routers) -> Self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rpc::{
     Code,
-    lanes::{LaneHook, LaneRule, LaneRules},
+    lanes::{Lane, LaneHook, LaneRouter, LaneRule, LaneRules},
     lb::{
         RouteConfig, TagRouter,
         fault::{Abort, FaultRule},
@@ -76,6 +76,26 @@ async fn a_document_of_routes_takes_effect() {
 }
 
 #[tokio::test]
+async fn a_document_says_where_lanes_go_as_well() {
+    let memory = MemoryRegistry::new();
+    let running = versions(&memory).await;
+    let routes = serde_json::from_str(r#"{"lanes": {"lanes": {"alone": []}}}"#).unwrap();
+    let client = builder(&memory).routes(routes).build().unwrap();
+    until_ready(&client, 3).await;
+    let goes_in = async |lane| {
+        let context = Context::new().with_lane(Lane::new(lane).unwrap());
+        let who = WhoClient::new(&client);
+        context.enter(|| who.name()).await
+    };
+    assert!(goes_in("green").await.is_ok());
+    let status = goes_in("alone").await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::NO_ENDPOINT_AFTER_ROUTER));
+    for running in running {
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn copies_and_faults_of_a_client() {
     let memory = MemoryRegistry::new();
     let running = versions(&memory).await;
@@ -106,7 +126,27 @@ fn mistakes_are_found_at_build() {
     let memory = MemoryRegistry::new();
     let error = |builder: rpc::ClientBuilder| builder.build().unwrap_err().to_string();
     let routes = || serde_json::from_str(r#"{"zone": {"zone": ""}}"#).unwrap();
-    assert!(error(builder(&memory).tag_router(TagRouter::new()).routes(routes())).starts_with("`zone.zone`"));
+    assert!(error(builder(&memory).routes(routes())).starts_with("`zone.zone`"));
+    for (builder, method) in [
+        (
+            builder(&memory)
+                .tag_router(TagRouter::new())
+                .routes(RouteConfig::default()),
+            "tag_router",
+        ),
+        (
+            builder(&memory)
+                .routes(RouteConfig::default())
+                .lane_router(LaneRouter::new()),
+            "lane_router",
+        ),
+    ] {
+        let error = error(builder);
+        assert!(
+            error.starts_with("`routes`: ") && error.contains(method),
+            "{error}"
+        );
+    }
     let fault = FaultRule::new("nothing", Matcher::every());
     assert!(error(builder(&memory).faults([fault])).starts_with("`faults[0]`: does nothing"));
     let nowhere = MirrorRule::to_target("copy", Matcher::every(), "nowhere");
