@@ -48,6 +48,11 @@ impl Default for Balancing {
 
 impl Balancing {
     pub(super) fn check(&self) -> Result<(), BuildError> {
+        if !self.labels.is_outbound() {
+            let problem =
+                "is for calls that come in, and calls go out here: `LaneHook::outbound()` is wanted";
+            return Err(BuildError::new("lanes", problem));
+        }
         for (at, rule) in self.labels.rules().rules().iter().enumerate() {
             let within = |error: MatchError| error.within(&format!("lanes.rules[{at}].when"));
             rule.when.check_for_client().map_err(within)?;
@@ -99,8 +104,8 @@ impl ClientBuilder {
     }
 
     /// Rules that put calls into lanes, before anything else sees them. Default: a call stays in the lane of the one that it is
-    /// made for, or of the context that it is given. A rule that looks at the caller, whom a client does not have, is refused at
-    /// [`build`](Self::build).
+    /// made for, or of the context that it is given. A rule that looks at the caller, whom a client does not have, and a hook for
+    /// calls that come in are refused at [`build`](Self::build).
     pub fn lanes(mut self, lanes: LaneHook) -> Self {
         self.balancing.labels = lanes;
         self

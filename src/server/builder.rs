@@ -105,7 +105,7 @@ impl ServerBuilder {
     }
 
     /// Which lanes are taken from callers, and which calls get a lane by rule: before anything else sees the call. Default: all,
-    /// and none.
+    /// and none. A hook for calls that go out is refused at [`build`](Self::build).
     ///
     /// ```
     /// use rpc::lanes::{AcceptedLanes, LaneHook};
@@ -399,6 +399,12 @@ impl ServerBuilder {
             return wrong(
                 "add_service",
                 "a server without a service answers nothing: add one",
+            );
+        }
+        if self.lanes.is_outbound() {
+            return wrong(
+                "lanes",
+                "is for calls that go out, and calls come in here: `LaneHook::inbound()` is wanted",
             );
         }
         if self.listen.max_connections == 0 {

@@ -50,12 +50,12 @@ pub struct LaneHook {
 }
 
 impl LaneHook {
-    /// For calls that come in.
+    /// For calls that come in: those of a server.
     pub fn inbound() -> Self {
         Self::default()
     }
 
-    /// For calls that go out.
+    /// For calls that go out: those of a client.
     pub fn outbound() -> Self {
         Self {
             writes: true,
@@ -89,6 +89,11 @@ impl LaneHook {
     pub fn with_key(mut self, key: &str) -> Result<Self, InvalidMetadata> {
         self.key = Some(MetadataKey::text(key)?);
         Ok(self)
+    }
+
+    /// True if it is for calls that go out.
+    pub fn is_outbound(&self) -> bool {
+        self.writes
     }
 
     /// True if it would do nothing.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rpc::{
-    BuildError, Client, ClientBuilder, MemoryRegistry, lb::HealthConfig, prelude::*,
+    BuildError, Client, ClientBuilder, MemoryRegistry, lanes::LaneHook, lb::HealthConfig, prelude::*,
     transport::LocalTransport,
 };
 
@@ -97,6 +97,11 @@ fn mistakes_name_the_method() {
         ("codec", usable().codec("JSON"), "content-subtype"),
         ("compression", usable().compression("lzma"), "accepted: identity"),
         ("connect_eagerly", usable().connect_eagerly(true), "runtime"),
+        (
+            "lanes",
+            usable().lanes(LaneHook::inbound()),
+            "`LaneHook::outbound()`",
+        ),
         (
             "grpc",
             Client::builder()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rpc::{
     Instance, MemoryRegistry,
     grpc::ServerConfig,
+    lanes::LaneHook,
     net::SocketOptions,
     server::{HealthReporter, Server, ServerBuilder},
 };
@@ -20,6 +21,7 @@ fn each_mistake_names_its_field() {
     let cases: Vec<(&str, ServerBuilder)> = vec![
         ("add_service", Server::builder()),
         ("add_service", good().add_service(Gate::new())),
+        ("lanes", good().lanes(LaneHook::outbound())),
         ("max_connections", good().max_connections(0)),
         ("handshake_timeout", good().handshake_timeout(Duration::ZERO)),
         ("socket.keepalive", {
