@@ -23,6 +23,8 @@ pub(super) struct Balancing {
     pub(super) routers: Routers,
     /// The method that first set a router which a document sets as well.
     pub(super) set_by: Option<&'static str>,
+    /// A router chooses among groups, once the [routers](Self::routers) are made.
+    pub(super) chooses_groups: bool,
     pub(super) rules: Rules,
     health: HealthConfig,
     classify: Classify,
@@ -39,6 +41,7 @@ impl Default for Balancing {
             // In every client: a request stays in its lane, whether or not anybody has thought of lanes.
             routers: Routers::new().with_lane(LaneRouter::new()),
             set_by: None,
+            chooses_groups: false,
             rules: Rules::default(),
             health: HealthConfig::default(),
             subsetting: None,
@@ -81,6 +84,7 @@ impl Balancing {
             (Some(document), None) => document.routers()?.with_own_of(routers),
             (None, _) => routers,
         };
+        self.chooses_groups = routers.has_group();
         Ok(routers.with_mirror(self.rules.mirror_router()).in_order())
     }
 

@@ -125,6 +125,7 @@ impl Discovery {
     ) -> Result<Endpoints, BuildError> {
         let mut sources = Vec::with_capacity(targets.len());
         let mut is_group_of_use = self.group.is_none();
+        let mut has_all_groups = false;
         for (index, target) in targets.iter().enumerate() {
             let method = if index == 0 { "target" } else { "also" };
             let resolver = schemes.resolver(target).map_err(given_to(method))?;
@@ -132,11 +133,17 @@ impl Discovery {
             is_group_of_use |= group.is_some();
             let mut follow = self.follow.clone();
             follow.filter = filter(target, group).map_err(given_to(method))?;
+            has_all_groups |= follow.filter.group.as_deref() == Some("*");
             sources.push(Source::new(target.to_string(), resolver).with_config(follow));
         }
         if !is_group_of_use {
             let problem = format!("instances of `{}` belong to no group: leave it out", targets[0]);
             return Err(BuildError::new("group", problem));
+        }
+        if balancing.chooses_groups && !has_all_groups {
+            let problem = "it, or `group` in a document of routes, has no groups to choose among: the target has to let all of \
+                           them in, by `?group=*`";
+            return Err(BuildError::new("group_router", problem));
         }
         let mut near = Near::new();
         if self.same_host

@@ -73,8 +73,8 @@ impl ClientBuilder {
         self.built_in("lane_router", |routers| routers.with_lane(lanes))
     }
 
-    /// Sends each request to the application group that it means. The target has to let all of them in: `?group=*`.
-    /// Default: the group of the target.
+    /// Sends each request to the application group that it means. One of the targets at least has to let all of them in, by
+    /// `?group=*`, which [`build`](Self::build) makes sure of. Default: the group of the target.
     pub fn group_router(self, groups: GroupRouter) -> Self {
         self.built_in("group_router", |routers| routers.with_group(groups))
     }
@@ -107,7 +107,8 @@ impl ClientBuilder {
         self.built_in("zone_router", |routers| routers.with_zone(zones))
     }
 
-    /// Makes copies of calls for a version that is not trusted yet: see [`mirror`](rpc_lb::mirror). Default: none.
+    /// Makes copies of calls for a version that is not trusted yet: see [`mirror`](rpc_lb::mirror). Takes the place of what an
+    /// earlier call of this has said. Default: none.
     pub fn mirror(mut self, config: MirrorConfig) -> Self {
         self.balancing.rules.mirror = config;
         self
@@ -120,7 +121,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Holds calls up, or lets them fail, by rule: see [`fault`](rpc_lb::fault). Default: none.
+    /// Holds calls up, or lets them fail, by rule: see [`fault`](rpc_lb::fault). These are all rules: those of an earlier call
+    /// of this are gone. Default: none.
     pub fn faults(mut self, rules: impl IntoIterator<Item = FaultRule>) -> Self {
         self.balancing.rules.faults = rules.into_iter().collect();
         self

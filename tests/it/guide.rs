@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use rpc::{
-    Client,
+    Client, MemoryRegistry,
     lb::{HealthConfig, RouteConfig, fault::FaultRule},
     matcher::Matcher,
 };
@@ -34,7 +34,8 @@ fn build(block: &str) -> Result<Client, Box<dyn std::error::Error>> {
     let _: Option<Matcher> = take(&mut document, "when")?;
     let routes: RouteConfig = document.try_into()?;
     let client = Client::builder()
-        .target("static://10.0.0.1:50051")
+        .target("memory:///shop?group=*")
+        .registry(MemoryRegistry::new())
         .faults(faults.unwrap_or_default())
         .health(health.unwrap_or_default())
         .routes(routes);

@@ -83,6 +83,11 @@ impl Routers {
         self
     }
 
+    /// True if the group router is set.
+    pub fn has_group(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// Adds the user's own of others.
     pub fn with_own_of(mut self, others: Self) -> Self {
         self.own.extend(others.own);

@@ -6,10 +6,10 @@ use rpc::{
     Code,
     lanes::{Lane, LaneHook, LaneRouter, LaneRule, LaneRules},
     lb::{
-        RouteConfig, TagRouter,
+        GroupRouter, RouteConfig, TagRouter,
         fault::{Abort, FaultRule},
         mirror::{MirrorConfig, MirrorRule},
-        route::{TargetMatcher, condition::ConditionRule, zone::ZoneConfig},
+        route::{TargetMatcher, condition::ConditionRule, group::GroupConfig, zone::ZoneConfig},
     },
     matcher::{Condition, Matcher, Predicate, Subject},
     prelude::*,
@@ -146,6 +146,29 @@ fn mistakes_are_found_at_build() {
             error.starts_with("`routes`: ") && error.contains(method),
             "{error}"
         );
+    }
+    let groups = || GroupRouter::with_config(GroupConfig::new()).unwrap();
+    let document = || serde_json::from_str::<RouteConfig>(r#"{"group": {}}"#).unwrap();
+    for builder in [
+        builder(&memory).group_router(groups()),
+        builder(&memory).routes(document()),
+        builder(&memory).group("vip").group_router(groups()),
+    ] {
+        let error = error(builder);
+        assert!(
+            error.starts_with("`group_router`: ") && error.contains("?group=*"),
+            "{error}"
+        );
+    }
+    for builder in [
+        builder(&memory)
+            .target("memory:///who?group=*")
+            .routes(document()),
+        builder(&memory)
+            .also("memory:///them?group=*")
+            .group_router(groups()),
+    ] {
+        builder.build().unwrap();
     }
     let fault = FaultRule::new("nothing", Matcher::every());
     assert!(error(builder(&memory).faults([fault])).starts_with("`faults[0]`: does nothing"));
