@@ -60,6 +60,11 @@ impl Balancing {
             let within = |error: MatchError| error.within(&format!("lanes.rules[{at}].when"));
             rule.when.check_for_client().map_err(within)?;
         }
+        if let Some(balancer) = &self.balancer {
+            let invalid =
+                |error: rpc_lb::balance::InvalidBalancer| BuildError::new("balancer", error.to_string());
+            balancer.check().map_err(invalid)?;
+        }
         let invalid = |error: rpc_lb::health::InvalidHealth| BuildError::new("health", error.to_string());
         self.health.check().map_err(invalid)
     }

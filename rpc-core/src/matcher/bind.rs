@@ -53,6 +53,58 @@ impl Matcher {
     }
 }
 
+impl Subject {
+    /// Makes sure that requests of these services can have it, where it is a field: at least those of one method, among those
+    /// that the conditions of `when` on service and method leave.
+    ///
+    /// Its value is found by a codec of the serde family among those that the service lists. Messages that have protobuf alone
+    /// have fields in the conditions of a matcher that is [bound](Matcher::bind), and nowhere else.
+    ///
+    /// # Errors
+    /// If no request has such a field, with what there is in place of it; the path is empty.
+    pub fn bind<'s>(
+        &self,
+        when: &Matcher,
+        services: impl IntoIterator<Item = &'s ServiceDescriptor>,
+    ) -> Result<(), MatchError> {
+        let Self::Field(path) = self else {
+            return Ok(());
+        };
+        let methods = services.into_iter().flat_map(ServiceDescriptor::methods);
+        let mut refused = None;
+        for method in methods.filter(|method| may_mean(&when.conditions, method)) {
+            let found = by_codec(method, path).unwrap_or_else(|| {
+                Err("there is no way to find fields: list a codec of the serde family among `codecs`".into())
+            });
+            match found {
+                Ok(()) => return Ok(()),
+                Err(problem) => _ = refused.get_or_insert_with(|| no_field("", method, &problem)),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+}
+
+/// False if the conditions, all of which must hold, say by the method alone that it is not meant.
+fn may_mean(conditions: &[Condition], method: &MethodDescriptor) -> bool {
+    !conditions
+        .iter()
+        .any(|condition| condition.by_method(method) == Some(false))
+}
+
+/// What a codec of the serde family says of a field of a method's requests; `None` if there is none.
+fn by_codec(method: &MethodDescriptor, path: &FieldPath) -> Option<Result<(), Cow<'static, str>>> {
+    if method.shape().streams_requests() {
+        return Some(Err("they are a stream, which has no fields".into()));
+    }
+    let check = method.field_check()?;
+    Some(check(path).map_err(|error| error.to_string().into()))
+}
+
+fn no_field(place: &str, method: &MethodDescriptor, problem: &str) -> MatchError {
+    MatchError::new(place, format!("requests of `{}`: {problem}", method.path()))
+}
+
 /// One method, as its conditions are looked at.
 struct Binding<'b> {
     service: &'b ServiceDescriptor,
@@ -65,13 +117,11 @@ struct Binding<'b> {
 impl Binding<'_> {
     /// Conditions which must all hold: if one says that the method is not meant, the others do not matter.
     fn all(&mut self, outer: &str, conditions: &[Condition]) -> Result<(), MatchError> {
-        if conditions
-            .iter()
-            .any(|condition| condition.by_method(self.method) == Some(false))
-        {
-            return Ok(());
+        if may_mean(conditions, self.method) {
+            self.each(outer, conditions)
+        } else {
+            Ok(())
         }
-        self.each(outer, conditions)
     }
 
     fn each(&mut self, outer: &str, conditions: &[Condition]) -> Result<(), MatchError> {
@@ -79,8 +129,7 @@ impl Binding<'_> {
             match &condition.0 {
                 Kind::On(Subject::Field(path), _) => {
                     self.field(path).map_err(|problem| {
-                        let place = format!("{outer}[{at}].on.field");
-                        MatchError::new(&place, format!("requests of `{}`: {problem}", self.method.path()))
+                        no_field(&format!("{outer}[{at}].on.field"), self.method, &problem)
                     })?;
                 }
                 Kind::On(..) => {}
@@ -92,11 +141,8 @@ impl Binding<'_> {
     }
 
     fn field(&mut self, path: &FieldPath) -> Result<(), Cow<'static, str>> {
-        if self.method.shape().streams_requests() {
-            return Err("they are a stream, which has no fields".into());
-        }
-        if let Some(check) = self.method.field_check() {
-            return check(path).map_err(|error| error.to_string().into());
+        if let Some(found) = by_codec(self.method, path) {
+            return found;
         }
         let Some(set) = self.service.file_descriptor_set() else {
             return Err(

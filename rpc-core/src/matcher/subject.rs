@@ -36,7 +36,8 @@ pub enum Subject {
     /// is that of the first.
     ///
     /// There is one for as long as the request is a value: on the client's side, and in process. What arrives over a wire, and a
-    /// stream of requests, has no fields. Messages of protobuf need [`Matcher::bind`](super::Matcher::bind) for it.
+    /// stream of requests, has no fields. Messages that have protobuf alone have them in the conditions of a matcher that is
+    /// [bound](super::Matcher::bind), and nowhere else.
     Field(FieldPath),
 }
 
@@ -84,7 +85,7 @@ impl Subject {
 
     /// Hands out the first value that a call has as bytes: text as UTF-8, numbers and truth values as text, so that the number
     /// 42 in a field and the text `42` in a header are the same. A method is its path, an address that of the host; fields are
-    /// found where the request is a value with a codec of the serde family.
+    /// found where the request is a value with a codec of the serde family. [`bind`](Self::bind) makes sure that there is one.
     pub fn with_bytes<R>(&self, call: &Call<'_>, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let mut f = Some(f);
         let mut found = None;

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
+use rpc_core::ServiceDescriptor;
 use serde::Deserialize;
 
 use super::{
@@ -78,6 +79,20 @@ impl BalancerConfig {
             }
             Self::Smart(config) => Arc::new(at("smart", Smart::new(*config))?),
         })
+    }
+}
+
+impl BalancerConfig {
+    /// Makes sure that requests of these services can have what calls are hashed by: see [`HashKey::bind`](super::HashKey::bind).
+    ///
+    /// # Errors
+    /// If no request has such a field; the error says what there is.
+    pub fn bind(&self, services: &[&ServiceDescriptor]) -> Result<(), InvalidBalancer> {
+        match self {
+            Self::RingHash(config) => at("ring_hash", config.key.bind(services)),
+            Self::Maglev(config) => at("maglev", config.key.bind(services)),
+            _ => Ok(()),
+        }
     }
 }
 

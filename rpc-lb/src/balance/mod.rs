@@ -66,6 +66,14 @@ pub trait Balancer: fmt::Debug + Send + Sync + 'static {
     /// A picker for a list of endpoints.
     fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker>;
 
+    /// Makes sure that it can do its work for a client, whose builder asks for that. Default: it can.
+    ///
+    /// # Errors
+    /// If a setting makes no sense there.
+    fn check(&self) -> Result<(), InvalidBalancer> {
+        Ok(())
+    }
+
     /// Whether it needs to know how long calls take. The clock is read for those that do.
     fn needs_latency(&self) -> bool {
         true
@@ -87,6 +95,10 @@ impl<B: Balancer + ?Sized> Balancer for Arc<B> {
 
     fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
         (**self).picker(endpoints)
+    }
+
+    fn check(&self) -> Result<(), InvalidBalancer> {
+        (**self).check()
     }
 
     fn needs_latency(&self) -> bool {

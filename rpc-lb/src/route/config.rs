@@ -1,6 +1,9 @@
 //! The settings of all routers in one document.
 
-use rpc_core::{ServiceDescriptor, matcher::Matcher};
+use rpc_core::{
+    ServiceDescriptor,
+    matcher::{Matcher, Subject},
+};
 use serde::Deserialize;
 
 use super::{
@@ -48,28 +51,38 @@ pub struct RouteConfig {
 
 impl RouteConfig {
     /// Makes sure that the fields of requests that rules look at can be found in these services' requests, and prepares finding
-    /// them: see [`Matcher::bind`](rpc_core::matcher::Matcher::bind).
+    /// them: see [`Matcher::bind`] for `when`, and [`Subject::bind`] for `by` and `from`.
     ///
     /// # Errors
     /// If a field cannot be found; the error says which rule looks at it, and what there is.
     pub fn bind(&mut self, services: &[&ServiceDescriptor]) -> Result<(), RouteError> {
-        let bind = |when: &mut Matcher, path: String| {
-            when.bind(services.iter().copied())
-                .map_err(|error| matching(error, &path))
+        let services = || services.iter().copied();
+        let rule = |(when, by): (&mut Matcher, Option<&Subject>), path: String| {
+            when.bind(services())
+                .map_err(|error| matching(error, &format!("{path}.when")))?;
+            by.map_or(Ok(()), |by| by.bind(when, services()))
+                .map_err(|error| matching(error, &format!("{path}.by")))
         };
-        for (at, rule) in self
-            .group
-            .iter_mut()
-            .flat_map(|group| &mut group.rules)
-            .enumerate()
-        {
-            bind(&mut rule.when, format!("group.rules[{at}].when"))?;
+        let from = |from: &Subject, path: &str| {
+            from.bind(&Matcher::every(), services())
+                .map_err(|error| matching(error, path))
+        };
+        if let Some(group) = &mut self.group {
+            for (at, own) in group.rules.iter_mut().enumerate() {
+                rule((&mut own.when, None), format!("group.rules[{at}]"))?;
+            }
+            if let Some(own) = &group.from {
+                from(own, "group.from")?;
+            }
         }
-        for (at, rule) in self.conditions.iter_mut().enumerate() {
-            bind(rule.when_mut(), format!("conditions[{at}].when"))?;
+        if let Some(tag) = &self.tag {
+            from(&tag.from, "tag.from")?;
         }
-        for (at, rule) in self.percentages.iter_mut().enumerate() {
-            bind(rule.when_mut(), format!("percentages[{at}].when"))?;
+        for (at, own) in self.conditions.iter_mut().enumerate() {
+            rule(own.looks_at(), format!("conditions[{at}]"))?;
+        }
+        for (at, own) in self.percentages.iter_mut().enumerate() {
+            rule(own.looks_at(), format!("percentages[{at}]"))?;
         }
         Ok(())
     }

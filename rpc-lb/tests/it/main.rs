@@ -14,6 +14,7 @@ mod lanes;
 mod mirrors;
 mod rotation;
 mod routes;
+mod services;
 mod subsetting;
 mod suspects;
 mod waiting;

@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use rpc::{
-    BuildError, Client, ClientBuilder, MemoryRegistry, lanes::LaneHook, lb::HealthConfig, prelude::*,
+    BuildError, Client, ClientBuilder, MemoryRegistry,
+    lanes::LaneHook,
+    lb::{
+        HealthConfig,
+        balance::{HashKey, RingHash},
+    },
+    prelude::*,
     transport::LocalTransport,
 };
 
@@ -97,6 +103,11 @@ fn mistakes_name_the_method() {
         ("codec", usable().codec("JSON"), "content-subtype"),
         ("compression", usable().compression("lzma"), "accepted: identity"),
         ("connect_eagerly", usable().connect_eagerly(true), "runtime"),
+        (
+            "balancer",
+            usable().balancer(RingHash::new(HashKey::metadata("X-User"))),
+            "`key` is nothing that calls have: metadata `X-User`",
+        ),
         (
             "lanes",
             usable().lanes(LaneHook::inbound()),

@@ -1,12 +1,18 @@
 //! What of a call is hashed.
 
-use rpc_core::{Call, matcher::Subject};
+use rpc_core::{
+    Call, ServiceDescriptor,
+    matcher::{Matcher, Subject},
+};
 use serde::Deserialize;
 
-/// What of a call is hashed. A call that does not have it goes to any endpoint.
+use crate::{balance::InvalidBalancer, route::error::check_subject};
+
+/// What of a call is hashed. A call that does not have it goes to any endpoint: [`bind`](Self::bind) makes sure that there are
+/// requests with such a field.
 ///
 /// In settings it is written as a matcher's subject, `{ metadata = "x-user" }` or `{ field = "order.user" }`, or is the word
-/// `extension`.
+/// `extension`. Messages that have protobuf alone, and no codec of the serde family, have no fields here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
 #[non_exhaustive]
@@ -28,6 +34,27 @@ impl HashKey {
         Self::Value(Subject::Metadata(key.into()))
     }
 
+    /// Makes sure that requests of one of these services' methods have the field that is hashed, if it is one: see
+    /// [`Subject::bind`].
+    ///
+    /// # Errors
+    /// If no request has such a field; the error says what there is.
+    pub fn bind(&self, services: &[&ServiceDescriptor]) -> Result<(), InvalidBalancer> {
+        let Self::Value(subject) = self else {
+            return Ok(());
+        };
+        let bound = subject.bind(&Matcher::every(), services.iter().copied());
+        bound.map_err(|error| nothing(error.problem()))
+    }
+
+    /// Makes sure that calls of a client can have it.
+    pub(super) fn check(&self) -> Result<(), InvalidBalancer> {
+        let Self::Value(subject) = self else {
+            return Ok(());
+        };
+        check_subject("key", subject).map_err(|error| nothing(error.problem()))
+    }
+
     /// The hash of a call.
     pub fn hash(&self, call: &Call<'_>) -> Option<u64> {
         match self {
@@ -35,6 +62,10 @@ impl HashKey {
             Self::Extension => call.extensions.get::<HashOf>().map(|hash| hash.0),
         }
     }
+}
+
+fn nothing(problem: &str) -> InvalidBalancer {
+    InvalidBalancer::new("key", format!("is nothing that calls have: {problem}"))
 }
 
 /// As it is written.

@@ -41,8 +41,9 @@ impl Maglev {
     /// As settings say.
     ///
     /// # Errors
-    /// If one is out of range.
+    /// If one is out of range, or the key is nothing that calls of a client can have.
     pub fn configured(config: &MaglevConfig) -> Result<Self, InvalidBalancer> {
+        config.key.check()?;
         let size = config.size.unwrap_or(Self::SIZE);
         let bound = LoadBound::written(config.bound)?;
         let maglev = Self::new(config.key.clone()).with_bound(bound).with_size(size);
@@ -91,6 +92,10 @@ impl Balancer for Maglev {
             slots: fill(endpoints, self.size),
             keeper: Keeper::new(self.bound),
         })
+    }
+
+    fn check(&self) -> Result<(), InvalidBalancer> {
+        self.key.check()
     }
 
     fn needs_latency(&self) -> bool {

@@ -44,8 +44,9 @@ impl RingHash {
     /// As settings say.
     ///
     /// # Errors
-    /// If one is out of range.
+    /// If one is out of range, or the key is nothing that calls of a client can have.
     pub fn configured(config: &RingHashConfig) -> Result<Self, InvalidBalancer> {
+        config.key.check()?;
         let points = config.points.unwrap_or(Self::POINTS);
         if !(1..=65_536).contains(&points) {
             let problem = format!("is {points}: 1 to 65536 are wanted");
@@ -96,6 +97,10 @@ impl Balancer for RingHash {
             points: Points::new(endpoints, self.points),
             keeper: Keeper::new(self.bound),
         })
+    }
+
+    fn check(&self) -> Result<(), InvalidBalancer> {
+        self.key.check()
     }
 
     fn needs_latency(&self) -> bool {

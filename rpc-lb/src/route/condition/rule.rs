@@ -107,8 +107,13 @@ impl ConditionRule {
         self
     }
 
-    pub(in crate::route) fn when_mut(&mut self) -> &mut Matcher {
-        &mut self.when
+    /// What it looks at in requests: to know whether it means them, and where they go.
+    pub(in crate::route) fn looks_at(&mut self) -> (&mut Matcher, Option<&Subject>) {
+        let by = match &self.then {
+            Then::Split(split) => Some(split.by()),
+            Then::To(_) | Then::Deny => None,
+        };
+        (&mut self.when, by)
     }
 
     /// Its name.

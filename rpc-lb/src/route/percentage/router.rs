@@ -55,8 +55,9 @@ impl PercentageRule {
         self
     }
 
-    pub(in crate::route) fn when_mut(&mut self) -> &mut Matcher {
-        &mut self.when
+    /// What it looks at in requests: to know whether it means them, and where they go.
+    pub(in crate::route) fn looks_at(&mut self) -> (&mut Matcher, Option<&Subject>) {
+        (&mut self.when, Some(self.split.by()))
     }
 
     /// Its name.

@@ -1,6 +1,9 @@
 //! Balancers by name.
 
+use rpc_core::ServiceDescriptor;
 use rpc_lb::BalancerConfig;
+
+use crate::services::{ENCODED, SHOP};
 
 fn parse(text: &str) -> Result<BalancerConfig, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
@@ -53,11 +56,35 @@ fn what_is_out_of_range_is_named() {
             r#"{ "kind": "smart", "report_expiry_ms": 0 }"#,
             "smart.report_expiry_ms",
         ),
+        // No call of a client ever has these.
+        (
+            r#"{ "kind": "ring_hash", "key": { "metadata": "X-User" } }"#,
+            "ring_hash.key",
+        ),
+        (r#"{ "kind": "maglev", "key": "caller" }"#, "maglev.key"),
+        (r#"{ "kind": "maglev", "key": { "baggage": "" } }"#, "maglev.key"),
     ] {
         let error = parse(text).unwrap().build().unwrap_err();
         assert_eq!(error.path(), path);
         assert!(error.to_string().starts_with(&format!("`{path}` ")), "{error}");
     }
+}
+
+#[test]
+fn fields_that_are_hashed_are_those_of_requests() {
+    let bind = |key: &str, service: &'static ServiceDescriptor| {
+        let config = parse(&format!(r#"{{ "kind": "ring_hash", "key": {key} }}"#)).unwrap();
+        config.bind(&[service]).map_err(|error| error.to_string())
+    };
+    assert_eq!(bind(r#"{ "field": "user" }"#, &SHOP), Ok(()));
+    assert_eq!(bind(r#"{ "metadata": "x-user" }"#, &SHOP), Ok(()));
+    assert_eq!(bind(r#""extension""#, &SHOP), Ok(()));
+    assert_eq!(
+        bind(r#"{ "field": "usr" }"#, &SHOP).unwrap_err(),
+        "`ring_hash.key` is nothing that calls have: requests of `/test.v1.Shop/Place`: `usr` is not there; there are: `user`"
+    );
+    let none = bind(r#"{ "field": "user" }"#, &ENCODED).unwrap_err();
+    assert!(none.contains("there is no way to find fields"), "{none}");
 }
 
 #[test]

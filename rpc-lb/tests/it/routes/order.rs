@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use rpc_core::Call;
+use rpc_core::{Call, ServiceDescriptor};
 use rpc_lb::{
     ConditionRouter, LaneRouter, PercentageRouter, RouteKey, Router, TagRouter, ZoneRouter,
     route::{Candidates, Population, RouteConfig, Routers},
 };
+
+use crate::services::{ENCODED, SHOP};
 
 #[derive(Debug)]
 struct Own;
@@ -68,4 +70,46 @@ fn one_document_has_all_of_them() {
             .unwrap();
     let error = twice.routers().unwrap_err();
     assert_eq!(error.to_string(), "`conditions[1].name`: `a` stands there twice");
+}
+
+#[test]
+fn binding_looks_at_all_fields() {
+    let bind = |field: &str, service: &'static ServiceDescriptor| {
+        let by = format!(r#""by": {{"field": "{field}"}}, "split": [{{"weight": 1, "to": {{}}}}]"#);
+        let from = format!(r#"{{"from": {{"field": "{field}"}}}}"#);
+        [
+            format!(r#"{{"group": {from}}}"#),
+            format!(r#"{{"tag": {from}}}"#),
+            format!(r#"{{"conditions": [{{"name": "a", {by}}}]}}"#),
+            format!(r#"{{"percentages": [{{"name": "a", {by}}}]}}"#),
+        ]
+        .map(|routes| {
+            let mut routes: RouteConfig = serde_json::from_str(&routes).unwrap();
+            routes.bind(&[service]).map_err(|error| error.path().to_owned())
+        })
+    };
+    let refused = ["group.from", "tag.from", "conditions[0].by", "percentages[0].by"];
+    assert_eq!(bind("user", &SHOP), [const { Ok(()) }; 4]);
+    assert_eq!(bind("usr", &SHOP), refused.map(|path| Err(path.to_owned())));
+    assert_eq!(bind("user", &ENCODED), refused.map(|path| Err(path.to_owned())));
+}
+
+#[test]
+fn a_field_is_that_of_a_method_which_the_rule_means() {
+    let bind = |method: &str| {
+        let mut routes: RouteConfig = serde_json::from_str(&format!(
+            r#"{{"percentages": [{{
+                "name": "a", "when": [{{"on": "method", "equals": "{method}"}}],
+                "by": {{"field": "user"}}, "split": [{{"weight": 1, "to": {{}}}}]
+            }}]}}"#
+        ))
+        .unwrap();
+        routes.bind(&[&SHOP]).map_err(|error| error.to_string())
+    };
+    assert_eq!(bind("Place"), Ok(()));
+    let error = bind("Import").unwrap_err();
+    assert!(
+        error.starts_with("`percentages[0].by`: requests of `/test.v1.Shop/Import`: they are a stream"),
+        "{error}"
+    );
 }
