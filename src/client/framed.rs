@@ -48,6 +48,10 @@ impl Choice {
         dialer: Dialer,
     ) -> Result<Option<FramedTransport>, BuildError> {
         if self.preferred == Some(false) {
+            if self.config.is_some() {
+                let problem = "has no meaning together with `prefer_framed(false)`: leave one of both out";
+                return Err(BuildError::new("framed", problem));
+            }
             return Ok(None);
         }
         #[cfg(feature = "grpc")]

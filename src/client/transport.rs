@@ -38,6 +38,10 @@ impl Choice {
             })?;
         }
         if let Some(custom) = self.custom {
+            if self.local.is_some() {
+                let problem = "has no meaning with a transport of your own: leave one of both out";
+                return Err(BuildError::new("local", problem));
+            }
             return Ok(custom);
         }
         if is_local {

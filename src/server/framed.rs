@@ -28,6 +28,10 @@ impl Framed {
         protocols: &mut Vec<&'static str>,
     ) -> Result<(), BuildError> {
         if self.off {
+            if self.config.is_some() {
+                let problem = "has no meaning with a `without_framed` that follows: leave one of both out";
+                return Err(BuildError::new("framed", problem));
+            }
             return Ok(());
         }
         if has_http_layers && self.config.is_none() {
@@ -91,7 +95,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Does not speak the framed protocol.
+    /// Does not speak the framed protocol, unless [`framed`](Self::framed) is called afterwards.
     pub fn without_framed(mut self) -> Self {
         self.framed.off = true;
         self

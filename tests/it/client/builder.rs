@@ -38,9 +38,18 @@ fn refused(builder: ClientBuilder) -> BuildError {
     builder.build().expect_err("it was accepted")
 }
 
+/// Each of these is refused for that method, with a problem that says so.
+fn refused_as_said(cases: Vec<(&str, ClientBuilder, &str)>) {
+    for (field, builder, problem) in cases {
+        let error = refused(builder);
+        assert_eq!(error.field(), field, "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+}
+
 #[test]
 fn mistakes_name_the_method() {
-    let cases: Vec<(&str, ClientBuilder, &str)> = vec![
+    let cases = vec![
         ("target", Client::builder(), "is required"),
         (
             "target",
@@ -88,13 +97,6 @@ fn mistakes_name_the_method() {
             "without_default_timeout",
         ),
         (
-            "default_timeout",
-            usable()
-                .default_timeout(Duration::from_secs(1))
-                .without_governance(),
-            "without_governance",
-        ),
-        (
             "health",
             usable().health(HealthConfig::new().with_panic(2.0)),
             "`panic` must be between 0 and 1",
@@ -114,6 +116,40 @@ fn mistakes_name_the_method() {
             "`LaneHook::outbound()`",
         ),
         (
+            "link.connect_timeout",
+            usable().grpc(no_connect_timeout()),
+            "longer than nothing",
+        ),
+    ];
+    refused_as_said(cases);
+}
+
+#[test]
+fn contradictions_name_one_of_the_methods() {
+    let cases = vec![
+        (
+            "local",
+            Client::builder()
+                .target("local:///shop")
+                .local(dispatch())
+                .transport(LocalTransport::new(dispatch())),
+            "transport of your own",
+        ),
+        (
+            "framed",
+            usable()
+                .framed(rpc::framed::ClientConfig::default())
+                .prefer_framed(false),
+            "prefer_framed(false)",
+        ),
+        (
+            "default_timeout",
+            usable()
+                .default_timeout(Duration::from_secs(1))
+                .without_governance(),
+            "without_governance",
+        ),
+        (
             "grpc",
             Client::builder()
                 .target("local:///shop")
@@ -128,17 +164,8 @@ fn mistakes_name_the_method() {
                 .grpc(rpc::grpc::ClientConfig::default()),
             "transport of your own",
         ),
-        (
-            "link.connect_timeout",
-            usable().grpc(no_connect_timeout()),
-            "longer than nothing",
-        ),
     ];
-    for (field, builder, problem) in cases {
-        let error = refused(builder);
-        assert_eq!(error.field(), field, "{error}");
-        assert!(error.to_string().contains(problem), "{error}");
-    }
+    refused_as_said(cases);
 }
 
 #[cfg(feature = "tls")]

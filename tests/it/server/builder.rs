@@ -34,6 +34,12 @@ fn each_mistake_names_its_field() {
         // The framed protocol holds no more.
         ("max_metadata_bytes", good().max_metadata_bytes(128 << 10)),
         ("max_concurrent_streams", good().max_concurrent_streams(0)),
+        (
+            "framed",
+            good()
+                .framed(rpc::framed::ServerConfig::default())
+                .without_framed(),
+        ),
         ("stream_grace", good().stream_grace(Duration::from_secs(21))),
         (
             "stream_grace",
@@ -83,6 +89,10 @@ fn what_is_no_mistake_builds() {
         good().max_metadata_bytes(128 << 10).without_framed(),
         good()
             .max_metadata_bytes(128 << 10)
+            .framed(rpc::framed::ServerConfig::default()),
+        // What is said last counts.
+        good()
+            .without_framed()
             .framed(rpc::framed::ServerConfig::default()),
         good().shutdown_grace(Duration::from_secs(1)),
         good().shutdown_grace(Duration::ZERO).notice(Duration::ZERO),
