@@ -1,12 +1,12 @@
 //! A server that contradicts itself loses its connection, or is not believed: on paused time, over a pipe in memory.
 
 use rpc_core::{
-    Body, Code,
+    Body, Code, Reply, Status,
     status::{Side, reason},
 };
 
 use super::{
-    peer::{CHUNK, END, GOAWAY, MESSAGE, MORE, REPLY, STREAM_END, begin, call, connected, frame},
+    peer::{CHUNK, END, GOAWAY, MESSAGE, MORE, REPLY, STREAM_END, Server, begin, call, connected, frame},
     support::within,
 };
 
@@ -21,18 +21,40 @@ async fn a_call_is_not_answered_twice() {
             let reply = frame(REPLY, flags, request.slot, request.generation, 0, b"some");
             server.write(&reply).await;
         }
-        let status = within(answered).await.expect_err("it is cut off");
-        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
-        assert!(status.was_processed(), "{status:?}");
-        let said = loop {
-            let frame = server.next().await;
-            if frame.kind == GOAWAY {
-                break frame.payload;
-            }
-        };
-        let said = String::from_utf8_lossy(&said);
-        assert!(said.ends_with("a call was answered twice"), "{said}");
+        is_cut_off(answered, &mut server, "a call was answered twice").await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_begins_before_it_ends() {
+    for (kind, flags, payload) in [
+        (STREAM_END, END, &b""[..]),
+        (CHUNK, MESSAGE | END, b"some"),
+        (CHUNK, MESSAGE, b"some"),
+    ] {
+        let (link, mut server) = connected(1 << 16, 10, |_| {}).await;
+        let mut answered = call(1);
+        let mut answered = Box::pin(link.call(&mut answered));
+        let request = begin(answered.as_mut(), &mut server).await;
+        let first = frame(kind, flags, request.slot, request.generation, 0, payload);
+        server.write(&first).await;
+        is_cut_off(answered, &mut server, "an answer went on before it began").await;
+    }
+}
+
+/// The call fails with its connection, and the server is told why.
+async fn is_cut_off(call: impl Future<Output = Result<Reply, Status>>, server: &mut Server, why: &str) {
+    let status = within(call).await.expect_err("it is cut off");
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.was_processed(), "{status:?}");
+    let said = loop {
+        let frame = server.next().await;
+        if frame.kind == GOAWAY {
+            break frame.payload;
+        }
+    };
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.ends_with(why), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,10 @@ use super::{
     super::{Answer, Connection, Waiting},
     Task, wake,
 };
-use crate::wire::{Broken, CallId, Head, flag, goaway, kind, status};
+use crate::{
+    stream::Arrival,
+    wire::{Broken, CallId, Head, flag, goaway, kind, status},
+};
 
 /// More answers to pings than this do not wait to be written.
 const MAX_PONGS: usize = 16;
@@ -27,8 +30,7 @@ impl Task {
             kind::END => {
                 let metadata = self.metadata(&head);
                 self.inbox.skip(&head);
-                self.end(head.call, Ok(metadata));
-                Ok(())
+                self.end(head.call, metadata)
             }
             kind::ERROR => {
                 let payload = self.inbox.take(&head, 0);
@@ -144,11 +146,12 @@ impl Task {
         let connection = &*self.connection;
         let ends = head.has(flag::END);
         let arrival = with(connection, head.call, |waiting| {
+            let arrival = waiting.begun()?.clone();
             waiting.settled |= ends;
-            waiting.arrival.clone()
+            Ok(arrival)
         });
         // Of a call that nobody waits for any more.
-        let Some(arrival) = arrival.flatten() else {
+        let Some(arrival) = arrival.transpose()? else {
             return Ok(());
         };
         let pushed = arrival.push(piece, &head)?;
@@ -161,15 +164,17 @@ impl Task {
     }
 
     /// A stream has come to its end.
-    fn end(&mut self, call: CallId, end: Result<Bytes, Status>) {
+    fn end(&mut self, call: CallId, trailers: Bytes) -> Result<(), Broken> {
         let arrival = with(&self.connection, call, |waiting| {
+            waiting.begun()?;
             waiting.settled = true;
-            waiting.arrival.take()
+            Ok(waiting.arrival.take())
         });
-        if let Some(arrival) = arrival.flatten() {
-            self.connection.hub.end(call, &arrival, end);
+        if let Some(arrival) = arrival.transpose()?.flatten() {
+            self.connection.hub.end(call, &arrival, Ok(trailers));
         }
         self.connection.hub.credits.end(call);
+        Ok(())
     }
 
     fn failed(&mut self, head: Head, payload: Bytes) {
@@ -233,6 +238,13 @@ impl Waiting {
             None => Ok(()),
             Some(_) => Err(Broken("a call was answered twice")),
         }
+    }
+
+    /// Where the messages of the answer go, which has begun.
+    fn begun(&self) -> Result<&Arc<Arrival>, Broken> {
+        self.arrival
+            .as_ref()
+            .ok_or(Broken("an answer went on before it began"))
     }
 }
 
