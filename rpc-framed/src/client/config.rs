@@ -30,7 +30,7 @@ pub struct ClientConfig {
     /// one message may exceed it. Besides, each call may hold one that is complete and was not taken. Default: 16 MiB.
     pub max_buffered_bytes: usize,
     /// How many bytes may wait to be written before streams, and messages that are larger than a frame, wait for room. Other
-    /// requests wait from eight times as much on. Default: 1 MiB.
+    /// requests wait from eight times as much on, and behind those that wait already. Default: 1 MiB.
     pub max_unwritten_bytes: usize,
 }
 

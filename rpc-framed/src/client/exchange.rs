@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Compression,
-    io::{Outbox, SEPARATE_BYTES},
+    io::{Outbox, SEPARATE_BYTES, Turn},
     stream::{Coding, Hub, Pump, Receiver},
     wire::{CallId, compress, metadata, status},
 };
@@ -38,11 +38,15 @@ pub(crate) async fn attempt(
     let Some(slot) = connection.slot().await else {
         return Err(gone(connection));
     };
+    let mut turn = Turn::New;
     let (mut under_way, mut pump) = loop {
-        match poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, cx))).await {
+        match poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, turn, cx))).await {
             Ok(Some(sent)) => break sent,
-            // Boxed, as the rare case: it would make every call's future larger.
-            Ok(None) => Box::pin(connection.room(slot)).await,
+            Ok(None) => {
+                // Boxed, as the rare case: it would make every call's future larger.
+                Box::pin(connection.room(slot)).await;
+                turn = Turn::Waited;
+            }
             Err(failed) => {
                 connection.give_back(slot);
                 return Err(failed);
@@ -133,6 +137,7 @@ fn send<'c>(
     config: &ClientConfig,
     call: &mut Call<'_>,
     slot: u32,
+    turn: Turn,
     cx: &mut Poller<'_>,
 ) -> Result<Option<Sent<'c>>, Failed> {
     let hub = &connection.hub;
@@ -158,8 +163,8 @@ fn send<'c>(
             stream = Some(std::mem::replace(body, Body::Empty));
             Some(Opening::Stream)
         }
-        Body::Value(value) => opening(&**value, &coding, connection, most, &mut rest)?,
-        Body::Boxed(value) => opening(&**value, &coding, connection, most, &mut rest)?,
+        Body::Value(value) => opening(&**value, &coding, connection, turn, most, &mut rest)?,
+        Body::Boxed(value) => opening(&**value, &coding, connection, turn, most, &mut rest)?,
         Body::Encoded(message) => Some(pieces(message.bytes.clone(), &coding, most, &mut rest)?),
         _ => {
             let gone = Status::internal("the request was taken already, and cannot be sent again");
@@ -175,7 +180,7 @@ fn send<'c>(
         deadline: call.context.deadline(),
         left_ms,
     };
-    let sent = connection.send(slot, &head, opening, cx.waker());
+    let sent = connection.send(slot, turn, &head, opening, cx.waker());
     let id = match sent {
         Ok(id) => id,
         Err(why) => {
@@ -208,6 +213,7 @@ fn opening<'v>(
     value: &'v dyn rpc_core::message::Value,
     coding: &Coding,
     connection: &Connection,
+    turn: Turn,
     most: usize,
     rest: &mut Bytes,
 ) -> Result<Option<Opening<'v>>, Failed> {
@@ -219,7 +225,7 @@ fn opening<'v>(
             return Ok(Some(Opening::Value(value)));
         }
     }
-    if connection.hub.outbox.holds_back() {
+    if connection.hub.outbox.holds_back(turn) {
         return Ok(None);
     }
     if let Some(length) = whole {

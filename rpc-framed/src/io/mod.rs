@@ -10,7 +10,7 @@ use rpc_core::transport::Io;
 
 pub(crate) use self::{
     inbox::Inbox,
-    outbox::{Outbox, Place, Queue, SEPARATE_BYTES, Writer},
+    outbox::{Outbox, Place, Queue, SEPARATE_BYTES, Turn, Writer},
 };
 
 /// The byte stream, unless somebody else is at it.

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context as Poller, Wake, Waker},
     time::Duration,
 };
@@ -84,6 +87,71 @@ async fn requests_wait_for_room_where_the_server_does_not_read() {
     }
     // In the pipe, taken to be written, and waiting.
     assert!((2..=6).contains(&before), "{before} requests were held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_room_for_as_long_as_others_call() {
+    const CALLERS: usize = 40;
+    const ANSWERS: usize = 1000;
+    for at_once in [1, 10] {
+        let (link, mut server) = connected(1 << 10, 64, |config| config.max_unwritten_bytes = 250).await;
+        let answered = Arc::new([const { AtomicUsize::new(0) }; CALLERS]);
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLERS {
+            let (link, answered) = (Arc::clone(&link), Arc::clone(&answered));
+            callers.spawn(async move {
+                loop {
+                    link.call(&mut call(100)).await.expect("it is answered");
+                    answered[caller].fetch_add(1, Relaxed);
+                }
+            });
+        }
+        let rows = Streaming::from_iter(vec![Bytes::from_static(&[7; 100]); 100]);
+        let channel = Channel::new(Direct(link));
+        callers.spawn(async move {
+            let upload = client::client_streaming(&channel, &TYPES[1], Request::new(rows));
+            panic!("nobody answers it: {:?}", upload.await.map(drop));
+        });
+        let (mut requests, mut rows) = (Vec::new(), 0);
+        for _ in 0..ANSWERS / at_once {
+            while requests.len() < at_once {
+                let frame = server.next().await;
+                match frame.kind {
+                    REQUEST if frame.flags & END != 0 => requests.push(frame),
+                    CHUNK => rows += 1,
+                    _ => {}
+                }
+            }
+            tokio::time::sleep(MS).await;
+            for request in requests.drain(..) {
+                server.answer(&request).await;
+            }
+        }
+        let least = answered.iter().map(|answered| answered.load(Relaxed)).min();
+        assert!(least > Some(0), "{at_once}: {answered:?}");
+        assert!(rows >= 10, "{at_once}: {rows} rows were sent");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_gets_it_in_turn() {
+    const CALLS: usize = 40;
+    let (link, mut server) = connected(1 << 10, 64, |config| config.max_unwritten_bytes = 250).await;
+    let mut calls = JoinSet::new();
+    let mut ask = |bytes| {
+        let link = Arc::clone(&link);
+        calls.spawn(async move { link.call(&mut call(bytes)).await.map(drop) });
+    };
+    (100..100 + CALLS).for_each(&mut ask);
+    for asked in 100..100 + CALLS {
+        if asked == 100 + CALLS / 2 {
+            // It comes while others wait.
+            ask(99);
+            tokio::time::sleep(MS).await;
+        }
+        assert_eq!(server.next_request().await.payload.len(), asked);
+    }
+    assert_eq!(server.next_request().await.payload.len(), 99);
 }
 
 /// A task, of which it is counted who would wake it.

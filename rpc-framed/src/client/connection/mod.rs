@@ -33,7 +33,7 @@ use self::line::Line;
 pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
 use crate::{
-    io::Queue,
+    io::{Queue, Turn},
     stream::{Arrival, Hub, lost},
     wire::{
         CallId, Head, flag, kind, metadata,
@@ -124,7 +124,7 @@ pub(crate) struct RequestHead<'a> {
 pub(crate) enum NotSent {
     /// The connection takes no calls any more.
     Gone,
-    /// Too much waits to be written already: to be sent again once there is [room](Connection::room).
+    /// Too much waits to be written already, or others wait for room: to be sent again once there is [room](Connection::room).
     Full,
     /// The request cannot be sent over any connection.
     Refused(Status),
@@ -173,6 +173,7 @@ impl Connection {
     pub(crate) fn send(
         &self,
         slot: u32,
+        turn: Turn,
         head: &RequestHead<'_>,
         opening: Opening<'_>,
         waker: &Waker,
@@ -182,7 +183,7 @@ impl Connection {
         if queue.refuses || queue.is_closed() {
             return Err(NotSent::Gone);
         }
-        if !queue.has_room_for_one() {
+        if queue.holds_back(turn) {
             return Err(NotSent::Full);
         }
         // Settled while the queue is held: what the server says of its number can only come afterwards.

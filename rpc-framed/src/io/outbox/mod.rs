@@ -28,7 +28,10 @@ use bytes::{Bytes, BytesMut};
 use rpc_core::{Deadline, Metadata, Status, message::Value};
 
 use self::{alone::WritesAlone, room::Waiting};
-pub(crate) use self::{room::Place, writer::Writer};
+pub(crate) use self::{
+    room::{Place, Turn},
+    writer::Writer,
+};
 use super::methods::Methods;
 use crate::wire::{CallId, HEAD_BYTES, Head, flag, kind, metadata, status};
 
@@ -129,6 +132,7 @@ impl Outbox {
     pub(crate) fn attend(&self) -> bool {
         let mut queue = self.lock();
         queue.told = true;
+        queue.waiting.next_turn();
         !queue.is_empty()
     }
 
@@ -142,9 +146,9 @@ impl Outbox {
     }
 
     /// A client's: true if a request has to wait for room, and not if it is refused anyway.
-    pub(crate) fn holds_back(&self) -> bool {
+    pub(crate) fn holds_back(&self, turn: Turn) -> bool {
         let queue = self.lock();
-        !queue.has_room_for_one() && !queue.refuses && !queue.closed
+        queue.holds_back(turn) && !queue.refuses && !queue.closed
     }
 
     /// A client's: takes no more requests. Who waits for room for one looks again.
@@ -202,6 +206,11 @@ impl Queue {
         self.waiting_bytes() + self.writing < self.limit.saturating_mul(ONE_FRAME_BOUND)
     }
 
+    /// A client's: a request has to wait, for room or behind those who do: while requests pass them, there is never room for all.
+    pub(crate) fn holds_back(&self, turn: Turn) -> bool {
+        turn == Turn::New && !(self.waiting.is_over() && self.has_room_for_one())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty() && self.pieces.is_empty()
     }
@@ -218,7 +227,12 @@ impl Queue {
             self.piece_bytes = 0;
             return None;
         }
-        if self.told || self.is_empty() {
+        if self.is_empty() { None } else { self.rouse() }
+    }
+
+    /// Whom to wake for the task to look.
+    fn rouse(&mut self) -> Option<Waker> {
+        if self.told {
             return None;
         }
         self.told = true;

@@ -1,7 +1,11 @@
 //! Those who wait for room.
+//!
+//! They are woken together, in the order in which they came, and each looks whether there still is room. Whoever comes between that
+//! and their turn waits behind them: callers that call again once they are answered would else take all of it each time. But they
+//! do so only until the task's next turn, as there may be some that nobody polls any more.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     mem,
     pin::Pin,
     sync::{MutexGuard, atomic::Ordering::Relaxed},
@@ -16,11 +20,33 @@ pub(super) struct Waiting {
     /// The number of the next one that comes.
     next: u64,
     wakers: BTreeMap<u64, Waker>,
+    /// One of them came when there was no room, and not only behind others.
+    lacks: bool,
+    /// How many were woken and have not looked yet.
+    called: usize,
 }
 
 impl Waiting {
     pub(super) fn is_empty(&self) -> bool {
         self.wakers.is_empty()
+    }
+
+    /// Whoever comes now passes nobody.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_empty() && self.called == 0
+    }
+
+    /// All that wait, for who wakes them, since there is room.
+    fn call(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        if mem::take(&mut self.lacks) {
+            self.called += self.wakers.len();
+        }
+        self.take()
+    }
+
+    /// Those who were woken have had their turn.
+    pub(super) fn next_turn(&mut self) {
+        self.called = 0;
     }
 
     /// All that wait, for who wakes them.
@@ -36,20 +62,39 @@ impl Waiting {
     }
 
     fn stay(&mut self, place: &mut Place, waker: &Waker) {
+        let known = place.0;
         let number = *place.0.get_or_insert_with(|| {
             self.next += 1;
             self.next
         });
-        self.wakers
-            .entry(number)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
+        match self.wakers.entry(number) {
+            Entry::Occupied(mut entry) => entry.get_mut().clone_from(waker),
+            Entry::Vacant(entry) => {
+                entry.insert(waker.clone());
+                if known.is_some() {
+                    self.called = self.called.saturating_sub(1);
+                }
+            }
+        }
     }
 
     /// What was kept for that place, to be dropped where nothing is locked.
     fn leave(&mut self, place: &mut Place) -> Option<Waker> {
-        self.wakers.remove(&place.0.take()?)
+        let waker = self.wakers.remove(&place.0.take()?);
+        if waker.is_none() {
+            self.called = self.called.saturating_sub(1);
+        }
+        waker
     }
+}
+
+/// Whether it is a request's turn to be appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It has just come.
+    New,
+    /// It has waited, and there was [room](Outbox::room) for all.
+    Waited,
 }
 
 /// The place of one that waits for room, if it does. Whoever stops to wait [leaves](Outbox::leave) it.
@@ -75,13 +120,22 @@ impl Outbox {
     /// Ready once there is room, or the connection is over.
     pub(crate) fn poll_room(&self, place: &mut Place, cx: &mut Poller<'_>) -> Poll<()> {
         let mut queue = self.lock();
-        if queue.has_room() || queue.closed {
+        let has_room = queue.has_room();
+        let passes_nobody = place.0.is_some() || queue.waiting.called == 0;
+        if has_room && passes_nobody || queue.closed {
             let left = queue.waiting.leave(place);
             drop(queue);
             drop(left);
             return Poll::Ready(());
         }
+        queue.waiting.lacks |= !has_room;
         queue.waiting.stay(place, cx.waker());
+        // Nobody else may have anything to write.
+        let task = if has_room { queue.rouse() } else { None };
+        drop(queue);
+        if let Some(task) = task {
+            task.wake();
+        }
         Poll::Pending
     }
 
@@ -91,7 +145,7 @@ impl Outbox {
         if has_room && self.is_crowded() {
             self.crowded.store(false, Relaxed);
         }
-        let waiting = (has_room && !queue.waiting.is_empty()).then(|| queue.waiting.take());
+        let waiting = has_room.then(|| queue.waiting.call());
         drop(queue);
         waiting.into_iter().flatten().for_each(Waker::wake);
     }
