@@ -68,15 +68,16 @@ impl Credit {
         is_of_use
     }
 
-    /// The call is over, or its connection is: nothing more is to be sent.
-    fn end(&self) {
+    /// The call is over, or its connection is: nothing more is to be sent. Answers for how many CHUNKs no CREDIT has come yet.
+    fn end(&self) -> u64 {
         let mut state = self.lock();
         state.over = true;
-        let waker = state.waker.take();
+        let (waker, chunks) = (state.waker.take(), std::mem::take(&mut state.chunks));
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
+        chunks
     }
 
     /// Takes what a CHUNK costs with some of so many bytes; `None` if nothing more is to be sent.
@@ -124,44 +125,53 @@ impl Credit {
 
 /// The credits of a connection, of calls that send more than one frame.
 #[derive(Debug, Default)]
-pub(crate) struct Credits(Mutex<FxHashMap<CallId, Arc<Credit>>>);
+pub(crate) struct Credits(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    calls: FxHashMap<CallId, Arc<Credit>>,
+    /// For how many CHUNKs of calls that are not here any more no CREDIT has come yet. It may cross with their end.
+    chunks: u64,
+}
 
 impl Credits {
     /// Opens the credit of a call with what the peer takes without being asked.
     pub(crate) fn open(&self, call: CallId, bytes: u32) -> Arc<Credit> {
         let credit = Arc::new(Credit::new(bytes));
-        self.lock().insert(call, Arc::clone(&credit));
+        self.lock().calls.insert(call, Arc::clone(&credit));
         credit
     }
 
-    /// Forgets a call.
-    pub(crate) fn close(&self, call: CallId) {
-        self.lock().remove(&call);
-    }
-
-    /// The peer takes more; false if that is of no use, as where there is nothing to send for the call.
+    /// The peer takes more; false if that is of no use: nothing is to be sent for the call, nor has so much been sent before.
     pub(crate) fn grant(&self, call: CallId, bytes: u32) -> bool {
-        let credit = self.lock().get(&call).cloned();
-        credit.is_some_and(|credit| credit.grant(bytes))
+        let mut open = self.lock();
+        if let Some(credit) = open.calls.get(&call).cloned() {
+            drop(open);
+            return credit.grant(bytes);
+        }
+        let is_due = open.chunks > 0;
+        open.chunks = open.chunks.saturating_sub(1);
+        is_due
     }
 
     /// Nothing more is to be sent for a call.
     pub(crate) fn end(&self, call: CallId) {
-        let credit = self.lock().remove(&call);
+        let credit = self.lock().calls.remove(&call);
         if let Some(credit) = credit {
-            credit.end();
+            let chunks = credit.end();
+            self.lock().chunks += chunks;
         }
     }
 
     /// Nothing more is to be sent at all.
     pub(crate) fn end_all(&self) {
-        let all = std::mem::take(&mut *self.lock());
+        let all = std::mem::take(&mut self.lock().calls);
         for credit in all.into_values() {
             credit.end();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, FxHashMap<CallId, Arc<Credit>>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -181,7 +191,9 @@ mod tests {
         assert!(credits.grant(call, 17) && credits.grant(call, 17));
         assert!(!credits.grant(call, 17));
         assert!(credits.grant(call, LEAST_CREDIT));
-        credits.close(call);
+        assert_eq!(credit.poll_take(&mut cx, 1), Poll::Ready(Some(1)));
+        credits.end(call);
+        assert!(credits.grant(call, 17), "it crosses with the end");
         assert!(!credits.grant(call, LEAST_CREDIT));
     }
 

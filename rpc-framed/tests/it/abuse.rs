@@ -7,15 +7,16 @@ use std::sync::{
 
 use bytes::Bytes;
 use rpc_core::Response;
+use rpc_framed::ServerConfig;
 use tokio::io::AsyncWriteExt;
 
 use super::{
     peer::{
-        CANCEL, CHUNK, DEADLINE, DEFINE, END, ERROR, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY, REQUEST,
-        define, frame, preface,
+        CANCEL, CHUNK, CREDIT, DEADLINE, DEFINE, END, ERROR, GOAWAY, MESSAGE, PING, PONG, Peer, REPLY,
+        REQUEST, define, frame, preface,
     },
     service::TestService,
-    support::{echo, pair, pair_with, within},
+    support::{echo, pair, pair_with, serve_one, within},
 };
 
 /// The GOAWAY with which a server answers bytes, and that others are served still.
@@ -271,6 +272,38 @@ async fn frames_that_lead_to_nothing_are_bounded() {
     for frame in idle {
         is_sent_away(&frame.repeat(10_001), 1).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credit_that_crosses_with_the_end_of_its_call_is_due() {
+    const PIECES: usize = 64;
+    const CALLS: u16 = 250;
+    let answer = Bytes::from(vec![7; PIECES << 10]);
+    let service = TestService::new().unary(move |_| std::future::ready(Ok(Response::new(answer.clone()))));
+    let (theirs, ours) = tokio::io::duplex(1 << 16);
+    let (_served, _drain) = serve_one(service, ours, ServerConfig::default());
+    let mut peer = Peer(theirs);
+    // Plenty of credit, and pieces of 1 KiB.
+    peer.greet(&[2, 0, 4, 0, 0, 0, 16, 0, 3, 0, 4, 0, 0, 4, 0, 0])
+        .await;
+    let mut flags = DEFINE;
+    let mut request = define("/test.Test/Unary", b"");
+    for generation in 0..CALLS {
+        let flags = MESSAGE | END | std::mem::take(&mut flags);
+        peer.write(&frame(REQUEST, flags, 0, generation, 0, &request))
+            .await;
+        request.clear();
+        for piece in 0..PIECES {
+            let answer = peer.read().await.expect("the connection lives");
+            assert_eq!(answer.kind, if piece == 0 { REPLY } else { CHUNK });
+        }
+        let credit = frame(CREDIT, 0, 0, generation, 0, &1040_u32.to_le_bytes());
+        peer.write(&credit.repeat(PIECES - 1)).await;
+    }
+    // What nothing was sent for is not.
+    peer.write(&frame(CREDIT, 0, 0, 0, 0, &[0; 4]).repeat(10_001 + 16 * usize::from(CALLS)))
+        .await;
+    assert_eq!(peer.read().await.map(|frame| frame.kind), Some(GOAWAY));
 }
 
 #[tokio::test]
