@@ -131,7 +131,7 @@ async fn open<S: Io>(
     let mut drain = shared.drain.clone();
     let opened = tokio::select! {
         biased;
-        opened = shared.opener.open(io) => opened,
+        opened = shared.opener.open(io, shared.drain.clone()) => opened,
         // Nothing was asked on it yet.
         () = drain.reached(DrainPhase::Draining) => return None,
     };

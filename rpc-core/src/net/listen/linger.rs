@@ -3,7 +3,8 @@
 //! A transport drops its stream when it is done. If the socket were closed right then, whatever the peer still sends (the
 //! acknowledgement of a ping, a window update) would be answered with a reset, and a reset throws away what lies in the
 //! peer's buffers unread: the last answers, and the word that the server goes away. So the stream comes back to the
-//! listener, which ends its own direction and reads until the peer has ended the other, for a moment at most.
+//! listener, which ends its own direction and reads until the peer has ended the other. It waits for a moment after whatever
+//! it reads: a peer that takes what lies in the buffers slowly says so as it goes on.
 //!
 //! It happens here and not in the transports, as it is the same for all of them.
 
@@ -11,7 +12,7 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,34 +21,63 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::{BoxFuture, transport::Io};
+use crate::{
+    BoxFuture,
+    transport::{Drain, DrainPhase, Io},
+};
 
-/// How long a peer may take to end its direction.
+/// How long a peer that has not ended its direction may say nothing, and how long it gets once calls are cancelled because the
+/// server stops.
 const MOMENT: Duration = Duration::from_secs(1);
 
+/// How long a peer may take, whatever it says.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Lends a stream. The future ends it once it was given back, by being dropped.
-pub(super) fn lend<S: Io>(io: S) -> (Lent<S>, BoxFuture<'static, ()>) {
+pub(super) fn lend<S: Io>(io: S, drain: Drain) -> (Lent<S>, BoxFuture<'static, ()>) {
     let (back, returned) = oneshot::channel();
     let ends = async move {
         if let Ok(io) = returned.await {
-            // Late or broken, it is closed now. Boxed: until then, for as long as the connection lives, there is no need of room
-            // for it.
-            let _ = Box::pin(tokio::time::timeout(MOMENT, end(io))).await;
+            // Boxed: until then, for as long as the connection lives, there is no need of room for it.
+            Box::pin(linger(io, drain)).await;
         }
     };
     (Lent(Some((io, back))), Box::pin(ends))
 }
 
-async fn end(mut io: impl Io) -> io::Result<()> {
-    poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
-    let mut bytes = vec![0; 4096];
-    loop {
-        let mut rest = ReadBuf::new(&mut bytes);
-        poll_fn(|cx| Pin::new(&mut io).poll_read(cx, &mut rest)).await?;
-        if rest.filled().is_empty() {
-            return Ok(());
-        }
+/// Ends a stream. Late or broken, it is closed.
+async fn linger(io: impl Io, mut drain: Drain) {
+    let cancelled = async {
+        drain.reached(DrainPhase::Cancelling).await;
+        tokio::time::sleep(MOMENT).await;
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(LONGEST, end(io)) => {}
+        () = cancelled => {}
     }
+}
+
+async fn end(mut io: impl Io) -> io::Result<()> {
+    let mut bytes = vec![0; 4096];
+    let (mut ours, mut theirs) = (false, false);
+    while !(ours && theirs) {
+        // At once, as TLS ends its direction behind what the peer has not taken yet.
+        let more = poll_fn(|cx| {
+            if !ours && let Poll::Ready(ended) = Pin::new(&mut io).poll_shutdown(cx) {
+                ended?;
+                ours = true;
+            }
+            if theirs {
+                return if ours { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            let mut rest = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut io).poll_read(cx, &mut rest))?;
+            theirs = rest.filled().is_empty();
+            Poll::Ready(io::Result::Ok(()))
+        });
+        tokio::time::timeout(MOMENT, more).await??;
+    }
+    Ok(())
 }
 
 /// A stream that goes back when it is dropped. It is there until then.

@@ -11,7 +11,7 @@ use super::{
 use crate::net::tls::ServerHandshake;
 use crate::{
     BoxFuture,
-    transport::{Io, Recognition, ServerTransport},
+    transport::{Drain, Io, Recognition, ServerTransport},
 };
 
 /// Opens connections: TLS, then the transport.
@@ -69,20 +69,20 @@ impl Opener {
     }
 
     /// Finds out what a connection speaks.
-    pub(super) async fn open<S: Io>(&self, stream: S) -> Result<Opened, Refused> {
-        tokio::time::timeout(self.timeout, self.recognise(stream))
+    pub(super) async fn open<S: Io>(&self, stream: S, drain: Drain) -> Result<Opened, Refused> {
+        tokio::time::timeout(self.timeout, self.recognise(stream, drain))
             .await
             .unwrap_or(Err(Refused::Late))
     }
 
-    async fn recognise<S: Io>(&self, stream: S) -> Result<Opened, Refused> {
+    async fn recognise<S: Io>(&self, stream: S, drain: Drain) -> Result<Opened, Refused> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             let (stream, alpn) = tls.run(stream).await.map_err(Refused::Tls)?;
             let transport = alpn
                 .and_then(|alpn| self.transports.iter().find(|transport| transport.alpn() == alpn))
                 .ok_or(Refused::Unknown)?;
-            let (io, ends) = lend(stream);
+            let (io, ends) = lend(stream, drain);
             return Ok(Opened {
                 io: Box::new(io),
                 ends,
@@ -90,10 +90,10 @@ impl Opener {
                 secure: true,
             });
         }
-        self.sniff(stream).await
+        self.sniff(stream, drain).await
     }
 
-    async fn sniff<S: Io>(&self, mut stream: S) -> Result<Opened, Refused> {
+    async fn sniff<S: Io>(&self, mut stream: S, drain: Drain) -> Result<Opened, Refused> {
         let mut prefix = Prefix::default();
         loop {
             let more = poll_fn(|cx| prefix.poll_fill(Pin::new(&mut stream), cx))
@@ -105,7 +105,7 @@ impl Opener {
             match self.judge(prefix.seen()) {
                 Verdict::Transport(transport) => {
                     let transport = Arc::clone(transport);
-                    let (io, ends) = lend(Prefixed::new(prefix, stream));
+                    let (io, ends) = lend(Prefixed::new(prefix, stream), drain);
                     return Ok(Opened {
                         io: Box::new(io),
                         ends,

@@ -54,7 +54,7 @@ impl Drop for Script {
     }
 }
 
-/// Speaks anything that begins with `e`: sends it back until the drain says to cancel.
+/// Speaks anything that begins with `e`: sends it back until a `.`, or the drain says to cancel.
 struct Echo;
 
 impl ServerTransport for Echo {
@@ -81,6 +81,7 @@ impl ServerTransport for Echo {
                 tokio::select! {
                     read = connection.io.read(&mut byte) => match read {
                         Ok(1) if byte == [b'!'] => panic!("a transport with a fault"),
+                        Ok(1) if byte == [b'.'] => return,
                         Ok(1) => connection.io.write_all(&byte).await.unwrap(),
                         _ => return,
                     },
@@ -202,6 +203,33 @@ async fn a_drain_closes_the_socket_and_waits_for_what_is_served() {
             .is_err()
     );
     bench.drain.advance(DrainPhase::Cancelling);
+    bench.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_on_once_it_was_served_is_waited_for() {
+    let (ios, mut peers): (Vec<_>, Vec<_>) = (0..3).map(|_| tokio::io::duplex(64)).unzip();
+    let bench = start(ios.into_iter().map(Ok).collect(), 10);
+    for peer in &mut peers {
+        assert!(echoes(peer).await);
+    }
+    // The server begins to stop while the last one goes on.
+    for (n, pause_ms, seconds) in [(0, 1001, 1), (1, 500, 30), (2, 500, 11)] {
+        let peer = &mut peers[n];
+        peer.write_all(b".").await.unwrap();
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+        let start = Instant::now();
+        loop {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            if peer.write_all(b"x").await.is_err() {
+                break;
+            }
+            if n == 2 && start.elapsed().as_secs() == 10 {
+                bench.drain.advance(DrainPhase::Cancelling);
+            }
+        }
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    }
     bench.task.await.unwrap();
 }
 
