@@ -138,3 +138,27 @@ fn an_answer_is_seen_by_who_waits() {
         assert_eq!(slab.taken(), 0);
     });
 }
+
+#[test]
+fn no_call_is_sent_over_a_connection_that_has_just_ended() {
+    loom::model(|| {
+        let slab = Arc::new(Slab::<()>::new(1));
+        // Slots are made behind a cell of the standard library, see above.
+        slab.give_back(slab.take().expect("it is free"));
+        let refuses = Arc::new(loom::sync::Mutex::new(false));
+        let call = {
+            let (slab, refuses) = (Arc::clone(&slab), Arc::clone(&refuses));
+            thread::spawn(move || {
+                slab.take().expect("it is free");
+                !*refuses.lock().unwrap()
+            })
+        };
+        // The task, where the connection takes no calls any more, and nobody was refused yet.
+        let is_over = slab.taken() == 0 && {
+            *refuses.lock().unwrap() = true;
+            slab.taken() == 0
+        };
+        let is_sent = call.join().unwrap();
+        assert!(!(is_over && is_sent), "it would be lost");
+    });
+}

@@ -95,10 +95,21 @@ impl Task {
         } else if self.timers.heard(self.inbox.reads) {
             self.connection.alarm.ring();
         }
-        if !self.connection.takes_calls() && self.connection.slab.taken() == 0 && !self.writer.is_busy() {
+        if !self.connection.takes_calls() && !self.writer.is_busy() && self.is_unused() {
             return Poll::Ready(Over);
         }
         Poll::Pending
+    }
+
+    /// True if there is no call, and none is to come, on a connection that takes none any more.
+    fn is_unused(&self) -> bool {
+        let connection = &*self.connection;
+        if connection.slab.taken() > 0 {
+            return false;
+        }
+        // Whoever took it to its phase may not have got so far yet, and a call that chose it before may come in between.
+        connection.hub.outbox.refuse();
+        connection.slab.taken() == 0
     }
 
     /// Reads what there is, and hands it over. True if there may be more.
