@@ -150,7 +150,7 @@ impl Entry {
             hub.end(CallId { slot, generation }, arrival, Err(caller_gone()));
         }
         if let Some(watch) = &watch {
-            watch.cancel();
+            watch.cancel(&hub.outbox);
         }
         arrival.is_some() || watch.is_some()
     }

@@ -72,10 +72,28 @@ impl Conn {
     }
 
     /// Ends a call that failed.
-    pub(super) fn fail(&self, call: CallId, status: &Status) {
+    pub(super) fn fail(&self, call: Served, status: &Status) {
         let limit = self.hub.metadata_limit();
-        self.hub.outbox.with(|queue| queue.error(call, status, limit));
+        self.hub.outbox.with(|queue| {
+            if !queue.given_up.contains(&call.number) {
+                queue.error(call.id, status, limit);
+            }
+        });
     }
+
+    /// True if nobody waits for a call any more.
+    pub(super) fn is_given_up(&self, call: Served) -> bool {
+        self.hub.outbox.lock().given_up.contains(&call.number)
+    }
+}
+
+/// Which of all the calls that the connection ever had. A handler that blocks its thread may outlive its call for so long that
+/// its slot and generation come again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Served {
+    pub(super) id: CallId,
+    /// The how manyeth it is.
+    pub(super) number: u64,
 }
 
 /// What streams end with that are open when the server stops.

@@ -12,37 +12,40 @@ use rpc_core::{
     message::{Incoming, Outgoing, SendCompressed, Value},
 };
 
-use super::{accept::Request, conn::Conn};
+use super::{
+    accept::Request,
+    conn::{Conn, Served},
+};
 use crate::{
     Compression,
     io::{Outbox, Queue, SEPARATE_BYTES},
     stream::{Coding, Pump},
-    wire::{CallId, HEAD_BYTES, Head, compress, flag, kind, metadata},
+    wire::{HEAD_BYTES, Head, compress, flag, kind, metadata},
 };
 
 /// Answers one call. It is made where it stays: what comes in is smaller, and is moved several times until then.
-pub(super) async fn exchange(conn: Arc<Conn>, id: CallId, request: Request) {
+pub(super) async fn exchange(conn: Arc<Conn>, served: Served, request: Request) {
     let mut call = request.into_call(&conn.caller);
     let result = conn.dispatch.answer(&mut call).await;
     let sent = match result {
         // Boxed, as the rare case: it would make every call's future larger.
-        Ok(reply) if conn.hub.outbox.is_crowded() => Box::pin(send_later(reply, id, &conn)).await,
-        Ok(reply) => send(reply, id, &conn).await,
+        Ok(reply) if conn.hub.outbox.is_crowded() => Box::pin(send_later(reply, served, &conn)).await,
+        Ok(reply) => send(reply, served, &conn).await,
         Err(status) => Err(status),
     };
     if let Err(status) = sent {
-        conn.fail(id, &status);
+        conn.fail(served, &status);
     }
 }
 
 /// Sends a reply once there is room for it.
-async fn send_later(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
+async fn send_later(reply: Reply, served: Served, conn: &Conn) -> Result<(), Status> {
     conn.hub.outbox.room().await;
-    send(reply, id, conn).await
+    send(reply, served, conn).await
 }
 
 /// Sends a reply. An error is how the call ends instead.
-async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
+async fn send(reply: Reply, served: Served, conn: &Conn) -> Result<(), Status> {
     let hub = &conn.hub;
     let limit = hub.metadata_limit();
     for metadata in [&reply.metadata, &reply.trailers] {
@@ -58,7 +61,7 @@ async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
         ..
     } = reply;
     let one = One {
-        id,
+        served,
         conn,
         coding: &coding,
         metadata: &metadata,
@@ -67,10 +70,10 @@ async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
     let rest = match body {
         Body::Encoded(message) => one.send(message.bytes)?,
         Body::Boxed(value) => one.send_value(&*value)?,
-        Body::Outgoing(stream) => return send_stream(stream, metadata, id, conn, coding).await,
+        Body::Outgoing(stream) => return send_stream(stream, metadata, served, conn, coding).await,
         Body::Incoming(stream) => {
             let stream = Box::new(Relayed(stream));
-            return send_stream(stream, metadata, id, conn, coding).await;
+            return send_stream(stream, metadata, served, conn, coding).await;
         }
         _ => return Err(Status::internal("the handler gave no answer")),
     };
@@ -78,7 +81,7 @@ async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
         return Ok(());
     }
     // Boxed, as the rare case: it would make every call's future larger.
-    Box::pin(Pump::rest(Arc::clone(hub), id, rest, trailers)).await
+    Box::pin(Pump::rest(Arc::clone(hub), served.id, rest, trailers)).await
 }
 
 /// A stream's beginning commits a call: a client may send again what failed before it. So it waits for the first message,
@@ -86,20 +89,24 @@ async fn send(reply: Reply, id: CallId, conn: &Conn) -> Result<(), Status> {
 async fn send_stream(
     stream: Box<dyn Outgoing>,
     metadata: Metadata,
-    id: CallId,
+    served: Served,
     conn: &Conn,
     coding: Coding,
 ) -> Result<(), Status> {
-    let mut pump = Box::pin(Pump::stream(Arc::clone(&conn.hub), id, stream, coding));
+    let mut pump = Box::pin(Pump::stream(Arc::clone(&conn.hub), served.id, stream, coding));
     let mut metadata = Some(metadata);
     poll_fn(|cx| {
         if let Some(metadata) = metadata.take() {
+            // From when it was made on, the pump hears of it.
+            if conn.is_given_up(served) {
+                return Poll::Ready(Ok(()));
+            }
             let open = |queue: &mut Queue| {
                 let start = queue.begin();
                 metadata::append(&metadata, queue.buffer());
                 let head = Head {
                     metadata: (queue.buffer().len() - start - HEAD_BYTES) as u16,
-                    ..Head::new(kind::REPLY, id)
+                    ..Head::new(kind::REPLY, served.id)
                 };
                 queue.finish(start, head, Bytes::new());
             };
@@ -136,7 +143,7 @@ fn coding(reply: &Reply, conn: &Conn) -> Coding {
 
 /// An answer of one message.
 struct One<'a> {
-    id: CallId,
+    served: Served,
     conn: &'a Conn,
     coding: &'a Coding,
     metadata: &'a Metadata,
@@ -195,8 +202,11 @@ impl One<'_> {
     ) -> Result<(), Status> {
         let ends = !more && self.trailers.is_empty();
         self.conn.hub.outbox.with(|queue| {
+            if queue.given_up.contains(&self.served.number) {
+                return Err(Status::cancelled("nobody waits for the answer"));
+            }
             let start = queue.begin();
-            let mut head = Head::new(kind::REPLY, self.id);
+            let mut head = Head::new(kind::REPLY, self.served.id);
             head.flags = flag::MESSAGE;
             head.flags |= if more { flag::MORE } else { 0 };
             head.flags |= if compressed { flag::COMPRESSED } else { 0 };
@@ -213,7 +223,7 @@ impl One<'_> {
                 }
             }
             if !more && !ends {
-                queue.end(self.id, self.trailers);
+                queue.end(self.served.id, self.trailers);
             }
             Ok(())
         })

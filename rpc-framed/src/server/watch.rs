@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicU8, Ordering::SeqCst},
     },
     task::Waker,
 };
@@ -12,35 +12,63 @@ use std::{
 use atomic_waker::AtomicWaker;
 use rpc_core::{Deadline, Method, Status, status::reason, transport::connection};
 
-use super::conn::Ticket;
+use super::conn::{Served, Ticket};
 use crate::{
+    io::Outbox,
     stream::{Arrival, Hub},
     wire::CallId,
 };
+
+/// How a call that waits is doing.
+const RUNS: u8 = 0;
+const GIVEN_UP: u8 = 1;
+const OVER: u8 = 2;
 
 /// What the connection tells a call that waits.
 #[derive(Debug)]
 pub(super) struct Watch {
     waker: AtomicWaker,
-    cancelled: AtomicBool,
+    state: AtomicU8,
+    number: u64,
     pub(super) deadline: Option<Deadline>,
     pub(super) is_stream: bool,
 }
 
 impl Watch {
-    pub(super) fn new(deadline: Option<Deadline>, is_stream: bool) -> Self {
+    pub(super) fn new(number: u64, deadline: Option<Deadline>, is_stream: bool) -> Self {
         Self {
             waker: AtomicWaker::new(),
-            cancelled: AtomicBool::new(false),
+            state: AtomicU8::new(RUNS),
+            number,
             deadline,
             is_stream,
         }
     }
 
     /// The caller wants no answer any more.
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, SeqCst);
+    pub(super) fn cancel(&self, outbox: &Outbox) {
+        if self.state.load(SeqCst) == RUNS {
+            // Changed while the queue is held: a call that finds itself given up when it is over finds its number there.
+            let mut queue = outbox.lock();
+            let runs = self.state.compare_exchange(RUNS, GIVEN_UP, SeqCst, SeqCst);
+            if runs.is_ok() {
+                queue.given_up.insert(self.number);
+            }
+        }
         self.waker.wake();
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.state.load(SeqCst) == GIVEN_UP
+    }
+
+    /// Nothing of the call is left. True if it was given up before.
+    fn leave(&self, outbox: &Outbox) -> bool {
+        let was_given_up = self.state.swap(OVER, SeqCst) == GIVEN_UP;
+        if was_given_up {
+            outbox.lock().given_up.remove(&self.number);
+        }
+        was_given_up
     }
 
     /// Has the call look at the clock, and at the phase of the server's stop.
@@ -54,7 +82,7 @@ impl Watch {
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) watch: Arc<Watch>,
-    pub(super) call: CallId,
+    pub(super) served: Served,
     pub(super) ticket: Ticket,
     /// The method of a call that was not polled before it was handed over.
     unbegun: Option<Method>,
@@ -69,14 +97,14 @@ impl Watched {
     /// Of a call that waits. `unbegun` is its method if it was not polled before.
     pub(super) fn new(
         watch: Arc<Watch>,
-        call: CallId,
+        served: Served,
         ticket: Ticket,
         unbegun: Option<Method>,
         requests: Option<Requests>,
     ) -> Self {
         Self {
             watch,
-            call,
+            served,
             ticket,
             unbegun,
             polled: Cell::new(false),
@@ -88,14 +116,14 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if self.is_over || self.watch.cancelled.load(SeqCst) {
+        if self.watch.leave(&self.ticket.hub.outbox) || self.is_over {
             return;
         }
         let status = match &self.unbegun {
             Some(method) if !self.polled.get() => dropped().at_method(method).not_processed(),
             _ => dropped(),
         };
-        self.ticket.fail(self.call, &status);
+        self.ticket.fail(self.served, &status);
     }
 }
 
@@ -134,7 +162,7 @@ impl connection::Watch for Watched {
     fn check(&self, waker: &Waker) -> Option<End> {
         let watch = &*self.watch;
         watch.waker.register(waker);
-        if watch.cancelled.load(SeqCst) {
+        if watch.is_given_up() {
             return Some(End::Cancelled);
         }
         self.polled.set(true);
@@ -146,13 +174,13 @@ impl connection::Watch for Watched {
     fn ended(mut self, end: End) {
         self.is_over = true;
         if let End::Failed(status) = end {
-            self.ticket.fail(self.call, &status);
+            self.ticket.fail(self.served, &status);
         }
     }
 
     fn panicked(mut self) {
         self.is_over = true;
-        self.ticket.fail(self.call, &panicked());
+        self.ticket.fail(self.served, &panicked());
     }
 
     fn finished(mut self) {

@@ -94,6 +94,11 @@ impl Credit {
         Poll::Ready(Some((cost - CHUNK_COST) as usize))
     }
 
+    /// True if nothing more is to be sent.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
     /// Ready once nothing more is to be sent.
     pub(crate) fn poll_over(&self, cx: &mut Poller<'_>) -> Poll<()> {
         let mut state = self.lock();

@@ -138,6 +138,11 @@ impl Pump {
                 self.done = true;
                 Err(status)
             }
+            // It may have been given up while the stream was asked.
+            _ if self.credit.is_over() => {
+                self.done = true;
+                Ok(())
+            }
             Poll::Ready(Ok(true)) => {
                 self.hub.outbox.with(|queue| {
                     open(queue);
@@ -197,7 +202,7 @@ impl Pump {
     /// Takes the next message from the stream; or its end, and says so.
     fn poll_pull(&mut self, cx: &mut Poller<'_>) -> Poll<Result<(), Status>> {
         let ended = ready!(self.poll_first(cx))?;
-        if ended {
+        if ended && !self.credit.is_over() {
             self.hub.outbox.with(|queue| queue.end(self.call, &self.trailers));
         }
         Poll::Ready(Ok(()))

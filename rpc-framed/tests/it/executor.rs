@@ -1,13 +1,15 @@
 //! Executors that do not run what they are handed to its end: its caller hears of it.
 
 use std::{
-    future::pending,
-    sync::{Arc, Mutex},
+    future::{pending, ready},
+    sync::{Arc, Mutex, mpsc},
     task::{Context as Poller, Waker},
+    time::Duration,
 };
 
-use rpc_core::{BoxFuture, Code, Response, executor::Executor, status::reason};
+use rpc_core::{BoxFuture, Code, Response, Status, Streaming, executor::Executor, status::reason};
 use rpc_framed::ServerConfig;
+use tokio::sync::oneshot;
 
 use super::{
     peer::{CANCEL, DEFINE, END, MESSAGE, PING, PONG, Peer, REQUEST, define, frame},
@@ -95,4 +97,76 @@ async fn nothing_is_said_of_a_dropped_call_that_was_given_up_before() {
     drop(kept);
     peer.write(&ping).await;
     assert_eq!(peer.read().await.map(|frame| frame.kind), Some(PONG));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_call_that_was_given_up_while_its_handler_blocked() {
+    for (method, message) in [
+        ("Unary", "x"),
+        ("Unary", "fail"),
+        ("Download", "x"),
+        ("Download", "stream"),
+    ] {
+        let (begins, begun) = oneshot::channel();
+        let (lets_go, gate) = mpsc::channel();
+        let blocks = Arc::new(Mutex::new(Some((begins, gate))));
+        let block = move || {
+            let (begins, gate) = blocks.lock().unwrap().take().expect("it blocks once");
+            begins.send(()).expect("it is waited for");
+            gate.recv_timeout(Duration::from_mins(1)).expect("it is let go");
+        };
+        let blocks = block.clone();
+        let service = TestService::new()
+            .unary(move |request| {
+                block();
+                let fails = request.message() == "fail";
+                let answer = Response::new(request.into_inner());
+                ready(if fails {
+                    Err(Status::internal("x"))
+                } else {
+                    Ok(answer)
+                })
+            })
+            .download(move |request| {
+                let message = request.into_inner();
+                if message == "stream" {
+                    let blocks = blocks.clone();
+                    let rows = std::iter::from_fn(move || {
+                        blocks();
+                        None
+                    });
+                    return ready(Ok(Response::new(Streaming::from_iter(rows))));
+                }
+                blocks();
+                ready(Ok(Response::new(Streaming::from_iter([message]))))
+            });
+        let keeps = Arc::<Keeps>::default();
+        let mut config = ServerConfig::default();
+        config.executor = Some(Arc::clone(&keeps) as Arc<dyn Executor>);
+        let (theirs, ours) = tokio::io::duplex(1 << 16);
+        let (_served, _drain) = serve_one(service, ours, config);
+        let mut peer = Peer(theirs);
+        peer.greet(&[]).await;
+        let payload = define(&format!("/test.Test/{method}"), message.as_bytes());
+        peer.write(&frame(REQUEST, DEFINE | MESSAGE | END, 0, 1, 0, &payload))
+            .await;
+        let ping = frame(PING, 0, 0, 0, 0, &[0; 8]);
+        peer.write(&ping).await;
+        assert_eq!(peer.read().await.map(|frame| frame.kind), Some(PONG));
+        let mut call = keeps.0.lock().unwrap().pop().expect("it was handed over");
+        let runs = tokio::task::spawn_blocking(move || {
+            call.as_mut()
+                .poll(&mut Poller::from_waker(Waker::noop()))
+                .is_ready()
+        });
+        begun.await.expect("it begins");
+        peer.write(&frame(CANCEL, 0, 0, 1, 0, &[])).await;
+        peer.write(&ping).await;
+        assert_eq!(peer.read().await.map(|frame| frame.kind), Some(PONG));
+        lets_go.send(()).expect("it waits");
+        assert!(runs.await.expect("it does not panic"), "it is over");
+        peer.write(&ping).await;
+        let next = peer.read().await.map(|frame| frame.kind);
+        assert_eq!(next, Some(PONG), "{method} {message}");
+    }
 }

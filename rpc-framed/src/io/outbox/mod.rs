@@ -26,6 +26,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use rpc_core::{Deadline, Metadata, Status, message::Value};
+use rustc_hash::FxHashSet;
 
 use self::{alone::WritesAlone, room::Waiting};
 pub(crate) use self::{
@@ -70,6 +71,8 @@ pub(crate) struct Queue {
     task: Option<Waker>,
     waiting: Waiting,
     scratch: BytesMut,
+    /// A server's: the calls that were given up and run still, by their numbers. Nothing of them is to be appended.
+    pub(crate) given_up: FxHashSet<u64>,
     /// A client's: the numbers of methods, and how many requests were sent.
     pub(crate) methods: Methods,
     pub(crate) requests: u64,
@@ -95,6 +98,7 @@ impl Outbox {
             task: None,
             waiting: Waiting::default(),
             scratch: BytesMut::new(),
+            given_up: FxHashSet::default(),
             methods: Methods::default(),
             requests: 0,
             looks_at: None,

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use rpc_core::transport::Io;
+use rustc_hash::FxHashSet;
 use tokio::io::AsyncWrite;
 
 use super::{KEPT_BYTES, Outbox};
@@ -91,6 +92,9 @@ impl Writer {
             queue.pieces = VecDeque::new();
         }
         queue.scratch = BytesMut::new();
+        if queue.given_up.is_empty() {
+            queue.given_up = FxHashSet::default();
+        }
         queue.waiting.trim();
     }
 

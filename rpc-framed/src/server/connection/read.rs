@@ -116,8 +116,10 @@ where
             }
             kind::CANCEL => {
                 self.inbox.skip(&head);
+                let was_there = self.calls.cancel(head.call, &self.conn.hub);
+                // Afterwards: an answer that begins to stream meanwhile hears of either.
                 self.conn.hub.credits.end(head.call);
-                if !self.calls.cancel(head.call, &self.conn.hub) {
+                if !was_there {
                     self.police.idle(self.accepted)?;
                 }
             }

@@ -14,11 +14,11 @@ use super::Connection;
 use crate::{
     server::{
         accept::{Accepted, Request, accept},
-        conn::{Conn, Ticket},
+        conn::{Conn, Served, Ticket},
         exchange::exchange,
         watch::{Requests, Watch, Watched, panicked},
     },
-    wire::{Broken, CallId, Head, flag},
+    wire::{Broken, Head, flag},
 };
 
 /// How long the first poll of a handler may take.
@@ -34,12 +34,12 @@ const TIMED_OF: u32 = 8;
 /// What a call is run with.
 pub(super) struct Work {
     conn: Arc<Conn>,
-    id: CallId,
+    served: Served,
     request: Request,
 }
 
 pub(super) fn work(work: Work) -> impl Future<Output = ()> + Send + 'static {
-    exchange(work.conn, work.id, work.request)
+    exchange(work.conn, work.served, work.request)
 }
 
 impl<F, M> Connection<F, M>
@@ -69,7 +69,7 @@ where
         match accepted {
             Ok(accepted) => Ok(self.run(accepted, head)),
             Err(status) => {
-                self.conn.fail(head.call, &status);
+                self.conn.fail(self.served(head), &status);
                 if !head.has(flag::END) {
                     // Its client may send all that it has credit for before it hears of that.
                     let arrival = self.conn.hub.arrival();
@@ -81,20 +81,29 @@ where
         }
     }
 
+    /// The call of the request that was taken last.
+    fn served(&self, head: Head) -> Served {
+        Served {
+            id: head.call,
+            number: self.accepted,
+        }
+    }
+
     fn run(&mut self, accepted: Accepted, head: Head) -> Duration {
         let Accepted {
             request,
             is_stream,
             arrival,
         } = accepted;
-        let (id, deadline) = (head.call, request.deadline());
+        let (served, deadline) = (self.served(head), request.deadline());
+        let id = served.id;
         let requests = arrival.map(|arrival| {
             self.calls.expect(id, Arc::clone(&arrival));
             Requests::new(&self.conn.hub, id, arrival)
         });
         let work = Work {
             conn: Arc::clone(&self.conn),
-            id,
+            served,
             request,
         };
         let make = || (self.make)(work);
@@ -122,15 +131,15 @@ where
         };
         match first {
             First::Done => {}
-            First::Panicked => self.conn.fail(id, &panicked()),
+            First::Panicked => self.conn.fail(served, &panicked()),
             First::Waits(waits) => {
                 self.handed += 1;
-                let watch = Arc::new(Watch::new(deadline, is_stream));
+                let watch = Arc::new(Watch::new(served.number, deadline, is_stream));
                 self.calls.watch(id, Arc::clone(&watch));
                 let unbegun = self.numbers.get(head.extra).filter(|_| !is_begun);
                 let unbegun = unbegun.map(|known| known.method().clone());
                 let ticket = Ticket::new(&self.conn);
-                let waits = waits.watched(Watched::new(watch, id, ticket, unbegun, requests));
+                let waits = waits.watched(Watched::new(watch, served, ticket, unbegun, requests));
                 match executor {
                     Some(executor) => executor.execute(Box::pin(waits)),
                     None => drop(tokio::spawn(waits)),
