@@ -98,9 +98,10 @@ impl<T> MessageCodec<T> {
         })
     }
 
-    /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know.
+    /// How many bytes [`encode`](Self::encode) will write, where that is cheap to know, and the message's own code does not
+    /// panic.
     pub fn encoded_len(&self, value: &T) -> Option<usize> {
-        (self.0.encoded_len)(value)
+        panic::catch_unwind(AssertUnwindSafe(|| (self.0.encoded_len)(value))).unwrap_or(None)
     }
 
     /// Says whether messages may have a field; `None` if this codec has no way to find fields, or cannot know.

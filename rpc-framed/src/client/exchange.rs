@@ -35,24 +35,24 @@ pub(crate) async fn attempt(
     config: &ClientConfig,
     call: &mut Call<'_>,
 ) -> Result<Reply, Failed> {
-    let Some(slot) = connection.slot().await else {
+    let Some(number) = connection.slot().await else {
         return Err(gone(connection));
     };
+    let slot = Slot { connection, number };
     let mut turn = Turn::New;
     let (mut under_way, mut pump) = loop {
-        match poll_fn(|cx| Poll::Ready(send(connection, config, call, slot, turn, cx))).await {
+        match poll_fn(|cx| Poll::Ready(send(connection, config, call, number, turn, cx))).await {
             Ok(Some(sent)) => break sent,
             Ok(None) => {
                 // Boxed, as the rare case: it would make every call's future larger.
-                Box::pin(connection.room(slot)).await;
+                Box::pin(connection.room()).await;
                 turn = Turn::Waited;
             }
-            Err(failed) => {
-                connection.give_back(slot);
-                return Err(failed);
-            }
+            Err(failed) => return Err(failed),
         }
     };
+    // It is the call's now.
+    std::mem::forget(slot);
     let deadline = call.context.deadline();
     let mut is_sent_just_now = pump.is_none();
     let answer = poll_fn(|cx| {
@@ -229,7 +229,7 @@ fn opening<'v>(
         return Ok(None);
     }
     if let Some(length) = whole {
-        let bytes = Outbox::encode_apart(value, length).map_err(ours)?;
+        let bytes = Outbox::encode_apart(value, length, most).map_err(ours)?;
         return Ok(Some(Opening::Bytes {
             bytes,
             compressed: false,
@@ -287,6 +287,18 @@ fn coding(call: &Call<'_>, config: &ClientConfig, connection: &Connection) -> Re
         switch: wanted.and_then(|_| call.extensions.get::<SendCompressed>().cloned()),
         limit: config.send_limit(),
     })
+}
+
+/// A slot that nothing was sent from. Dropped, it is given back, also where a message's own code panics.
+struct Slot<'c> {
+    connection: &'c Connection,
+    number: u32,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.connection.give_back(self.number);
+    }
 }
 
 /// A call on its way. Dropped, it is given up.

@@ -10,7 +10,7 @@ use rpc_core::transport::Io;
 
 pub(crate) use self::{
     inbox::Inbox,
-    outbox::{Outbox, Place, Queue, SEPARATE_BYTES, Turn, Writer},
+    outbox::{Outbox, Place, Queue, SEPARATE_BYTES, Turn, Writer, check_written},
 };
 
 /// The byte stream, unless somebody else is at it.

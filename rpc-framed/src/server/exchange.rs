@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Compression,
-    io::{Outbox, Queue, SEPARATE_BYTES},
+    io::{Outbox, Queue, SEPARATE_BYTES, check_written},
     stream::{Coding, Pump},
     wire::{HEAD_BYTES, Head, compress, flag, kind, metadata},
 };
@@ -174,11 +174,15 @@ impl One<'_> {
         {
             self.coding.check(length)?;
             if length >= SEPARATE_BYTES {
-                let bytes = Outbox::encode_apart(value, length)?;
+                let bytes = Outbox::encode_apart(value, length, most)?;
                 self.frame(false, false, |_| Ok(bytes))?;
                 return Ok(Bytes::new());
             }
-            self.frame(false, false, |buffer| value.encode(buffer).map(|()| Bytes::new()))?;
+            self.frame(false, false, |buffer| {
+                let before = buffer.len();
+                value.encode(buffer)?;
+                check_written(buffer.len() - before, most).map(|()| Bytes::new())
+            })?;
             return Ok(Bytes::new());
         }
         let scratch = self.conn.hub.outbox.encode_aside(value)?;

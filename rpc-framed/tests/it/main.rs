@@ -17,4 +17,5 @@ mod scaling;
 mod service;
 mod streams;
 mod support;
+mod values;
 mod wire;

@@ -40,7 +40,7 @@ impl Decode<Bytes> for Raw {
 
 const CODECS: &[&str] = &["proto"];
 
-static METHODS: [MethodDescriptor; 4] = [
+pub(crate) static METHODS: [MethodDescriptor; 4] = [
     MethodDescriptor::new("/test.Test/Unary", Shape::Unary).codecs(CODECS),
     MethodDescriptor::new("/test.Test/Upload", Shape::ClientStreaming).codecs(CODECS),
     MethodDescriptor::new("/test.Test/Download", Shape::ServerStreaming).codecs(CODECS),

@@ -33,7 +33,7 @@ use self::line::Line;
 pub(super) use self::{establish::establish, task::Task};
 use super::slab::Slab;
 use crate::{
-    io::{Queue, Turn},
+    io::{Queue, Turn, check_written},
     stream::{Arrival, Hub, lost},
     wire::{
         CallId, Head, flag, kind, metadata,
@@ -141,21 +141,9 @@ impl Connection {
         lost(self.loss.get().map_or("it was closed", String::as_str))
     }
 
-    /// Waits until there is room for a request from a slot, or the connection takes none any more.
-    ///
-    /// # Cancellation
-    /// Dropping the future gives the slot back.
+    /// Waits until there is room for a request, or the connection takes none any more.
     #[cold]
-    pub(crate) async fn room(&self, slot: u32) {
-        struct Held<'c>(Option<&'c Connection>, u32);
-        impl Drop for Held<'_> {
-            fn drop(&mut self) {
-                if let Some(connection) = self.0 {
-                    connection.give_back(self.1);
-                }
-            }
-        }
-        let mut held = Held(Some(self), slot);
+    pub(crate) async fn room(&self) {
         let mut room = self.hub.outbox.room();
         poll_fn(|cx| {
             // Looked at after it is known whom to wake, so that either is heard of.
@@ -166,7 +154,6 @@ impl Connection {
             polled
         })
         .await;
-        held.0 = None;
     }
 
     /// Sends a request from a slot. `waker` is woken when something comes for it, and at its deadline.
@@ -279,7 +266,12 @@ impl Connection {
         match opening {
             Opening::Value(value) => {
                 head.flags |= flag::MESSAGE | flag::END;
-                if let Err(status) = value.encode(buffer) {
+                let before = buffer.len();
+                let most = self.hub.peer.max_frame_bytes as usize;
+                let encoded = value
+                    .encode(buffer)
+                    .and_then(|()| check_written(buffer.len() - before, most));
+                if let Err(status) = encoded {
                     buffer.truncate(start);
                     if !known && number != UNNUMBERED {
                         queue.methods.forget(method, codec);

@@ -25,7 +25,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use rpc_core::{Deadline, Metadata, Status, message::Value};
+use rpc_core::{Deadline, Metadata, Status, message::Value, status::reason};
 use rustc_hash::FxHashSet;
 
 use self::{alone::WritesAlone, room::Waiting};
@@ -179,9 +179,10 @@ impl Outbox {
     /// Encodes a message of a known size that is too large to be copied behind its head, into room of its own.
     ///
     /// Inside the queue it would have the queue's buffer grow to many messages' size, which is then too large to be kept.
-    pub(crate) fn encode_apart(value: &dyn Value, length: usize) -> Result<Bytes, Status> {
+    pub(crate) fn encode_apart(value: &dyn Value, length: usize, most: usize) -> Result<Bytes, Status> {
         let mut room = BytesMut::with_capacity(length);
         value.encode(&mut room)?;
+        check_written(room.len(), most)?;
         Ok(room.freeze())
     }
 
@@ -194,6 +195,21 @@ impl Outbox {
         value.encode(&mut scratch)?;
         Ok(scratch)
     }
+}
+
+/// Checks what a message wrote that has said how long it is, and that goes into one frame for that.
+///
+/// # Errors
+/// INTERNAL with reason `MESSAGE_UNENCODABLE` if no frame takes as much.
+pub(crate) fn check_written(bytes: usize, most: usize) -> Result<(), Status> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Status::internal(format!(
+        "the message is of {bytes} bytes, and had said that it is of less"
+    ))
+    .with_reason(reason::MESSAGE_UNENCODABLE)
+    .with_domain(reason::DOMAIN))
 }
 
 impl Queue {
