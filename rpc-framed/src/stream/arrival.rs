@@ -123,8 +123,9 @@ impl Arrival {
             ..Partial::default()
         });
         partial.credited += cost;
-        if partial.first.len() + partial.rest.len() + length > inbound.limit {
-            let limit = inbound.limit;
+        let limit = inbound.limit;
+        let most = if partial.compressed { packed(limit) } else { limit };
+        if partial.first.len() + partial.rest.len() + length > most {
             let settled = partial.asked > 0;
             inbound.pay_back(&partial);
             inbound.end = Some(Err(too_large(limit)));
@@ -256,6 +257,11 @@ impl Arrival {
     fn lock(&self) -> MutexGuard<'_, Inbound> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How large a message of so many bytes may be when it is compressed. What cannot be compressed becomes larger by that.
+fn packed(bytes: usize) -> usize {
+    bytes.saturating_add(bytes / 1000 + (1 << 10))
 }
 
 impl Inbound {

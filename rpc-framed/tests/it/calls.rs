@@ -289,6 +289,25 @@ async fn messages_are_compressed_where_that_is_asked_for() {
     assert!(received.is_some_and(rpc_core::message::ReceivedCompressed::get));
 }
 
+#[tokio::test]
+async fn the_largest_message_arrives_even_if_it_cannot_be_compressed() {
+    const MOST: usize = 300_000;
+    let gzip = rpc_framed::Compression::of_name("gzip");
+    let pair = pair_with(
+        TestService::new(),
+        |server| (server.compression, server.max_message_bytes) = (gzip, MOST),
+        |client| (client.compression, client.max_message_bytes) = (gzip, MOST),
+    )
+    .await;
+    let mut message = vec![0; MOST];
+    fastrand::Rng::with_seed(7).fill(&mut message);
+    assert!(echo(&pair.channel, message.clone()).await.expect("it fits") == message);
+    // What is packed is not larger than that, and what it is unpacked to is.
+    message.push(0);
+    let status = echo(&pair.channel, message).await.expect_err("it does not fit");
+    assert_eq!(status.reason(), Some(reason::MESSAGE_TOO_LARGE));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_calls_than_the_server_takes_wait_for_their_turn() {
     let service = TestService::new().unary(async |request| {
