@@ -16,7 +16,8 @@ use crate::Endpoint;
 /// ```
 /// `latency` is a peak EWMA with a time constant of ten seconds: a slow answer counts at once, and is forgotten slowly.
 /// `reliability` is the share of calls that ended well; failures fade with the same constant, and none counts as faster than
-/// the peers' median, so that an endpoint that fails fast looks slow, not fast. Its square, and not more than 10,000 times
+/// the peers' median, so that an endpoint that fails fast looks slow, not fast. Failures are here also errors that say little
+/// by themselves, UNKNOWN say, and calls that were refused for lack of capacity. Its square, and not more than 10,000 times
 /// the cost: one that fails always gets some calls again a few seconds after it was found out, when
 /// [ejection](crate::health) does not keep it away for longer.
 ///

@@ -141,8 +141,9 @@ impl Stats {
         f32::from(self.success.load(Ordering::Relaxed)) / WHOLE
     }
 
-    /// The same for balancers: failures are forgotten with time, whether there are calls or not, since an endpoint that
-    /// gets none could not show that it is well again.
+    /// The same for balancers, to whom what is doubtful and what was refused for lack of capacity did not end well either.
+    /// Failures are forgotten with time, whether there are calls or not, since an endpoint that gets none could not show
+    /// that it is well again.
     #[inline]
     pub fn reliability(&self, now: Instant) -> f32 {
         if self.hot.failing.last() == 0.0 {
@@ -268,18 +269,22 @@ impl Stats {
                         .timed
                         .fetch_add((spent << TIMED_BITS) + 1, Ordering::Relaxed);
                 }
-                self.tend(1.0, done.now);
+                self.tend(1.0);
+                self.rely(1.0, done.now);
             }
             Verdict::Failed => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 if self.consecutive.load(Ordering::Relaxed) < u16::MAX / 2 {
                     failed = u32::from(self.consecutive.fetch_add(1, Ordering::Relaxed)) + 1;
                 }
-                self.tend(0.0, done.now);
+                self.tend(0.0);
+                self.rely(0.0, done.now);
             }
             Verdict::Doubtful => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
+                self.rely(0.0, done.now);
             }
+            Verdict::Overloaded => self.rely(0.0, done.now),
             _ => {}
         }
         if let (Some(latency), Some(now)) = (done.latency, done.now) {
@@ -297,9 +302,9 @@ impl Stats {
         let picked = tick.wrapping_sub((nanos >> TICK) as u32);
         self.hot.picked.store(picked.saturating_add(1), Ordering::Relaxed);
         match verdict {
-            Verdict::Healthy | Verdict::Doubtful => self.hot.latency.peak(sample, tick),
+            Verdict::Healthy => self.hot.latency.peak(sample, tick),
             // One that fails fast is not fast: a failure never makes it look better than it did, nor than its peers.
-            Verdict::Failed | Verdict::Overloaded => {
+            Verdict::Failed | Verdict::Overloaded | Verdict::Doubtful => {
                 let known = self.hot.latency.at(tick).unwrap_or(0.0);
                 let peers = self.peers_latency().unwrap_or(0.0);
                 self.hot.latency.peak(sample.max(known).max(peers), tick);
@@ -314,24 +319,24 @@ impl Stats {
         }
     }
 
-    fn tend(&self, to: f32, now: Option<Instant>) {
-        let toward = |was: f32| {
-            let is = was + SUCCESS_SHARE * (to - was);
-            // Close to the end of the scale it would never arrive.
-            if (is - to).abs() < 1e-3 { to } else { is }
-        };
+    /// Learns of success.
+    fn tend(&self, to: f32) {
         let was = self.success();
         if was.to_bits() != to.to_bits() {
             #[allow(clippy::cast_sign_loss, reason = "a share")]
-            let is = (toward(was) * WHOLE).round() as u16;
+            let is = (toward(was, to) * WHOLE).round() as u16;
             self.success.store(is, Ordering::Relaxed);
         }
+    }
+
+    /// Learns of reliability.
+    fn rely(&self, to: f32, now: Option<Instant>) {
         let failing = &self.hot.failing;
         if let Some(now) = now
             && (to < 1.0 || failing.last() > 0.0)
         {
             let tick = self.tick(now);
-            let reliability = toward(1.0 - failing.at(tick).unwrap_or(0.0));
+            let reliability = toward(1.0 - failing.at(tick).unwrap_or(0.0), to);
             failing.set(1.0 - reliability, tick);
         }
     }
@@ -342,6 +347,13 @@ impl Stats {
         let age = now.saturating_duration_since(self.hot.first_seen);
         (nanos(age) >> TICK) as u32
     }
+}
+
+/// A share after one more outcome.
+fn toward(was: f32, to: f32) -> f32 {
+    let is = was + SUCCESS_SHARE * (to - was);
+    // Close to the end of the scale it would never arrive.
+    if (is - to).abs() < 1e-3 { to } else { is }
 }
 
 /// Cheaper than `as_nanos`, and right for five hundred years.

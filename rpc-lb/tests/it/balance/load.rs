@@ -24,6 +24,9 @@ fn ended(endpoint: &Endpoint, verdict: Verdict, ended: Instant, took: Duration) 
     call.end(verdict, || ended);
 }
 
+/// All that balancers count as failures.
+const FAILURES: [Verdict; 3] = [Verdict::Failed, Verdict::Doubtful, Verdict::Overloaded];
+
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -108,28 +111,41 @@ fn a_new_one_counts_as_its_rival_before_anybody_compared() {
 
 #[test]
 fn one_that_fails_fast_does_not_look_fast() {
-    let list = later(List::of(&P2c::new().with_seed(1), 5));
-    for endpoint in &list.endpoints {
-        ended(endpoint, Verdict::Healthy, list.now, ms(10));
-    }
-    list.picker.refresh(&list.endpoints, list.now);
-    let broken = &list.endpoints[0];
-    ended(broken, Verdict::Failed, list.now, Duration::from_micros(50));
-    let latency = broken.stats().latency(list.now).unwrap();
-    assert!(latency >= 9.9e6, "{latency}");
-    assert_eq!(share(&list, 0, 1000), 0);
+    for failure in FAILURES {
+        let list = later(List::of(&P2c::new().with_seed(1), 5));
+        for endpoint in &list.endpoints {
+            ended(endpoint, Verdict::Healthy, list.now, ms(10));
+        }
+        list.picker.refresh(&list.endpoints, list.now);
+        let broken = &list.endpoints[0];
+        ended(broken, failure, list.now, Duration::from_micros(50));
+        let latency = broken.stats().latency(list.now).unwrap();
+        assert!(latency >= 9.9e6, "{failure:?}: {latency}");
+        assert_eq!(share(&list, 0, 1000), 0, "{failure:?}");
 
-    // A new one that fails at once counts as its peers do.
-    let fresh = later(List::of(&P2c::new().with_seed(1), 2));
-    fresh.endpoints[0].stats().set_peers_latency(1e7);
-    ended(
-        &fresh.endpoints[0],
-        Verdict::Failed,
-        fresh.now,
-        Duration::from_micros(50),
-    );
-    let latency = fresh.endpoints[0].stats().latency(fresh.now).unwrap();
-    assert!((latency - 1e7).abs() < 1.0, "{latency}");
+        // A new one that fails at once counts as its peers do.
+        let fresh = later(List::of(&P2c::new().with_seed(1), 2));
+        let broken = &fresh.endpoints[0];
+        broken.stats().set_peers_latency(1e7);
+        ended(broken, failure, fresh.now, Duration::from_micros(50));
+        let latency = broken.stats().latency(fresh.now).unwrap();
+        assert!((latency - 1e7).abs() < 1.0, "{failure:?}: {latency}");
+    }
+}
+
+#[test]
+fn only_failures_are_a_sickness() {
+    for failure in FAILURES {
+        let list = later(List::of(&P2c::new().with_seed(1), 2));
+        let stats = list.endpoints[0].stats();
+        for _ in 0..100 {
+            ended(&list.endpoints[0], failure, list.now, ms(1));
+        }
+        assert!(stats.reliability(list.now) < 0.02, "{failure:?}");
+        let is_sick = failure == Verdict::Failed;
+        assert_eq!(stats.success() < 0.02, is_sick, "{failure:?}");
+        assert_eq!(stats.consecutive_failures() > 0, is_sick, "{failure:?}");
+    }
 }
 
 #[test]
@@ -171,9 +187,9 @@ fn what_was_picked_last_is_known() {
     assert_eq!(stats.age(list.now), Duration::from_mins(1));
 }
 
-/// Calls at fixed times for ten seconds; endpoint 0 fails each within 50 microseconds, the others take ten milliseconds.
-/// How many of the calls went to endpoint 0.
-fn broken_share(balancer: &dyn Balancer, calls_per_second: u32) -> f64 {
+/// Calls at fixed times for ten seconds; endpoint 0 ends each with a failure within 50 microseconds, the others take ten
+/// milliseconds. The share of the calls that went to endpoint 0.
+fn broken_share(balancer: &dyn Balancer, calls_per_second: u32, failure: Verdict) -> f64 {
     let mut list = later(List::of(balancer, 10));
     let call = call();
     let start = list.now;
@@ -188,11 +204,7 @@ fn broken_share(balancer: &dyn Balancer, calls_per_second: u32) -> f64 {
             && end <= list.now
         {
             ends.pop();
-            let verdict = if endpoint == 0 {
-                Verdict::Failed
-            } else {
-                Verdict::Healthy
-            };
+            let verdict = if endpoint == 0 { failure } else { Verdict::Healthy };
             held[endpoint].pop_front().unwrap().end(verdict, || end);
         }
         if list.now >= refreshed + Duration::from_secs(1) {
@@ -222,12 +234,14 @@ fn a_black_hole_attracts_nothing() {
     ] {
         // From nearly idle to more than ten at a time for each.
         for calls_per_second in [20, 500, 5000, 12_000] {
-            let share = broken_share(balancer, calls_per_second);
-            assert!(
-                share <= 0.1,
-                "{} at {calls_per_second}/s: {share}",
-                balancer.name()
-            );
+            for failure in FAILURES {
+                let share = broken_share(balancer, calls_per_second, failure);
+                assert!(
+                    share <= 0.1,
+                    "{}, {failure:?} at {calls_per_second}/s: {share}",
+                    balancer.name()
+                );
+            }
         }
     }
 }
