@@ -106,7 +106,7 @@ impl FixedEndpoints {
             Some(Picked {
                 endpoint: Arc::clone(subset.pick(&request, tried)?),
                 started: subset.needs_latency().then_some(now),
-                has_choice: subset.endpoints().len() > 1,
+                has_choice: subset.has_choice(),
             })
         })
     }

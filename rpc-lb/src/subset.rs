@@ -23,6 +23,7 @@ pub struct Subset {
     /// More than the allowed part of them is sick: all get calls.
     panic: bool,
     needs_latency: bool,
+    has_choice: bool,
 }
 
 /// What made a subset of candidates.
@@ -52,15 +53,17 @@ impl Subset {
         if suspects.len() >= usable.len() {
             usable.extend(suspects);
         }
+        let has_choice = usable.len() > 1;
         // Before those that are far: where a few near ones are sick, the others are there to take over.
         let panic = leave_out_the_sick(&mut usable, plan.panic);
         keep_the_nearest(&mut usable);
 
         let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
-        let has_choice = endpoints.len() > 1;
+        let is_picked = endpoints.len() > 1;
         Self {
-            picker: has_choice.then(|| plan.balancer.picker(&endpoints)),
-            needs_latency: has_choice && (plan.needs_latency || plan.balancer.needs_latency()),
+            picker: is_picked.then(|| plan.balancer.picker(&endpoints)),
+            needs_latency: is_picked && (plan.needs_latency || plan.balancer.needs_latency()),
+            has_choice,
             endpoints,
             pending,
             steps,
@@ -87,6 +90,13 @@ impl Subset {
     #[inline]
     pub(crate) fn needs_latency(&self) -> bool {
         self.needs_latency
+    }
+
+    /// True if there are others beside one of the endpoints, be it only that they are sick or farther away: how it does is of
+    /// use.
+    #[inline]
+    pub(crate) fn has_choice(&self) -> bool {
+        self.has_choice
     }
 
     /// True if waiting makes sense.

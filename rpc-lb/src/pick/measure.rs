@@ -11,7 +11,7 @@
 //! stream that is dropped before its deadline went well. Its latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
 //!
 //! # In process
-//! A call to the only endpoint that there is, in this very process, is not counted: there is nothing to choose by it, and no
+//! A call to the only endpoint that there is, in this very process, is not counted: there is nobody who could take over, and no
 //! connection that could be sick.
 
 use std::sync::Arc;

@@ -219,12 +219,12 @@ fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Pic
         return None;
     };
     if others.is_empty() {
-        // No choice: nothing to look at, and nothing to learn for the next one.
+        // Nothing to look at, and nothing to compare.
         let untried = !tried.iter().any(|other| Arc::ptr_eq(other, first));
         return untried.then(|| Picked {
             endpoint: Arc::clone(first),
             started: None,
-            has_choice: false,
+            has_choice: subset.has_choice(),
         });
     }
     let now = Instant::now();

@@ -15,7 +15,7 @@ pub struct Picked {
     pub endpoint: Arc<Endpoint>,
     /// When it was chosen, if anybody needs to know how long the call takes.
     pub started: Option<Instant>,
-    /// There were others to choose from.
+    /// There were others, be it only that they are sick or farther away.
     pub has_choice: bool,
 }
 

@@ -10,7 +10,7 @@ use rpc::{
     server::{HealthReporter, ServingStatus},
 };
 
-use super::support::{Book, Running, Who as _, WhoClient, in_time, server, tally, until, until_ready};
+use super::support::{Book, Running, Who, WhoClient, WhoServer, in_time, server, tally, until, until_ready};
 
 #[tokio::test]
 async fn a_server_of_this_process_is_called_directly_and_the_others_take_over_when_it_stops() {
@@ -45,6 +45,45 @@ async fn a_server_of_this_process_is_called_directly_and_the_others_take_over_wh
     while tally(&client_there, 10).await.contains_key("near") {}
     assert_eq!(tally(&client_there, 10).await, [("far".to_owned(), 10)].into());
     stopping.await.unwrap();
+    far.stop().await;
+}
+
+/// Fails.
+struct Broken;
+
+impl Who for Broken {
+    async fn name(&self) -> Result<String> {
+        Err(Status::internal("broken"))
+    }
+}
+
+#[tokio::test]
+async fn the_others_take_over_from_a_server_of_this_process_that_fails() {
+    let (memory, local) = (MemoryRegistry::new(), LocalServers::new());
+    let far = Running::start(server("far").register(memory.clone(), "who")).await;
+    let near = Server::builder()
+        .add_service(WhoServer::new(Broken))
+        .instance(Instance::new("near"))
+        .without_signals()
+        .register(memory.clone(), "who")
+        .local_servers(&local);
+    let near = Running::start(near).await;
+    until(|| memory.instances("who").len() == 2).await;
+    let client = Client::builder()
+        .registry(memory.clone())
+        .target("memory:///who")
+        .local_servers(&local)
+        .build()
+        .unwrap();
+    client.endpoints().start().unwrap();
+    until(|| client.endpoints().snapshot().counts().ready == 2).await;
+    let who = WhoClient::new(&client);
+    for _ in 0..5 {
+        assert_eq!(who.name().await.unwrap_err().code(), Code::Internal);
+    }
+    until(|| client.endpoints().snapshot().counts().sick == 1).await;
+    assert_eq!(tally(&client, 10).await, [("far".to_owned(), 10)].into());
+    near.stop().await;
     far.stop().await;
 }
 
