@@ -21,6 +21,9 @@ use crate::Endpoint;
 /// the cost: one that fails always gets some calls again a few seconds after it was found out, when
 /// [ejection](crate::health) does not keep it away for longer.
 ///
+/// While calls are under way at an endpoint, time alone does not make it look faster than its rival: one is enough to see how it
+/// does. One that hangs, after a pause in which all estimates have faded, would get call after call until the first deadline.
+///
 /// An endpoint without an answer yet costs as the median of its peers; before that is known, as its rival.
 ///
 /// # Weights
@@ -85,15 +88,16 @@ impl Picker for Pair {
         let (Some(first), Some(second)) = (request.endpoints.get(one), request.endpoints.get(other)) else {
             return one;
         };
-        let (known, crowd) = self.look(first, request.now);
-        let (rival_known, rival_crowd) = self.look(second, request.now);
-        let latency = known.or(rival_known).unwrap_or(1.0);
-        let mut rival_latency = rival_known.unwrap_or(latency);
+        let (look, rival) = (self.look(first, request.now), self.look(second, request.now));
+        let left = look.latency.or(rival.latency).unwrap_or(1.0);
+        let rival_left = rival.latency.unwrap_or(left);
+        let latency = left.max(look.floor.min(rival_left));
+        let mut rival_latency = rival_left.max(rival.floor.min(left));
         if !self.shares.are_even() && is_near(latency, rival_latency) {
             rival_latency = latency;
         }
         // Equal ones: who was drawn first.
-        if rival_latency * rival_crowd < latency * crowd {
+        if rival_latency * rival.crowd < latency * look.crowd {
             other
         } else {
             one
@@ -117,14 +121,31 @@ fn is_near(one: f32, other: f32) -> bool {
     one >= other * NEAR && other >= one * NEAR
 }
 
+/// What there is to see of an endpoint.
+struct Look {
+    /// As far as it is known, and is not forgotten.
+    latency: Option<f32>,
+    /// What it was when it was learnt, while calls are under way; else 0.
+    floor: f32,
+    /// What it counts with.
+    crowd: f32,
+}
+
 impl Pair {
-    /// The latency, as far as it is known, and the factor that it counts with.
     #[inline]
-    fn look(&self, endpoint: &Endpoint, now: Instant) -> (Option<f32>, f32) {
+    fn look(&self, endpoint: &Endpoint, now: Instant) -> Look {
         let stats = endpoint.stats();
-        let latency = stats.latency(now).or_else(|| stats.peers_latency());
+        let in_flight = stats.in_flight();
+        let (latency, floor) = match stats.latency_and_last(now) {
+            None => (stats.peers_latency(), 0.0),
+            Some((latency, last)) => (Some(latency), if in_flight > 0 { last } else { 0.0 }),
+        };
         let reliability = stats.reliability(now).max(LEAST);
-        let crowd = self.shares.relative(stats.in_flight(), endpoint) + 1.0;
-        (latency, crowd / (reliability * reliability))
+        let crowd = self.shares.relative(in_flight, endpoint) + 1.0;
+        Look {
+            latency,
+            floor,
+            crowd: crowd / (reliability * reliability),
+        }
     }
 }

@@ -22,11 +22,17 @@ impl Estimate {
     /// What is left of it. `None` before the first sample.
     #[inline]
     pub(super) fn at(&self, tick: u32) -> Option<f32> {
+        self.at_and_last(tick).map(|(left, _)| left)
+    }
+
+    /// What is left of it, and what was learnt last, as if no time had passed.
+    #[inline]
+    pub(super) fn at_and_last(&self, tick: u32) -> Option<(f32, f32)> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
             packed => {
                 let (value, at) = unpack(packed);
-                Some(value * kept(tick.wrapping_sub(at)))
+                Some((value * kept(tick.wrapping_sub(at)), value))
             }
         }
     }

@@ -163,6 +163,12 @@ impl Stats {
         self.hot.latency.at(self.tick(now))
     }
 
+    /// The same, and what it was when it was learnt.
+    #[inline]
+    pub(crate) fn latency_and_last(&self, now: Instant) -> Option<(f32, f32)> {
+        self.hot.latency.at_and_last(self.tick(now))
+    }
+
     /// What the endpoints beside it take, in nanoseconds; `None` if nobody has compared them yet.
     #[inline]
     pub fn peers_latency(&self) -> Option<f32> {

@@ -57,6 +57,26 @@ fn the_slow_one_of_a_pair_is_not_picked() {
 }
 
 #[test]
+fn one_that_hangs_after_a_pause_is_not_picked() {
+    // In a larger list, the median of the peers has faded as well.
+    for n in [2, 10] {
+        let mut list = later(List::of(&P2c::new().with_seed(1), n));
+        for endpoint in &list.endpoints {
+            ended(endpoint, Verdict::Healthy, list.now, ms(10));
+        }
+        list.picker.refresh(&list.endpoints, list.now);
+        list.now += Duration::from_mins(5);
+        let hanging: Vec<_> = (0..100)
+            .map(|_| InFlight::begin(&*list.endpoints[1], Some(list.now)))
+            .collect();
+        ended(&list.endpoints[0], Verdict::Healthy, list.now, ms(10));
+        list.picker.refresh(&list.endpoints, list.now);
+        assert_eq!(share(&list, 1, 1000), 0, "of {n}");
+        drop(hanging);
+    }
+}
+
+#[test]
 fn calls_in_flight_count() {
     for picker in [
         &P2c::new().with_seed(1) as &dyn Balancer,
