@@ -36,6 +36,7 @@ mod round_robin;
 mod shares;
 mod shortest_response;
 pub mod smart;
+mod turns;
 mod weighted;
 
 use std::{fmt, sync::Arc};

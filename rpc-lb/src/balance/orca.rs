@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +10,12 @@ use rpc_registry::InstanceId;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::GOLDEN, shares::Shares};
+use super::{
+    Balancer, InvalidBalancer, PickRequest, Picker,
+    draws::GOLDEN,
+    shares::Shares,
+    turns::{Turn, Turns},
+};
 use crate::Endpoint;
 
 /// Gives each endpoint calls by what it says that it can do: weighted round robin on ORCA load reports (gRPC's proposal A58).
@@ -36,7 +38,7 @@ use crate::Endpoint;
 #[derive(Debug, Clone)]
 pub struct Orca {
     config: OrcaConfig,
-    turn: Arc<AtomicU64>,
+    turns: Turns,
     /// What endpoints have said, by id and by when they were first seen: one that comes back begins anew. Not on the way of
     /// calls: lists are made and refreshed with it.
     said: Arc<Mutex<HashMap<(InstanceId, Instant), Said>>>,
@@ -91,7 +93,7 @@ impl Orca {
         }
         Ok(Self {
             config,
-            turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
+            turns: Turns::starting_at(fastrand::u64(..)),
             said: Arc::default(),
         })
     }
@@ -164,7 +166,8 @@ impl Balancer for Orca {
 
     fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
         let weights = self.weights(endpoints, Instant::now());
-        Box::new(Turn {
+        Box::new(InTurn {
+            turn: self.turns.of_a_list(),
             shares: Shares::of(weights.into_iter()),
             orca: self.clone(),
         })
@@ -176,14 +179,15 @@ impl Balancer for Orca {
 }
 
 #[derive(Debug)]
-struct Turn {
+struct InTurn {
+    turn: Turn,
     orca: Orca,
     shares: Shares,
 }
 
-impl Picker for Turn {
+impl Picker for InTurn {
     fn pick(&self, request: &PickRequest<'_, '_>) -> usize {
-        let turn = self.orca.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = self.turn.next();
         if self.shares.are_even() {
             return (turn % request.endpoints.len() as u64) as usize;
         }

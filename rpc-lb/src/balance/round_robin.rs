@@ -1,20 +1,20 @@
 //! One after the other.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
-use super::{Balancer, PickRequest, Picker};
+use super::{
+    Balancer, PickRequest, Picker,
+    turns::{Turn, Turns},
+};
 use crate::Endpoint;
 
 /// Gives each endpoint a call in turn. Weights are not looked at.
 ///
 /// # Cost
-/// One atomic addition. When endpoints come or go, the turn goes on from the same count in the new list; over a round
-/// each endpoint has had its share.
+/// One atomic addition. The endpoints of a lane, or that a rule names, take turns by themselves: over a round each of them
+/// has had its share. When endpoints come or go, the new list begins somewhere else.
 #[derive(Debug)]
-pub struct RoundRobin(Arc<AtomicUsize>);
+pub struct RoundRobin(Turns);
 
 impl RoundRobin {
     /// Begins at any endpoint: many clients that start at once do not all begin at the same one.
@@ -22,9 +22,9 @@ impl RoundRobin {
         Self::starting_at(fastrand::usize(..))
     }
 
-    /// Begins at a certain one.
+    /// The first list begins at a certain one.
     pub fn starting_at(turn: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(turn)))
+        Self(Turns::starting_at(turn as u64))
     }
 }
 
@@ -34,7 +34,7 @@ impl Balancer for RoundRobin {
     }
 
     fn picker(&self, _: &[Arc<Endpoint>]) -> Box<dyn Picker> {
-        Box::new(Turn(Arc::clone(&self.0)))
+        Box::new(InTurn(self.0.of_a_list()))
     }
 
     fn needs_latency(&self) -> bool {
@@ -49,10 +49,10 @@ impl Default for RoundRobin {
 }
 
 #[derive(Debug)]
-struct Turn(Arc<AtomicUsize>);
+struct InTurn(Turn);
 
-impl Picker for Turn {
+impl Picker for InTurn {
     fn pick(&self, request: &PickRequest<'_, '_>) -> usize {
-        self.0.fetch_add(1, Ordering::Relaxed) % request.endpoints.len()
+        (self.0.next() % request.endpoints.len() as u64) as usize
     }
 }

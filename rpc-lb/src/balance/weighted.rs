@@ -1,13 +1,15 @@
 //! In turn, the heavier the more often.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Balancer, PickRequest, Picker, draws::GOLDEN, shares::Shares};
+use super::{
+    Balancer, PickRequest, Picker,
+    draws::GOLDEN,
+    shares::Shares,
+    turns::{Turn, Turns},
+};
 use crate::Endpoint;
 
 /// Gives each endpoint its share of the calls by weight, spread evenly. Without chance, and without a lock.
@@ -25,7 +27,7 @@ use crate::Endpoint;
 /// One atomic addition and a look-up, however many endpoints there are and whatever they weigh. Weights are looked at once a
 /// second.
 #[derive(Debug, Clone)]
-pub struct Weighted(Arc<AtomicU64>);
+pub struct Weighted(Turns);
 
 impl Weighted {
     /// Begins anywhere: many clients that start at once do not all begin at the same endpoint.
@@ -33,9 +35,9 @@ impl Weighted {
         Self::starting_at(fastrand::u64(..))
     }
 
-    /// Begins at a certain turn.
+    /// The first list begins at a certain turn.
     pub fn starting_at(turn: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(turn)))
+        Self(Turns::starting_at(turn))
     }
 }
 
@@ -51,8 +53,8 @@ impl Balancer for Weighted {
     }
 
     fn picker(&self, endpoints: &[Arc<Endpoint>]) -> Box<dyn Picker> {
-        Box::new(Turn {
-            turn: Arc::clone(&self.0),
+        Box::new(InTurn {
+            turn: self.0.of_a_list(),
             shares: Shares::new(endpoints),
         })
     }
@@ -63,14 +65,14 @@ impl Balancer for Weighted {
 }
 
 #[derive(Debug)]
-struct Turn {
-    turn: Arc<AtomicU64>,
+struct InTurn {
+    turn: Turn,
     shares: Shares,
 }
 
-impl Picker for Turn {
+impl Picker for InTurn {
     fn pick(&self, request: &PickRequest<'_, '_>) -> usize {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = self.turn.next();
         if self.shares.are_even() {
             return (turn % request.endpoints.len() as u64) as usize;
         }

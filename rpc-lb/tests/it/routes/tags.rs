@@ -1,13 +1,18 @@
 //! Requests with a tag.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use rpc_core::{Status, matcher::Predicate, status::reason};
 use rpc_lb::{
-    TagRouter,
+    Balancer, FixedEndpoints, TagRouter,
+    balance::{Orca, OrcaConfig, RoundRobin, Weighted},
     route::{TargetMatcher, tag::TagConfig},
 };
 
+use tokio::time::Instant;
+
 use super::fleet;
-use crate::fleet::{Fleet, address, call, call_with, instance};
+use crate::fleet::{Fleet, address, call, call_with, in_turn, instance};
 
 async fn tagged(fleet: &Fleet, tag: &str) -> Result<String, Status> {
     fleet.answers(&mut call_with("dubbo.tag", tag)).await
@@ -53,6 +58,35 @@ async fn a_request_without_a_tag_never_gets_to_a_tagged_instance() {
     assert_eq!(tagged(&fleet, "gray").await.unwrap(), address(0));
 }
 
+#[test]
+fn calls_that_alternate_between_a_tag_and_none_reach_every_instance() {
+    let balancers: [Arc<dyn Balancer>; 3] = [
+        Arc::new(RoundRobin::starting_at(0)),
+        Arc::new(Weighted::starting_at(0)),
+        Arc::new(Orca::new(OrcaConfig::default()).unwrap()),
+    ];
+    let instances = [0, 1, 2, 3].map(|n| match n {
+        0 | 1 => Arc::new(instance(n)),
+        _ => Arc::new(instance(n).with_metadata("dubbo.tag", "gray")),
+    });
+    for balancer in balancers {
+        let mut config = in_turn();
+        config.balancer = Arc::clone(&balancer);
+        config.routers = vec![Arc::new(TagRouter::new())];
+        let now = Instant::now();
+        let endpoints = FixedEndpoints::new(&instances, config, now);
+        let mut tally = BTreeMap::new();
+        for _ in 0..100 {
+            for call in [call(), call_with("dubbo.tag", "gray")] {
+                let picked = endpoints.pick(&call, now, &[]).unwrap();
+                *tally.entry(picked.endpoint.id().to_string()).or_insert(0) += 1;
+            }
+        }
+        let counts: Vec<i32> = tally.into_values().collect();
+        assert_eq!(counts, [50; 4], "{}", balancer.name());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rule_says_who_has_a_tag() {
     let at = |network: &str| TargetMatcher::new().with_address(Predicate::cidr([network]).unwrap());
@@ -85,7 +119,7 @@ async fn foreign_tags_make_no_outcomes_of_their_own() {
     let plain = snapshot.subset_for(&call());
     for n in 0..10_000 {
         let subset = snapshot.subset_for(&call_with("dubbo.tag", &format!("tag-{n}")));
-        assert!(std::sync::Arc::ptr_eq(&plain, &subset));
+        assert!(Arc::ptr_eq(&plain, &subset));
     }
 }
 
