@@ -293,8 +293,11 @@ impl Stats {
             Verdict::Overloaded => self.rely(0.0, done.now),
             _ => {}
         }
-        if let (Some(latency), Some(now)) = (done.latency, done.now) {
-            self.learn(done.verdict, latency, now);
+        match (done.latency, done.now) {
+            (Some(latency), Some(now)) => self.learn(done.verdict, latency, now),
+            // A stream, of which the head was learnt.
+            (None, Some(now)) if is_failure(done.verdict) => self.fail_lately(now),
+            _ => {}
         }
         failed
     }
@@ -310,18 +313,23 @@ impl Stats {
         match verdict {
             Verdict::Healthy => self.hot.latency.peak(sample, tick),
             // One that fails fast is not fast: a failure never makes it look better than it did, nor than its peers.
-            Verdict::Failed | Verdict::Overloaded | Verdict::Doubtful => {
+            _ if is_failure(verdict) => {
                 let known = self.hot.latency.at(tick).unwrap_or(0.0);
                 let peers = self.peers_latency().unwrap_or(0.0);
                 self.hot.latency.peak(sample.max(known).max(peers), tick);
             }
             _ => return,
         }
+        if verdict != Verdict::Healthy {
+            self.fail_lately(now);
+        } else if let Some(window) = self.window.get() {
+            window.answered(self.age(now), latency);
+        }
+    }
+
+    fn fail_lately(&self, now: Instant) {
         if let Some(window) = self.window.get() {
-            match verdict {
-                Verdict::Healthy => window.answered(self.age(now), latency),
-                _ => window.failed(self.age(now)),
-            }
+            window.failed(self.age(now));
         }
     }
 
@@ -353,6 +361,11 @@ impl Stats {
         let age = now.saturating_duration_since(self.hot.first_seen);
         (nanos(age) >> TICK) as u32
     }
+}
+
+/// True if it counts as a failure where balancers compare.
+fn is_failure(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Failed | Verdict::Doubtful | Verdict::Overloaded)
 }
 
 /// A share after one more outcome.

@@ -28,7 +28,8 @@ const TURN: u64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Recent {
-    /// Calls that ended and said something of the endpoint.
+    /// Calls that ended and said something of the endpoint. A stream counts once its head is there, and once more if it
+    /// fails after that.
     pub calls: u32,
     /// Those of them that failed.
     pub errors: u32,

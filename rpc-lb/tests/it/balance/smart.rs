@@ -72,6 +72,25 @@ fn a_window_forgets() {
 }
 
 #[test]
+fn a_stream_that_breaks_after_its_head_is_an_error() {
+    let (_, list) = list(2);
+    let stats = list.endpoints[0].stats();
+    for (verdict, errors) in [
+        (Verdict::Failed, 1),
+        (Verdict::Doubtful, 2),
+        (Verdict::Overloaded, 3),
+        (Verdict::Healthy, 3),
+        (Verdict::Unknown, 3),
+    ] {
+        let mut stream = InFlight::begin(&*list.endpoints[0], Some(list.now));
+        stream.head(|| list.now);
+        stream.end(verdict, || list.now);
+        assert_eq!(stats.recent(list.now).errors, errors, "{verdict:?}");
+    }
+    assert_eq!(stats.recent(list.now).calls, 5 + 3);
+}
+
+#[test]
 fn nothing_is_kept_where_nobody_wants_it() {
     let list = List::of(&rpc_lb::balance::P2c::new(), 2);
     let now = list.now + Duration::from_mins(1);
