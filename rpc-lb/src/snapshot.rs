@@ -64,18 +64,33 @@ pub(crate) struct Absent {
 }
 
 impl Member {
-    pub(crate) fn candidate(&self) -> Candidate<'_> {
+    pub(crate) fn candidate(&self, suspects_count: bool) -> Candidate<'_> {
         Candidate {
             endpoint: &self.endpoint,
             instance: &self.instance,
             is_ready: self.is_ready,
-            is_well: self.is_well(),
+            is_well: self.is_well(suspects_count),
         }
     }
 
-    pub(crate) fn is_well(&self) -> bool {
-        self.is_ready && self.sickness.is_none() && !self.is_suspect
+    pub(crate) fn is_well(&self, suspects_count: bool) -> bool {
+        self.is_ready && self.sickness.is_none() && (suspects_count || !self.is_suspect)
     }
+}
+
+/// Whether suspects are called like the others. They come last, unless they are the most of those that can be called: then it is
+/// the registry that is suspect, and the few that it still knows must not get the calls of all. (Envoy's panic threshold, 50 %
+/// as well, is the same thought.)
+pub(crate) fn suspects_count<'m>(members: impl Iterator<Item = &'m Member>) -> bool {
+    let (mut suspects, mut listed) = (0, 0);
+    for member in members.filter(|member| member.is_ready) {
+        if member.is_suspect {
+            suspects += 1;
+        } else {
+            listed += 1;
+        }
+    }
+    suspects >= listed
 }
 
 /// How subsets are made.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{
     Balancer, Endpoint, PickRequest, Picker,
     route::{Candidates, Step},
-    snapshot::Member,
+    snapshot::{Member, suspects_count},
 };
 
 /// The endpoints that some requests may go to. Immutable, but for what the picker learns.
@@ -45,14 +45,10 @@ impl Subset {
         let left = || left.iter().map(|index| &members[*index as usize]);
         let pending = left().filter(|member| !member.is_ready).count();
 
-        let ready: Vec<_> = left().filter(|member| member.is_ready).collect();
-        let (suspects, listed): (Vec<_>, Vec<_>) = ready.into_iter().partition(|member| member.is_suspect);
-        // Suspects come last, unless they are the most: then it is the registry that is suspect, and the few that it still
-        // knows must not get the calls of all. (Envoy's panic threshold, 50 % as well, is the same thought.)
-        let mut usable = listed;
-        if suspects.len() >= usable.len() {
-            usable.extend(suspects);
-        }
+        let with_suspects = suspects_count(left());
+        let mut usable: Vec<_> = left()
+            .filter(|member| member.is_ready && (with_suspects || !member.is_suspect))
+            .collect();
         let has_choice = usable.len() > 1;
         // Before those that are far: where a few near ones are sick, the others are there to take over.
         let panic = leave_out_the_sick(&mut usable, plan.panic);

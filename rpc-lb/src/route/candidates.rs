@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use rpc_registry::Instance;
 
-use crate::{Endpoint, snapshot::Member};
+use crate::{
+    Endpoint,
+    snapshot::{Member, suspects_count},
+};
 
 /// The endpoints that a request may still go to.
 #[derive(Debug, Clone)]
 pub struct Candidates<'s> {
     members: &'s [Member],
     left: Vec<u32>,
+    /// There are some among the members.
+    has_suspects: bool,
     reason: Option<String>,
 }
 
@@ -23,7 +28,8 @@ pub struct Candidate<'s> {
     pub instance: &'s Instance,
     /// Whether it is connected; one that is not may become so soon.
     pub is_ready: bool,
-    /// Whether it is connected, not sick, and listed by its registry.
+    /// Whether it is connected, not sick, and listed by its registry; or held back, where at least as many of those that are
+    /// left are held back as are listed: it is the registry then that is not well.
     pub is_well: bool,
 }
 
@@ -37,16 +43,17 @@ impl<'s> Candidates<'s> {
         Self {
             members,
             left,
+            has_suspects: members.iter().any(|member| member.is_suspect),
             reason: None,
         }
     }
 
     /// Those that are left.
     pub fn iter(&self) -> impl Iterator<Item = Candidate<'s>> {
-        let members = self.members;
+        let (members, suspects_count) = (self.members, self.suspects_count());
         self.left
             .iter()
-            .map(move |index| members[*index as usize].candidate())
+            .map(move |index| members[*index as usize].candidate(suspects_count))
     }
 
     /// How many are left.
@@ -61,15 +68,15 @@ impl<'s> Candidates<'s> {
 
     /// Keeps those that fit, be it none.
     pub fn retain(&mut self, mut fits: impl FnMut(Candidate<'s>) -> bool) {
-        let members = self.members;
+        let (members, suspects_count) = (self.members, self.suspects_count());
         self.left
-            .retain(|index| fits(members[*index as usize].candidate()));
+            .retain(|index| fits(members[*index as usize].candidate(suspects_count)));
     }
 
     /// Keeps those that fit, if any does; else leaves all. Says whether any did.
     pub fn prefer(&mut self, mut fits: impl FnMut(Candidate<'s>) -> bool) -> bool {
-        let members = self.members;
-        let fitting = |index: &&u32| fits(members[**index as usize].candidate());
+        let (members, suspects_count) = (self.members, self.suspects_count());
+        let fitting = |index: &&u32| fits(members[**index as usize].candidate(suspects_count));
         let left: Vec<_> = self.left.iter().filter(fitting).copied().collect();
         let any = !left.is_empty();
         if any {
@@ -90,13 +97,24 @@ impl<'s> Candidates<'s> {
 
     /// True if some of those that are well are nearer than others: in this process, on this host.
     pub(super) fn differ_in_distance(&self) -> bool {
-        let members = self.left.iter().map(|index| &self.members[*index as usize]);
-        let mut distances = members
-            .filter(|member| member.is_well())
+        let suspects_count = self.suspects_count();
+        let mut distances = self
+            .members()
+            .filter(|member| member.is_well(suspects_count))
             .map(|member| member.distance);
         distances
             .next()
             .is_some_and(|first| distances.any(|other| other != first))
+    }
+
+    /// As [`Subset`](crate::Subset) has it for those that are left.
+    fn suspects_count(&self) -> bool {
+        self.has_suspects && suspects_count(self.members())
+    }
+
+    fn members(&self) -> impl Iterator<Item = &'s Member> {
+        let members = self.members;
+        self.left.iter().map(move |index| &members[*index as usize])
     }
 
     pub(super) fn left(&self) -> &[u32] {

@@ -310,7 +310,8 @@ impl Fleet {
         Self::routed(FakeTransport::default(), config)
     }
 
-    fn configured(transport: FakeTransport, config: EndpointsConfig) -> Self {
+    /// With settings of its own, also for what the registry says.
+    pub(crate) fn configured(transport: FakeTransport, config: EndpointsConfig) -> Self {
         let memory = MemoryRegistry::new();
         let endpoints = Endpoints::configured(
             "memory:///test",

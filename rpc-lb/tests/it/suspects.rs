@@ -1,11 +1,12 @@
 //! Instances that a registry has lost, while they still answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rpc_core::transport::LinkState;
+use rpc_lb::ZoneRouter;
 use rpc_registry::{FollowConfig, Freshness, Registration};
 
-use crate::fleet::{FakeTransport, Fleet, address, refusal};
+use crate::fleet::{FakeTransport, Fleet, address, in_turn, instance, refusal};
 
 /// Ten instances, of a client with the usual caution.
 async fn ten() -> (Fleet, Vec<Box<dyn Registration>>) {
@@ -79,4 +80,22 @@ async fn one_that_comes_back_keeps_its_link() {
     fleet.until(|snapshot| snapshot.counts().suspect == 0).await;
     assert_eq!(fleet.transport.made(), 10, "no link was made anew");
     assert_eq!(fleet.tally(20).await.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_stay_in_their_zone_while_all_are_suspects() {
+    let mut config = in_turn();
+    config.routers = vec![Arc::new(ZoneRouter::new("a").unwrap())];
+    let fleet = Fleet::configured(FakeTransport::default(), config);
+    let mut registrations = Vec::new();
+    for n in 0..12 {
+        let zone = ["a", "b", "c"][n % 3];
+        registrations.push(fleet.announce(&instance(n).with_zone(zone)).await);
+    }
+    fleet.until_ready(12).await;
+    let at_home = fleet.tally(20).await;
+    assert_eq!(at_home.len(), 4);
+    forget(&mut registrations, 0);
+    fleet.until(|snapshot| snapshot.counts().suspect == 12).await;
+    assert_eq!(fleet.tally(20).await, at_home);
 }
