@@ -63,33 +63,70 @@ async fn a_stream_ends_with_the_servers_status() {
     assert!(next(&mut replies).await.is_none(), "it stays at the end");
 }
 
-/// A server that puts each record into a frame of its own, and sends more of them than are read.
+/// Answers with so many records of 15 bytes, each in a frame of its own, as there is room; with fewer if the call is given up.
+async fn send_records(mut exchange: Exchange, count: usize) {
+    let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
+    let record = Bytes::from(framed(&[7; 15]));
+    for _ in 0..count {
+        while stream.capacity() < record.len() {
+            stream.reserve_capacity(record.len());
+            let Some(Ok(_)) = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await else {
+                return;
+            };
+        }
+        stream.send_data(record.clone(), false).unwrap();
+    }
+    stream.send_trailers(headers(&[OK])).unwrap();
+}
+
+/// A server that puts each record into a frame of its own, and sends more of them than the window has room for.
 #[tokio::test(start_paused = true)]
 async fn small_answers_that_are_read_slowly_are_held_back_and_no_attack() {
-    let (net, link) = served(
-        |_| (),
-        |mut exchange| async move {
-            let mut stream = exchange.respond.send_response(head(&[]), false).unwrap();
-            let record = Bytes::from(framed(&[7; 15]));
-            for _ in 0..20_000 {
-                stream.reserve_capacity(record.len());
-                std::future::poll_fn(|cx| stream.poll_capacity(cx))
-                    .await
-                    .unwrap()
-                    .unwrap();
-                stream.send_data(record.clone(), false).unwrap();
-            }
-            stream.send_trailers(headers(&[OK])).unwrap();
-        },
-    );
+    const RECORDS: usize = 110_000;
+    let (net, link) = served(|_| (), |exchange| send_records(exchange, RECORDS));
     let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
-    for n in 0..20_000 {
-        if n % 100 == 0 {
+    // Until nothing goes on by itself.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for n in 0..RECORDS {
+        if n % 1000 == 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(next(&mut replies).await.unwrap().unwrap().len(), 15, "{n}");
     }
     assert!(next(&mut replies).await.is_none());
+    assert_eq!(net.dials(), 1);
+}
+
+/// What was on its way is passed over, however much it is, and however often.
+#[tokio::test(start_paused = true)]
+async fn small_answers_that_are_given_up_leave_other_calls_alone() {
+    let (release, released) = tokio::sync::watch::channel(());
+    let (net, link) = served(
+        |_| (),
+        move |mut exchange| {
+            let mut released = released.clone();
+            async move {
+                if exchange.request.uri().path() == "/t.S/Watch" {
+                    return send_records(exchange, 90_000).await;
+                }
+                let _ = released.changed().await;
+                exchange.answer(&[b"held"], &[OK]);
+            }
+        },
+    );
+    let held = spawn_unary(&link, "x");
+    settle().await;
+    for _ in 0..3 {
+        let mut replies = replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap());
+        assert_eq!(next(&mut replies).await.unwrap().unwrap().len(), 15);
+        drop(replies);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    drop(release);
+    assert_eq!(
+        within("the call that was held", held).await.unwrap().unwrap(),
+        "held"
+    );
     assert_eq!(net.dials(), 1);
 }
 

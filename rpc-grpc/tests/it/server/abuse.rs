@@ -151,25 +151,27 @@ impl Drop for Runs {
     }
 }
 
-/// A peer that streams records of a few bytes, each in a frame of its own, faster than they are read, and for a while.
+/// A peer that streams records of a few bytes, each in a frame of its own, until there is no more room for them.
 #[tokio::test(start_paused = true)]
 async fn small_records_that_are_read_slowly_are_held_back_and_no_attack() {
     let service = TestService::new().upload(async |request: Request<Streaming<Bytes>>| {
         let mut stream = request.into_inner();
         let mut count = 0;
+        // Until nothing goes on by itself.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         while let Some(message) = stream.message().await? {
             assert_eq!(message.len(), 15);
             count += 1;
-            if count % 100 == 0 {
+            if count % 1000 == 0 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
         Ok(Response::new(count.to_string().into()))
     });
-    let peer = Peer::new(service).await;
+    let peer = Peer::with(service, |config| config.stream_window_bytes = 2 << 20).await;
     let mut call = peer.begin(post("/test.Test/Upload")).await;
     let record = frame([7; 15]);
-    for _ in 0..20_000 {
+    for _ in 0..110_000 {
         assert_eq!(record.len(), 20);
         send_all(&mut call.stream, record.clone(), false)
             .await
@@ -179,9 +181,25 @@ async fn small_records_that_are_read_slowly_are_held_back_and_no_attack() {
     let answer = Answer::of(call.response).await;
     assert_eq!(
         (answer.code(), answer.messages()),
-        (0, vec![Bytes::from("20000")])
+        (0, vec![Bytes::from("110000")])
     );
     peer.assert_alive().await;
+}
+
+/// Calls that are answered before their end, while as much of them as there is room for is on its way.
+#[tokio::test(start_paused = true)]
+async fn small_records_that_are_not_read_any_more_are_no_attack() {
+    let mut peer = RawPeer::new(TestService::new(), |_| {}).await.settled().await;
+    let block = header_block(&[("grpc-encoding", "unknown")]);
+    for stream in [1, 3, 5] {
+        peer.write(&raw_frame(kind::HEADERS, 4, stream, &block)).await;
+        peer.read_kind(kind::HEADERS).await.expect("it is answered");
+        let records = raw_frame(kind::DATA, 0, stream, &frame([7; 15])).repeat(1000);
+        for _ in 0..50 {
+            peer.write(&records).await;
+        }
+    }
+    peer.assert_alive(7).await;
 }
 
 #[tokio::test]
