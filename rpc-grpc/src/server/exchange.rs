@@ -29,7 +29,7 @@ use crate::{
         frame::{Data, Encoder},
         headers::{append_metadata, check_size},
         names,
-        status::Perspective,
+        status::{self, Perspective},
     },
 };
 
@@ -285,5 +285,5 @@ fn response(headers: HeaderMap) -> Response<()> {
 
 /// True if the first thing to send is the end of a call that failed.
 pub(super) fn is_failure(part: &Part) -> bool {
-    matches!(part, Part::Trailers(trailers) if trailers.get(names::STATUS).is_none_or(|status| status != "0"))
+    matches!(part, Part::Trailers(trailers) if status::is_failure(trailers))
 }

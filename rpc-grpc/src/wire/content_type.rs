@@ -7,6 +7,9 @@ const BASE: &str = "application/grpc";
 /// The subtype that a missing one means.
 pub(crate) const DEFAULT_SUBTYPE: &str = "proto";
 
+/// The content type that names no codec, and goes with each.
+pub(crate) const UNNAMED: HeaderValue = HeaderValue::from_static(BASE);
+
 /// The content-subtype of a message: the name of its codec, or none, which is [`DEFAULT_SUBTYPE`]'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subtype<'v>(Option<&'v str>);
@@ -61,13 +64,13 @@ pub(crate) fn value(codec: &str) -> HeaderValue {
         "json" => HeaderValue::from_static("application/grpc+json"),
         "msgpack" => HeaderValue::from_static("application/grpc+msgpack"),
         // A codec whose name is no header value cannot be asked for over HTTP: it goes without one.
-        _ => HeaderValue::try_from(format!("{BASE}+{codec}")).unwrap_or(HeaderValue::from_static(BASE)),
+        _ => HeaderValue::try_from(format!("{BASE}+{codec}")).unwrap_or(UNNAMED),
     }
 }
 
 /// The content type to answer a request in: its own subtype, or none if it named none.
 pub(crate) fn answer(subtype: Subtype<'_>) -> HeaderValue {
-    subtype.named().map_or(HeaderValue::from_static(BASE), value)
+    subtype.named().map_or(UNNAMED, value)
 }
 
 #[cfg(test)]

@@ -34,9 +34,12 @@ pub(crate) fn read(
     let (parts, ()) = response.into_parts();
     let (http, head) = (parts.status, parts.headers);
     headers::check_size(&head, limit_bytes)?;
-    check_type(&head, http, &call.codec)?;
-    if ended || http != StatusCode::OK {
-        // One block is headers and trailers at once.
+    // One block is headers and trailers at once.
+    let at_once = ended || http != StatusCode::OK;
+    // A failure has no messages, so that it is the same in each codec: who answers in place of the server may not know the call's.
+    let codec = (!at_once || !status::is_failure(&head)).then_some(&*call.codec);
+    check_type(&head, http, codec)?;
+    if at_once {
         let metadata = status::finish_at_once(head, http, &call.method)?;
         return Ok(Answer {
             metadata,
@@ -83,8 +86,8 @@ pub(crate) fn refuses(response: &Response<()>, compression: Compression) -> bool
 }
 
 /// An answer that is not gRPC's came from somebody between the peers, or from one that is no gRPC server: its HTTP status
-/// is all that is known then.
-fn check_type(head: &HeaderMap, http: StatusCode, codec: &str) -> Result<(), Status> {
+/// is all that is known then. Messages have to be in `codec`, if there may be any.
+fn check_type(head: &HeaderMap, http: StatusCode, codec: Option<&str>) -> Result<(), Status> {
     let Some(value) = head.get(CONTENT_TYPE) else {
         // A bare end needs no type where it says how it ended.
         return if head.contains_key(names::STATUS) {
@@ -101,11 +104,11 @@ fn check_type(head: &HeaderMap, http: StatusCode, codec: &str) -> Result<(), Sta
             &format!("content type `{}`", shown.escape_default()),
         ));
     };
-    match subtype.named() {
+    match (subtype.named(), codec) {
         // Some servers never name the subtype.
-        None => Ok(()),
-        Some(named) if named == codec => Ok(()),
-        Some(named) => {
+        (None, _) | (_, None) => Ok(()),
+        (Some(named), Some(codec)) if named == codec => Ok(()),
+        (Some(named), Some(codec)) => {
             let named: String = named.chars().take(100).collect();
             Err(broken(format!(
                 "the answer is in codec `{}`, not in `{codec}`",

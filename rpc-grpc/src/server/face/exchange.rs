@@ -115,10 +115,9 @@ pub(crate) async fn face_exchange(
     }
 }
 
-/// Answers in place of the inner side, which would know the content type.
+/// Answers in place of the inner side, which would know the codec.
 fn refuse(conn: &Conn, status: &Status, respond: &mut SendResponse<Data>) {
-    let content_type = content_type::value(content_type::DEFAULT_SUBTYPE);
-    Refusal::grpc(status, conn.config.max_metadata_bytes, content_type).send(respond);
+    Refusal::grpc(status, conn.config.max_metadata_bytes, content_type::UNNAMED).send(respond);
 }
 
 async fn send(response: Response<HttpBody>, bounds: &Bounds<'_>, respond: &mut SendResponse<Data>) {

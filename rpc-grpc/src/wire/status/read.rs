@@ -65,6 +65,11 @@ fn end(mut trailers: HeaderMap, http: StatusCode, called: Option<&Method>) -> Re
     }
 }
 
+/// True if trailers, or headers that are the trailers too, say that the call failed.
+pub(crate) fn is_failure(trailers: &HeaderMap) -> bool {
+    trailers.get(names::STATUS).is_some_and(|code| code != "0")
+}
+
 /// A code beyond gRPC's is UNKNOWN, as is one that is no number.
 fn parse_code(digits: &[u8]) -> Code {
     let number = std::str::from_utf8(digits)

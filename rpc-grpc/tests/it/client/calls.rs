@@ -209,6 +209,8 @@ async fn a_grpc_status_beats_the_http_status() {
 async fn codecs_and_codings_that_were_not_asked_for_are_refused() {
     let status = answered_by(&[("content-type", "application/grpc+json"), OK]).await;
     assert_eq!(status.code(), Code::Internal, "{status}");
+    let status = answered_by(&[("content-type", "application/grpc+json"), ("grpc-status", "7")]).await;
+    assert_eq!(status.code(), Code::PermissionDenied, "a failure is in no codec");
     assert_eq!(
         answered_by(&[("content-type", "application/grpc-web"), OK])
             .await

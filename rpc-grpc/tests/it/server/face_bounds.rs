@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use rpc_core::{Code, Context, Deadline, Response, Streaming, transport::DrainPhase};
+use rpc_core::{
+    Body, Call, Code, Context, Deadline, Response, Streaming, message::Encoded, transport::DrainPhase,
+};
 use rpc_grpc::{GrpcServer, HttpBody, HttpService};
 use tokio::time::Instant;
 use tower::{Service, layer::layer_fn};
@@ -12,8 +14,9 @@ use tower_http::trace::TraceLayer;
 
 use super::{
     face::plain,
+    linked::linked,
     peer::{Answer, Peer, frame, post, with_header, within},
-    service::{Counter, Dropped, TestService},
+    service::{Counter, Dropped, TYPES, TestService},
 };
 
 #[tokio::test(start_paused = true)]
@@ -99,6 +102,21 @@ async fn the_time_that_a_layer_takes_is_the_calls() {
     let (late, took) = answer(4 * SECOND, Duration::ZERO).await;
     assert_eq!((late.code(), took), (Code::DeadlineExceeded as u32, 3));
     assert_eq!(begun.get(), 2, "it was not begun");
+}
+
+/// Who answers in place of gRPC does not know the codec.
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_layer_takes_is_the_calls_in_any_codec() {
+    let server = holding(Duration::from_secs(4), Duration::ZERO);
+    let (linked, link) = linked(server, TestService::new(), |_| {});
+    let message = Body::Encoded(Encoded { bytes: "x".into() });
+    let mut call = Call::new(TYPES[0].method(), "json", message);
+    call.context = call
+        .context
+        .with_deadline(Deadline::after(Duration::from_secs(3)));
+    let status = within(link.call(&mut call)).await.expect_err("it is late");
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    assert_eq!(linked.dials(), 1);
 }
 
 /// A download without end, whose caller has stopped to read.

@@ -12,6 +12,7 @@ mod face_bounds;
 mod gone;
 mod http1;
 mod lifetime;
+mod linked;
 mod metadata;
 mod pair;
 mod peer;
