@@ -199,6 +199,7 @@ impl Driver {
             // What was opened by now is written below.
             let resets = self.connection.resets.is_pending();
             let sent = if resets { self.connection.opened() } else { 0 };
+            let unwritten = self.connection.resets.unwritten();
             if self.poll_h2(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -208,6 +209,9 @@ impl Driver {
                 Poll::Ready(Err(Lost)) => return Poll::Ready(()),
                 Poll::Pending => false,
             };
+            if flushed {
+                self.connection.resets.note_written(unwritten);
+            }
             // What was given up is reset only after what was opened before it has gone out.
             let mut again = resets && flushed && self.drive_resets(sent);
             if self.probe.is_some() && !self.connection.takes_calls() && self.connection.slots.taken() == 0 {

@@ -35,7 +35,7 @@ const MAX_STREAMS: u32 = (1 << 30) - (1 << 20);
 /// are coded, decoded and checked each time. Other headers may push the entry out of the table, hence not the first one alone.
 const REMIND_EVERY: u32 = 1024;
 
-/// How near to the peer's limit h2 may think it is, which also counts streams that it has yet to reset.
+/// How near to the peer's limit h2 may be when we do not see it.
 const NEARLY_FULL: usize = 16;
 
 /// A connection. Its calls share it, and so does its driver.
@@ -94,11 +94,13 @@ impl Connection {
             return Err(NotOpened::Gone);
         };
         let mut sent = requests.send_request(head, false);
-        if sent.as_ref().is_err_and(is_misuse) {
+        let waited = sent.as_ref().is_err_and(is_misuse);
+        if waited {
             // The handle waits for a stream that was queued above the peer's limit. A new one waits for none.
             *requests = requests.clone();
             sent = requests.send_request(request(remind).map_err(NotOpened::Refused)?, false);
-        } else if self.slots.taken() + NEARLY_FULL >= self.slots.limit() {
+        }
+        if waited || self.slots.taken() + self.resets.unwritten() + NEARLY_FULL >= self.slots.limit() {
             // It may have begun to wait; and while it does, it holds that stream, which could then not be given up.
             *requests = requests.clone();
         }
@@ -139,11 +141,16 @@ impl Connection {
         if self.resets.give_up(number, call) {
             self.wake_driver();
         }
-        self.note_reset();
+        self.count_reset();
     }
 
-    /// A stream was reset, or is about to be, that its peer may count.
+    /// A stream was reset, or is about to be, that its peer may count. To be said before its slot is given back.
     pub(crate) fn note_reset(&self) {
+        self.resets.note_unwritten();
+        self.count_reset();
+    }
+
+    fn count_reset(&self) {
         if self.resets.count() >= self.max_given_up {
             self.advance(Phase::Retiring);
         }

@@ -16,7 +16,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub(crate) struct Resets<C = Abandoned> {
     answered: AtomicU32,
     /// How many streams were reset, or are about to be.
     given_up: AtomicU32,
+    /// How many of them h2 has yet to write: until then it counts them among those that the peer bounds.
+    unwritten: AtomicUsize,
     /// There is something to do.
     pending: AtomicBool,
     inner: Mutex<Inner<C>>,
@@ -69,6 +71,7 @@ impl<C> Resets<C> {
         Self {
             answered: AtomicU32::new(0),
             given_up: AtomicU32::new(0),
+            unwritten: AtomicUsize::new(0),
             pending: AtomicBool::new(false),
             inner: Mutex::new(inner),
         }
@@ -91,12 +94,30 @@ impl<C> Resets<C> {
         self.given_up.fetch_add(1, Relaxed).saturating_add(1)
     }
 
+    /// Takes note of a stream that is about to be reset.
+    pub(crate) fn note_unwritten(&self) {
+        self.unwritten.fetch_add(1, Relaxed);
+    }
+
+    /// How many streams h2 has yet to reset.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.unwritten.load(Relaxed)
+    }
+
+    /// So many of them have been reset.
+    pub(crate) fn note_written(&self, count: usize) {
+        if count > 0 {
+            self.unwritten.fetch_sub(count, Relaxed);
+        }
+    }
+
     /// Gives up a call that was not answered: resets its stream by dropping it, now or later. Returns whether the driver has to
     /// be woken.
     pub(crate) fn give_up(&self, number: u32, call: C) -> bool {
         let mut inner = self.lock();
         inner.know(self.answered.load(Relaxed));
         let now = if inner.closed || inner.may_reset(number) {
+            self.note_unwritten();
             Some(call)
         } else {
             inner.waiting.insert(number, call);
@@ -136,6 +157,7 @@ impl<C> Resets<C> {
             if !inner.may_reset(number) {
                 break;
             }
+            self.note_unwritten();
             released.extend(inner.waiting.pop_first());
         }
         if !inner.has_doubts() {

@@ -65,6 +65,45 @@ async fn dropping_a_stream_resets_it_in_the_middle() {
     within("the request stream is dropped", sender.closed()).await;
 }
 
+/// As many as the server allows are dropped at once, and then one that was opened before the connection has got round to it.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_follows_many_that_were_dropped_can_be_dropped() {
+    const LIMIT: usize = 32;
+    let (net, mut incoming) = Net::new();
+    let link = link(&net);
+    let server = tokio::spawn(async move {
+        let io = incoming.recv().await.unwrap();
+        let mut peer = Peer::with(io, |builder| {
+            builder.max_concurrent_streams(LIMIT as u32);
+        })
+        .await;
+        let mut downloads = Vec::new();
+        for _ in 0..LIMIT {
+            let mut exchange = peer.next().await.unwrap();
+            downloads.push(exchange.respond.send_response(head(&[]), false).unwrap());
+        }
+        let mut last = peer.next().await.unwrap();
+        let _peer = peer.detach();
+        reset(&mut last).await
+    });
+    let mut downloads = Vec::new();
+    for _ in 0..LIMIT {
+        downloads.push(replies_of(link.call(&mut call(&WATCH, "x")).await.unwrap()));
+    }
+    drop(downloads);
+    let mut last = call(&UNARY, "x");
+    let mut calling = Box::pin(link.call(&mut last));
+    let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(calling.as_mut().poll(cx)));
+    assert!(polled.await.is_pending(), "nobody has answered it");
+    settle().await;
+    drop(calling);
+    settle().await;
+    // Later it would be reset with all that is left of an idle connection.
+    assert!(server.is_finished(), "it is reset at once");
+    assert_eq!(server.await.unwrap(), Reason::CANCEL);
+    assert_eq!(net.dials(), 1);
+}
+
 /// A server as strict as h2 makes them by default: it closes a connection at the 21st reset of a stream that it has not
 /// accepted yet.
 async fn flood(calls: usize, hold: Option<Duration>) {
