@@ -68,6 +68,18 @@ where
         }
     }
 
+    /// Closes the connection once the peer has taken all that was sent to it. There must be no streams, and come no new ones.
+    pub(super) fn poll_close(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
+        self.h2.abrupt_shutdown(Reason::NO_ERROR);
+        let closed = self
+            .h2
+            .poll_closed(&mut Poller::from_waker(self.attention.waker()));
+        match self.flusher.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            _ => closed.map(|_| ()),
+        }
+    }
+
     /// Breaks everything off. What can be said of it at once is said.
     pub(super) fn close(&mut self, cx: &mut Poller<'_>) {
         self.h2.abrupt_shutdown(Reason::NO_ERROR);

@@ -238,9 +238,10 @@ where
             return Poll::Ready(());
         }
         if this.refuses && !busy && !this.h2.has_streams() {
-            // The peer never answered the first GOAWAY, so h2 still waits; but nothing is left to wait for.
-            this.close(cx);
-            return Poll::Ready(());
+            // The peer never answered the first GOAWAY, so h2 still waits; but it is only to take what it was sent.
+            if this.poll_close(cx).is_ready() {
+                return Poll::Ready(());
+            }
         }
         this.lifetime.set_busy(busy, this.accepted > 0, Instant::now);
         this.lifetime.heard(this.flusher.reads(), Instant::now);

@@ -144,6 +144,28 @@ async fn a_peer_that_does_not_answer_the_first_goaway_has_five_seconds() {
     within(peer.served).await.expect("it does not panic");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_under_way_is_sent_to_its_end() {
+    let service = TestService::new().unary(async |_| Ok(Response::new(vec![7; 50_000].into())));
+    let mut peer = RawPeer::narrow(service).await.settled().await;
+    peer.write(&raw_frame(kind::HEADERS, 4, 1, &header_block(&[])))
+        .await;
+    peer.write(&raw_frame(kind::DATA, 1, 1, &frame("x"))).await;
+    peer.drain.advance(DrainPhase::Draining);
+    // It reads nothing, and so answers no GOAWAY either.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let (mut received, mut ended) = (0, false);
+    while let Some(frame) = peer.read().await {
+        match frame.kind {
+            kind::DATA => received += frame.payload.len(),
+            kind::HEADERS => ended = frame.flags & 1 == 1,
+            _ => {}
+        }
+    }
+    assert_eq!((received, ended), (5 + 50_000, true));
+    within(peer.served).await.expect("it does not panic");
+}
+
 #[tokio::test]
 async fn streams_are_ended_and_unary_calls_go_on() {
     let permits = Shared::new(Semaphore::new(0));

@@ -352,7 +352,11 @@ impl RawPeer {
     pub(crate) fn silent(service: TestService, configure: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut config = ServerConfig::default();
         configure(&mut config);
-        let Served { io, drain, task } = serve(&GrpcServer::new(config), service.dispatch());
+        Self::of(serve(&GrpcServer::new(config), service.dispatch()))
+    }
+
+    fn of(served: Served) -> Self {
+        let Served { io, drain, task } = served;
         Self {
             io,
             drain,
@@ -363,10 +367,19 @@ impl RawPeer {
 
     /// That has begun to speak HTTP/2.
     pub(crate) async fn new(service: TestService, configure: impl FnOnce(&mut ServerConfig)) -> Self {
-        let mut peer = Self::silent(service, configure);
-        peer.write(PREFACE).await;
-        peer.write(&raw_frame(kind::SETTINGS, 0, 0, &[])).await;
-        peer
+        Self::silent(service, configure).begun().await
+    }
+
+    /// The same, over a connection that holds no more than 1 KiB of what it has not read.
+    pub(crate) async fn narrow(service: TestService) -> Self {
+        let served = serve_with(&GrpcServer::default(), service.dispatch(), 1 << 10);
+        Self::of(served).begun().await
+    }
+
+    async fn begun(mut self) -> Self {
+        self.write(PREFACE).await;
+        self.write(&raw_frame(kind::SETTINGS, 0, 0, &[])).await;
+        self
     }
 
     /// Waits until the server has seen that it speaks HTTP/2.
