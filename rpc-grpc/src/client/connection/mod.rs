@@ -166,7 +166,7 @@ impl Connection {
         self.refused_compressions.fetch_or(bit(compression), SeqCst);
     }
 
-    /// Adds to a status of a call on this connection where that was, and why the connection was lost.
+    /// Adds to a status of a call on this connection where that was. Where the connection was lost it is another one, which says why.
     pub(crate) fn explain(&self, status: Status) -> Status {
         let status = match self.loss.get() {
             Some(loss) if status.reason() == Some(reason::CONNECTION_LOST) => {

@@ -265,6 +265,7 @@ fn failed(error: &h2::Error, left: bool, mut pump: Pump, connection: &Connection
         connection.note_reset();
         return Failed::from(failure);
     }
+    status = connection.explain(status);
     let again = match status.reason() {
         _ if !status.was_processed() => Again::NotTaken,
         Some(reason::CONNECTION_LOST) if !left => {
@@ -273,10 +274,7 @@ fn failed(error: &h2::Error, left: bool, mut pump: Pump, connection: &Connection
         }
         _ => Again::No,
     };
-    Failed {
-        status: connection.explain(status),
-        again,
-    }
+    Failed { status, again }
 }
 
 fn gone(connection: &Connection) -> Failed {

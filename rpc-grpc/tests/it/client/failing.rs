@@ -1,8 +1,24 @@
 //! Request streams that fail, or that the server wants no more of, and why their calls ended.
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use rpc_core::{Code, Status, status::Side};
+use rpc_core::{
+    BoxFuture, Code, Status,
+    net::{Address, Dialed},
+    status::{Side, reason},
+    transport::{Io, Transport as _, supervise::Connect},
+};
+use rpc_grpc::{ClientConfig, GrpcTransport};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::support::*;
 
@@ -65,8 +81,7 @@ async fn a_request_stream_that_fails_as_the_answer_begins_ends_the_call_with_its
         let (sender, body) = requests();
         let mut call = streaming_call(method, body);
         let mut calling = std::pin::pin!(link.call(&mut call));
-        let polled =
-            std::future::poll_fn(|cx| std::task::Poll::Ready(calling.as_mut().poll(cx).is_pending())).await;
+        let polled = std::future::poll_fn(|cx| Poll::Ready(calling.as_mut().poll(cx).is_pending())).await;
         assert!(polled);
         // The call is not looked at until both are there.
         settle().await;
@@ -149,10 +164,10 @@ struct SlowToGo {
 impl rpc_core::message::Outgoing for SlowToGo {
     fn poll_encode(
         &mut self,
-        cx: &mut std::task::Context<'_>,
+        cx: &mut Context<'_>,
         _: &mut bytes::BytesMut,
-    ) -> std::task::Poll<Option<Result<(), Status>>> {
-        std::task::ready!(std::pin::Pin::new(&mut self.told).poll(cx)).unwrap();
+    ) -> Poll<Option<Result<(), Status>>> {
+        std::task::ready!(Pin::new(&mut self.told).poll(cx)).unwrap();
         panic!("a test does this")
     }
     fn as_any(&mut self) -> &mut dyn std::any::Any {
@@ -163,5 +178,80 @@ impl rpc_core::message::Outgoing for SlowToGo {
 impl Drop for SlowToGo {
     fn drop(&mut self) {
         let _ = self.gone.get_mut().unwrap().recv_timeout(Duration::from_mins(1));
+    }
+}
+
+/// The upload cannot be sent again, but whoever called may do it again.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_not_written_when_its_connection_was_lost_was_not_processed() {
+    let (net, mut incoming) = Net::new();
+    let connector = Arc::new(Breaking {
+        net,
+        broken: Arc::default(),
+    });
+    let broken = Arc::clone(&connector.broken);
+    let transport = GrpcTransport::with_connector(ClientConfig::default(), connector).unwrap();
+    let link = transport.link(&address());
+    link.connect();
+    let _peer = Peer::on(incoming.recv().await.unwrap()).await.detach();
+    reaches(&link, "ready", rpc_core::transport::LinkState::is_ready).await;
+    let (sender, body) = requests();
+    sender.send(Ok("x".into())).unwrap();
+    let mut call = streaming_call(&UPLOAD, body);
+    let mut calling = std::pin::pin!(link.call(&mut call));
+    let polled = std::future::poll_fn(|cx| Poll::Ready(calling.as_mut().poll(cx).is_pending())).await;
+    assert!(polled);
+    broken.store(true, SeqCst);
+    let status = within("the failure", calling).await.unwrap_err();
+    assert_eq!(status.reason(), Some(reason::CONNECTION_LOST), "{status}");
+    assert!(status.message().contains("a test does this"), "{status}");
+    assert!(!status.was_processed(), "{status}");
+}
+
+/// A network whose connections can be broken: reading fails from then on.
+struct Breaking {
+    net: Arc<Net>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Connect for Breaking {
+    fn connect<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
+        Box::pin(async {
+            let io = self.net.connect(address).await?.io;
+            let broken = Arc::clone(&self.broken);
+            Ok(Dialed::new(Box::new(Breaks { io, broken })))
+        })
+    }
+}
+
+struct Breaks {
+    io: Box<dyn Io>,
+    broken: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Breaks {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.broken.load(SeqCst) {
+            return Poll::Ready(Err(io::Error::other("a test does this")));
+        }
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Breaks {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
