@@ -127,7 +127,7 @@ pub(crate) struct HttpParts<B> {
 }
 
 impl<B> HttpParts<B> {
-    /// Of a failure, metadata goes along up to `metadata_limit` bytes.
+    /// Of a failure, metadata goes along as long as all of it takes no more than `metadata_limit` bytes.
     pub(crate) fn new(body: B, metadata_limit: usize) -> Self {
         Self {
             body: Some(Box::pin(body)),

@@ -48,7 +48,7 @@ pub(super) struct AnswerForm {
     pub(super) content_type: HeaderValue,
     /// The compression that both sides know and the configuration prefers.
     pub(super) compression: Option<Compression>,
-    /// How much metadata a failure may have.
+    /// How many bytes a failure may take, with its metadata.
     pub(super) metadata_limit: u32,
 }
 

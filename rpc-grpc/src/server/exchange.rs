@@ -99,7 +99,7 @@ pub(super) struct Bounds<'c> {
 }
 
 impl<'c> Bounds<'c> {
-    /// How much metadata a failure may have.
+    /// How many bytes a failure may take, with its metadata.
     pub(super) fn metadata_limit(&self) -> usize {
         self.conn.config.max_metadata_bytes as usize
     }

@@ -29,7 +29,7 @@ impl Refusal {
         if http == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
-        write(&status, 0, &mut headers);
+        write(&status, usize::MAX, &mut headers);
         Self {
             http,
             headers,
@@ -37,11 +37,11 @@ impl Refusal {
         }
     }
 
-    /// Of a request of gRPC's. Metadata of the status goes along up to `metadata_limit` bytes.
-    pub(super) fn grpc(status: &Status, metadata_limit: u32, content_type: HeaderValue) -> Self {
+    /// Of a request of gRPC's. Metadata of the status goes along as long as all of it takes no more than `limit_bytes`.
+    pub(super) fn grpc(status: &Status, limit_bytes: u32, content_type: HeaderValue) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::CONTENT_TYPE, content_type);
-        write(status, metadata_limit as usize, &mut headers);
+        write(status, limit_bytes as usize, &mut headers);
         Self {
             http: StatusCode::OK,
             headers,

@@ -24,7 +24,6 @@ use crate::{
     },
     wire::{
         frame::Decoder,
-        headers,
         status::{self, Perspective},
     },
 };
@@ -80,10 +79,10 @@ impl ByteSource for ReplySource {
     }
 
     fn poll_trailers(&mut self, cx: &mut Poller<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
-        let trailers = ready!(self.source.poll_trailers(cx)).map_err(|status| self.explain(status))?;
+        let mut trailers = ready!(self.source.poll_trailers(cx)).map_err(|status| self.explain(status))?;
         self.is_over = true;
-        if let Some(trailers) = &trailers {
-            headers::check_size(trailers, self.metadata_limit_bytes)?;
+        if let Some(trailers) = &mut trailers {
+            status::fit(trailers, self.metadata_limit_bytes)?;
         }
         Poll::Ready(Ok(trailers))
     }

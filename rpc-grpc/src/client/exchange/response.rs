@@ -32,10 +32,14 @@ pub(crate) fn read(
     limit_bytes: usize,
 ) -> Result<Answer, Status> {
     let (parts, ()) = response.into_parts();
-    let (http, head) = (parts.status, parts.headers);
-    headers::check_size(&head, limit_bytes)?;
+    let (http, mut head) = (parts.status, parts.headers);
     // One block is headers and trailers at once.
     let at_once = ended || http != StatusCode::OK;
+    if at_once {
+        status::fit(&mut head, limit_bytes)?;
+    } else {
+        headers::check_size(&head, limit_bytes)?;
+    }
     // A failure has no messages, so that it is the same in each codec: who answers in place of the server may not know the call's.
     let codec = (!at_once || !status::is_failure(&head)).then_some(&*call.codec);
     check_type(&head, http, codec)?;

@@ -10,6 +10,6 @@ mod write;
 pub(crate) use self::{
     h2::{Perspective, from_h2, from_reason, reset_reason},
     http::from_http,
-    read::{finish, finish_at_once, is_failure},
+    read::{finish, finish_at_once, fit, is_failure},
     write::{write, write_ok},
 };

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use rpc_core::{Code, Metadata, Method, Status, status::Side};
 
 use super::from_http;
 use crate::wire::{
-    headers::{self, take_metadata},
+    headers::{self, check_size, entry_size, take_metadata},
     names, percent,
 };
 
@@ -68,6 +68,33 @@ fn end(mut trailers: HeaderMap, http: StatusCode, called: Option<&Method>) -> Re
 /// True if trailers, or headers that are the trailers too, say that the call failed.
 pub(crate) fn is_failure(trailers: &HeaderMap) -> bool {
     trailers.get(names::STATUS).is_some_and(|code| code != "0")
+}
+
+/// Checks the size of trailers, or of headers that are the trailers too. Of a failure that is too large there is kept what says why it
+/// failed, as far as that fits: it is worth more than the metadata.
+///
+/// # Errors
+/// As [`check_size`], unless it is a failure.
+pub(crate) fn fit(trailers: &mut HeaderMap, limit_bytes: usize) -> Result<(), Status> {
+    const KEPT: [HeaderName; 5] = [
+        CONTENT_TYPE,
+        names::STATUS,
+        names::RETRY_PUSHBACK,
+        names::MESSAGE,
+        names::STATUS_DETAILS,
+    ];
+    let checked = check_size(trailers, limit_bytes);
+    if checked.is_ok() || !is_failure(trailers) {
+        return checked;
+    }
+    let mut room = limit_bytes;
+    let kept = KEPT.into_iter().filter_map(|name| {
+        let value = trailers.remove(&name)?;
+        room = room.checked_sub(entry_size(&name, &value))?;
+        Some((name, value))
+    });
+    *trailers = kept.collect();
+    Ok(())
 }
 
 /// A code beyond gRPC's is UNKNOWN, as is one that is no number.

@@ -171,6 +171,24 @@ fn a_long_text_is_shortened_between_characters() {
 }
 
 #[test]
+fn of_a_failure_that_is_too_large_the_reasons_are_kept() {
+    const CODE: (&str, &str) = ("grpc-status", "5");
+    const TEXT: (&str, &str) = ("grpc-message", "why");
+    let whole = trailers(&[("x-hint", "here"), CODE, TEXT]);
+    let kept = |limit| {
+        let mut kept = whole.clone();
+        fit(&mut kept, limit).expect("it is a failure");
+        kept
+    };
+    let size = size_of(&whole);
+    assert_eq!(kept(size), whole);
+    assert_eq!(kept(size - 1), trailers(&[CODE, TEXT]));
+    assert_eq!(kept(50), trailers(&[CODE]));
+    let status = fit(&mut trailers(&[("grpc-status", "0"), TEXT]), 50).expect_err("too large");
+    assert_eq!(status.reason(), Some(reason::METADATA_TOO_LARGE));
+}
+
+#[test]
 fn without_a_status_the_http_status_decides() {
     let expected = [
         (200, Code::Unknown),

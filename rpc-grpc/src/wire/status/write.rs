@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use rpc_core::{Code, Status};
 
 use crate::wire::{
-    headers::{self, append_metadata, check_size},
+    headers::{self, append_metadata},
     names, percent,
 };
 
@@ -13,6 +13,9 @@ const TRAILERS_BYTES: usize = 8 << 10;
 
 /// What a message may always take of that.
 const MESSAGE_BYTES: usize = 1 << 10;
+
+/// What other headers of ours may take in the same block: the content type, where nothing went before the trailers.
+const OTHERS_BYTES: usize = 128;
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 
@@ -29,27 +32,42 @@ pub(crate) fn write_ok(trailers: &mut HeaderMap) {
 /// Adds the end of a call that failed: code, text, details, push-back, and the metadata of the status.
 ///
 /// Trailers stay below what every peer takes as long as the metadata does. If they would not, details are left out first,
-/// and then the end of the text is. Metadata that takes more than `metadata_limit` bytes is left out as a whole: it would
-/// only put itself in the place of the failure. The code and the push-back always go.
-pub(crate) fn write(status: &Status, metadata_limit: usize, trailers: &mut HeaderMap) {
+/// and then the end of the text is. They stay below `limit_bytes` as well: metadata that does not fit beside the code and what the
+/// text takes at least is left out as a whole, as it would only put itself in the place of the failure. The code and the push-back
+/// always go.
+pub(crate) fn write(status: &Status, limit_bytes: usize, trailers: &mut HeaderMap) {
+    // Others may be there already, or come later.
+    let others = headers::size_of(trailers);
+    let limit = limit_bytes.saturating_sub(OTHERS_BYTES.saturating_sub(others));
+    let left = |trailers: &HeaderMap| limit.saturating_sub(headers::size_of(trailers));
     // First, for peers that cut off what is too much for them.
     trailers.insert(
         names::STATUS,
         HeaderValue::from_static(CODES[status.code() as usize]),
     );
+    let pushback = pushback(status);
     if !status.metadata().is_empty() {
         let mut metadata = HeaderMap::with_capacity(status.metadata().len());
         append_metadata(status.metadata(), &mut metadata);
-        if check_size(&metadata, metadata_limit).is_ok() {
+        let mut needed = headers::size_of(&metadata);
+        if let Some(pushback) = &pushback {
+            needed += headers::entry_size(&names::RETRY_PUSHBACK, pushback);
+        }
+        if !status.message().is_empty() {
+            let least = shortened(status.message(), MESSAGE_BYTES);
+            needed += headers::entry_size(&names::MESSAGE, &least);
+        }
+        if needed <= left(trailers) {
             append_metadata(status.metadata(), trailers);
         }
     }
-    if let Some(pushback) = pushback(status) {
+    if let Some(pushback) = pushback {
         trailers.insert(names::RETRY_PUSHBACK, pushback);
     }
-    let mut room = TRAILERS_BYTES.saturating_sub(headers::size_of(trailers));
+    let left = left(trailers);
+    let mut room = left.min(TRAILERS_BYTES.saturating_sub(headers::size_of(trailers)));
     if !status.message().is_empty() {
-        let message = shortened(status.message(), room.max(MESSAGE_BYTES));
+        let message = shortened(status.message(), room.max(MESSAGE_BYTES.min(left)));
         room = room.saturating_sub(headers::entry_size(&names::MESSAGE, &message));
         trailers.insert(names::MESSAGE, message);
     }

@@ -81,20 +81,42 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
                     let _ = exchange.respond.send_response(head(&[("x-large", &large)]), true);
                 }
                 b"trailers" => exchange.answer(&[b"x"], &[OK, ("x-large", &large)]),
+                b"failed head" => {
+                    let entries = [
+                        ("grpc-status", "5"),
+                        ("grpc-message", "gone"),
+                        ("x-large", &large),
+                    ];
+                    let _ = exchange.respond.send_response(head(&entries), true);
+                }
+                b"failed trailers" => {
+                    let entries = [
+                        ("grpc-status", "5"),
+                        ("grpc-message", "gone"),
+                        ("x-large", &large),
+                    ];
+                    exchange.answer(&[], &entries);
+                }
                 _ => exchange.answer(&[b"fine"], &[OK]),
             }
         },
     );
-    for part in ["head", "trailers"] {
+    for part in ["head", "trailers", "failed head", "failed trailers"] {
         for size in [20_000, 70_000, 500_000] {
             let mut call = call(&UNARY, part);
             call.metadata.insert("x-size", &size.to_string()).unwrap();
             let status = link.call(&mut call).await.unwrap_err();
-            assert_eq!(
-                (status.code(), status.reason()),
-                (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE)),
-                "{size} in the {part}"
-            );
+            if part.starts_with("failed") {
+                // It is worth more than its metadata, which is left out.
+                assert_eq!((status.code(), status.message()), (Code::NotFound, "gone"));
+                assert!(status.metadata().is_empty(), "{size} in the {part}");
+            } else {
+                assert_eq!(
+                    (status.code(), status.reason()),
+                    (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE)),
+                    "{size} in the {part}"
+                );
+            }
             assert_eq!(unary(&link, "x").await.unwrap(), "fine");
         }
     }

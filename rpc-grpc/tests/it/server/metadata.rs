@@ -1,13 +1,14 @@
 //! Metadata in both directions, and its limits.
 
 use bytes::Bytes;
-use rpc_core::{Code, Metadata, Response, Status, Streaming};
+use rpc_core::{Body, Call, Code, Metadata, Response, Status, Streaming, message::Encoded};
 use rpc_grpc::{GrpcServer, ServerConfig};
 use tower_http::trace::TraceLayer;
 
 use super::{
-    peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, with_header},
-    service::TestService,
+    linked::linked,
+    peer::{Peer, RawPeer, frame, header_block, kind, post, raw_frame, with_header, within},
+    service::{TYPES, TestService},
 };
 
 #[tokio::test]
@@ -89,15 +90,49 @@ async fn a_failure_arrives_without_the_metadata_that_is_too_much() {
     for server in [plain(), plain().with_http_layer(TraceLayer::new_for_grpc())] {
         let peer = Peer::of(&server, service()).await;
         for path in ["/test.Test/Unary", "/test.Test/Download"] {
-            for (size, arrives) in [(1900, true), (2048, false), (100_000, false)] {
+            for (size, arrives) in [(1600, true), (1900, false), (2048, false), (100_000, false)] {
                 let answer = peer.call(path, &"x".repeat(size)).await;
                 assert_eq!(answer.code(), Code::NotFound as u32, "{path} {size}");
                 assert_eq!(answer.field("grpc-message"), Some("no such order"));
+                let block = answer.trailers.as_ref().unwrap_or(&answer.headers);
+                let entries = block
+                    .iter()
+                    .map(|(name, value)| name.as_str().len() + value.len() + 32);
+                assert!(entries.sum::<usize>() <= 2048, "{path} {size}");
                 // All of it or nothing.
                 assert_eq!(answer.field("x-first").is_some(), arrives, "{path} {size}");
                 assert_eq!(answer.field("x-large").is_some(), arrives, "{path} {size}");
             }
         }
+    }
+}
+
+/// Whatever is left out, and whoever leaves it out.
+#[tokio::test]
+async fn a_failure_arrives_between_two_with_the_same_limit() {
+    let service = TestService::new().unary(async |request| {
+        let mut metadata = Metadata::new();
+        let size = request.message().len();
+        metadata.insert("x-large", &"x".repeat(size)).expect("legal");
+        Err(Status::not_found("?".repeat(size / 2)).with_metadata(metadata))
+    });
+    let mut config = ServerConfig::default();
+    config.max_metadata_bytes = 2048;
+    let (_linked, link) = linked(GrpcServer::new(config), service, |config| {
+        config.max_metadata_bytes = 2048;
+    });
+    for size in (0..2_100).step_by(10) {
+        let message = Body::Encoded(Encoded {
+            bytes: vec![b'x'; size].into(),
+        });
+        let mut call = Call::new(TYPES[0].method(), "proto", message);
+        let status = within(link.call(&mut call)).await.expect_err("it fails");
+        assert_eq!(status.code(), Code::NotFound, "{size}: {status}");
+        let text = &status.message().len();
+        assert!(
+            (size / 2).min(800) <= *text && *text <= size / 2,
+            "{size}: {text}"
+        );
     }
 }
 
