@@ -129,10 +129,13 @@ impl<P: Parts> SendBody<P> {
         let mut turn = TURN_BYTES;
         self.awaits_part = false;
         loop {
-            if let Some((data, _)) = &self.unsent {
+            if let Some((data, last)) = &self.unsent {
                 // An empty part is work too.
                 turn = turn.saturating_sub(data.len().max(1));
-                if ready!(self.poll_unsent(cx))? {
+                if data.is_empty() && !last {
+                    // It says nothing, and peers end a connection on which there are many.
+                    self.unsent = None;
+                } else if ready!(self.poll_unsent(cx))? {
                     return Poll::Ready(Ok(()));
                 }
                 if turn == 0 {

@@ -1,10 +1,16 @@
 //! Layers of HTTP in front of gRPC: tower-http's, and one that cannot be cloned while it is ready.
 
-use std::task::{Context as Poller, Poll};
+use std::{
+    pin::Pin,
+    task::{Context as Poller, Poll},
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response as HttpResponse};
-use rpc_core::{BoxFuture, Code, Response, Streaming, context::Caller};
+use http_body::Frame;
+use rpc_core::{
+    Body, BoxError, BoxFuture, Call, Code, Response, Streaming, context::Caller, message::Encoded,
+};
 use rpc_grpc::{GrpcServer, HttpBody, HttpService, ServerConfig};
 use tower::{Layer, Service, layer::layer_fn};
 use tower_http::{
@@ -12,8 +18,9 @@ use tower_http::{
 };
 
 use super::{
+    linked::linked,
     peer::{Answer, Peer, frame, post, send_all, with_header, within},
-    service::{Counter, Dropped, TestService},
+    service::{Counter, Dropped, TYPES, TestService},
 };
 
 pub(crate) fn plain() -> GrpcServer {
@@ -243,7 +250,7 @@ struct Reserving {
 
 impl Service<Request<HttpBody>> for Reserving {
     type Response = HttpResponse<HttpBody>;
-    type Error = rpc_core::BoxError;
+    type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, _: &mut Poller<'_>) -> Poll<Result<(), Self::Error>> {
@@ -278,7 +285,7 @@ struct Marking {
 
 impl Service<Request<HttpBody>> for Marking {
     type Response = HttpResponse<HttpBody>;
-    type Error = rpc_core::BoxError;
+    type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn poll_ready(&mut self, _: &mut Poller<'_>) -> Poll<Result<(), Self::Error>> {
@@ -302,3 +309,49 @@ const _: fn() = || {
     is_layer::<TraceLayer<tower_http::classify::SharedClassifier<tower_http::classify::GrpcErrorsAsFailures>>>(
     );
 };
+
+/// A body with an empty frame before each of another's.
+struct Padded {
+    body: HttpBody,
+    is_padded: bool,
+}
+
+impl http_body::Body for Padded {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Poller<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.is_padded = !self.is_padded;
+        if self.is_padded {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::new()))));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+/// Clients, too, end a connection on which there are too many of them.
+#[tokio::test]
+async fn empty_frames_of_a_layer_are_not_sent() {
+    let server = plain().with_http_layer(layer_fn(|inner: HttpService| {
+        tower::service_fn(move |request: Request<HttpBody>| {
+            let mut inner = inner.clone();
+            async move {
+                let answer = inner.call(request).await?;
+                Ok::<_, BoxError>(answer.map(|body| Padded {
+                    body,
+                    is_padded: false,
+                }))
+            }
+        })
+    }));
+    let (linked, link) = linked(server, TestService::new(), |_| {});
+    for _ in 0..101 {
+        let message = Body::Encoded(Encoded { bytes: "x".into() });
+        let mut call = Call::new(TYPES[0].method(), "proto", message);
+        within(link.call(&mut call)).await.expect("it succeeds");
+    }
+    assert_eq!(linked.dials(), 1);
+}
