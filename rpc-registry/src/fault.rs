@@ -22,6 +22,9 @@ struct Parts {
 pub enum FaultKind {
     /// The registry does not know the lease, session or instance (any more): announce again.
     Lost,
+    /// The registry has the instance, as somebody else announced it since who started later: it is theirs until they take it
+    /// out. Do not announce over it.
+    Superseded,
     /// The registry cannot go on from where the watch stood: its history is gone. The watch begins anew.
     Behind,
     /// It may work in a moment: a connection broke, a node is being elected, a request timed out.
@@ -52,6 +55,11 @@ impl Fault {
         Self::new(FaultKind::Lost, message)
     }
 
+    /// Somebody else who started later has announced the same id.
+    pub fn superseded(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(FaultKind::Superseded, message)
+    }
+
     /// A field of a record, a file or an answer that makes no sense.
     pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(FaultKind::Invalid, format!("`{field}`: {problem}"))
@@ -66,6 +74,11 @@ impl Fault {
     /// What to do next.
     pub fn kind(&self) -> FaultKind {
         self.0.kind
+    }
+
+    /// The registry does not keep the instance as it was announced, and will not.
+    pub(crate) fn ends_announcement(&self) -> bool {
+        matches!(self.0.kind, FaultKind::Lost | FaultKind::Superseded)
     }
 }
 

@@ -167,6 +167,12 @@ impl Instance {
         self
     }
 
+    /// When it started, in milliseconds of Unix time, as records say it.
+    pub(crate) fn started_at_ms(&self) -> Option<u64> {
+        let since = self.started_at?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    }
+
     /// True if it belongs to a group.
     pub fn is_in_group(&self, group: &str) -> bool {
         match &*self.groups {

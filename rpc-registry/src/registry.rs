@@ -9,7 +9,7 @@
 //! # How registries fit
 //! | registry | `announce` | `lease`, `renew` | `verify` | `lost` | `amend` | `withdraw` |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key | – | put if it hangs on the lease | revoke the lease |
+//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key; one on another lease that started later is *superseded* | – | put if it hangs on the lease | revoke the lease |
 //! | Consul | register at the agent, with a TTL check, and pass it | the check's TTL; pass the check, an error is *lost* | read the service of the agent | – | register again, which replaces | deregister; before, maintenance mode is the mark |
 //! | Nacos, gRPC | `InstanceRequest` on the connection, which is the lease | none: the connection's own probes | query the service | the connection has ended | register again | deregister |
 //! | Nacos, HTTP | register | 15 s; a beat, code 20404 is *lost* | list and look | – | update | deregister |
@@ -82,13 +82,15 @@ pub trait Registration: Send + 'static {
     }
 
     /// Reads the record back. Registries lose what they confirmed (restored backups, half-crashed nodes), and renewals of
-    /// a lease do not show that its record is gone.
+    /// a lease do not show that its record is gone. Asked once more before an instance that was lost is announced again, for
+    /// whether it is somebody else's by now.
     ///
     /// `None`, the default, if it is there as it was written, or cannot be asked; else what it says instead, so that
     /// whoever announced it takes an operator's change on and puts anything else right.
     ///
     /// # Errors
-    /// [`FaultKind::Lost`] if it is not there, or is somebody else's.
+    /// [`FaultKind::Lost`] if it is not there, or is somebody else's; [`FaultKind::Superseded`] if it is somebody else's whose
+    /// [`started_at`](Instance::started_at) is later: nothing is announced then until the record is gone.
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
         Ok(None)
     }
@@ -102,7 +104,8 @@ pub trait Registration: Send + 'static {
     /// Changes what was announced: weight, lane, groups, metadata, state. The id stays.
     ///
     /// # Errors
-    /// [`Fault`]; [`FaultKind::Lost`], if it is gone or is somebody else's, asks to announce again.
+    /// [`Fault`]; [`FaultKind::Lost`], if it is gone or is somebody else's, asks to announce again, which
+    /// is done once [`verify`](Self::verify) has not said that somebody started later.
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault>;
 
     /// Takes the instance out. One that is gone already was taken out well; so was one that somebody else has announced under

@@ -1,14 +1,20 @@
 //! What is left in etcd of instances that were given up.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rpc::{
     Channel, Instance, Request, Result,
-    registry::{EtcdRegistry, FaultKind, InstanceState, Registry as _},
+    registry::{
+        AnnounceConfig, AnnounceState, Announcer, EtcdRegistry, FaultKind, InstanceHandle, InstanceState,
+        Place, Registry as _,
+    },
 };
 use rpc_etcd::EtcdConfig;
 
-use super::node::{Node, until};
+use super::node::{Node, in_time, until};
 
 /// Which leases there are.
 mod leases {
@@ -70,6 +76,8 @@ async fn a_stop_leaves_the_successor_of_the_same_id_alone() {
     let registry = EtcdRegistry::new(node.etcd());
     let mut old = registry.announce("shop", &instance()).await.unwrap();
     let mut new = registry.announce("shop", &instance()).await.unwrap();
+    let fault = old.verify().await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Superseded, "{fault}");
     let draining = instance().with_state(InstanceState::Draining);
     let fault = old.amend(&draining).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
@@ -83,4 +91,42 @@ async fn a_stop_leaves_the_successor_of_the_same_id_alone() {
     let fault = new.amend(&instance()).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Lost, "{fault}");
     assert_eq!(node.etcd().get(key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_started_later_keeps_the_record_until_it_stops() {
+    let node = Node::start().await;
+    let registry = Arc::new(EtcdRegistry::new(node.etcd()).with_ttl(Duration::from_secs(2)));
+    let start = |seconds| {
+        let started_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let handle = InstanceHandle::new(instance().with_started_at(started_at));
+        handle.set_healthy(true);
+        let mut config = AnnounceConfig::default();
+        config.verify = Duration::from_millis(100);
+        let place = Place::new(Arc::clone(&registry) as _, "shop");
+        let announcer = Announcer::new(place, &handle, config);
+        let state = announcer.state();
+        (handle, state, tokio::spawn(announcer.run()))
+    };
+    let is_announced = |state: &AnnounceState| matches!(state, AnnounceState::Announced);
+    let is_superseded = |state: &AnnounceState| matches!(state, AnnounceState::Away(fault) if fault.kind() == FaultKind::Superseded);
+    let key = "/microservices/shop/a";
+    let etcd = node.etcd();
+
+    let (_old, mut old_state, _running) = start(1);
+    in_time(old_state.wait_for(is_announced)).await.unwrap();
+    let (middle, mut middle_state, middle_ended) = start(2);
+    in_time(middle_state.wait_for(is_announced)).await.unwrap();
+    in_time(old_state.wait_for(is_superseded)).await.unwrap();
+    let (new, mut new_state, new_ended) = start(3);
+    in_time(new_state.wait_for(is_announced)).await.unwrap();
+    in_time(middle_state.wait_for(is_superseded)).await.unwrap();
+    let record = etcd.get(key).await.unwrap();
+    middle.withdraw();
+    in_time(middle_ended).await.unwrap().unwrap();
+    assert_eq!(etcd.get(key).await.unwrap(), record);
+    new.withdraw();
+    in_time(new_ended).await.unwrap().unwrap();
+    in_time(old_state.wait_for(is_announced)).await.unwrap();
+    assert!(etcd.get(key).await.unwrap().is_some());
 }

@@ -2,20 +2,19 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use super::{
     AnnounceConfig, InstanceHandle,
     handle::Wanted,
-    keep::{Ending, Keep},
+    keep::{Ending, Keep, bounded, unless_withdrawn},
 };
 use crate::{Amendment, Fault, FaultKind, Instance, Registration, Registry, pause::Pauses, schemes::Place};
 
 /// The longest pause between a loss and the next announcement.
 const LONGEST_RETURN: Duration = Duration::from_secs(5);
+/// However often somebody wants the record read back.
+const SHORTEST_VERIFY: Duration = Duration::from_millis(100);
 /// A registry that says no is not asked often.
 const DENIED_PAUSE: Duration = Duration::from_secs(30);
 
@@ -82,14 +81,34 @@ impl Announcer {
     /// Dropping the future gives the instance up as a crash would.
     pub async fn run(mut self) -> Result<(), Fault> {
         let mut is_first = true;
-        // What was given up because nobody renewed it: the registry may have kept it longer than it said.
-        let mut doubtful = None;
+        let mut last: Option<Last> = None;
         while self.healthy().await {
+            if let Some(last) = &mut last {
+                let found = bounded(self.config.timeout, last.registration.verify());
+                let Some(found) = unless_withdrawn(self.wanted.clone(), found).await else {
+                    break;
+                };
+                let pause = match found.as_ref().map_err(Fault::kind) {
+                    Err(FaultKind::Superseded) => {
+                        (last.is_doubtful, last.is_superseded) = (false, true);
+                        Some(self.between_looks(last.registration.lease()))
+                    }
+                    Err(kind @ FaultKind::Transient) if last.is_superseded => {
+                        Some(self.between_attempts(kind))
+                    }
+                    // Also what cannot be read any more, as a session that is over may have it.
+                    _ => None,
+                };
+                if let (Err(fault), Some(pause)) = (found, pause) {
+                    self.away(fault, pause).await;
+                    continue;
+                }
+            }
             let shown = self.shown();
             let fault = match self.announce(&shown).await {
                 Ok(registration) => {
                     is_first = false;
-                    doubtful = None;
+                    last = None;
                     tracing::info!(name = self.name, instance = %shown.id, state = %shown.state, "announced");
                     self.state.send_replace(AnnounceState::Announced);
                     match Keep::new(&mut self, registration, shown).run().await {
@@ -97,12 +116,14 @@ impl Announcer {
                         Ending::Lost { fault, registration } => {
                             let lease = registration.lease();
                             self.lease = lease;
-                            doubtful = (fault.kind() != FaultKind::Lost).then_some(registration);
-                            tracing::warn!(name = self.name, %fault, "the registry has lost the instance; announcing it again");
-                            self.state.send_replace(AnnounceState::Away(fault));
+                            last = Some(Last {
+                                is_doubtful: !fault.ends_announcement(),
+                                is_superseded: fault.kind() == FaultKind::Superseded,
+                                registration,
+                            });
                             let most = lease.map_or(LONGEST_RETURN, |lease| (lease / 3).min(LONGEST_RETURN));
                             let pause = self.pauses.up_to(most);
-                            self.pause(pause).await;
+                            self.away(fault, pause).await;
                             continue;
                         }
                     }
@@ -112,20 +133,12 @@ impl Announcer {
             if std::mem::take(&mut is_first) && fault.kind() == FaultKind::Invalid {
                 return Err(fault);
             }
-            let pause = match fault.kind() {
-                FaultKind::Denied | FaultKind::Invalid => self.pauses.about(DENIED_PAUSE),
-                _ => {
-                    let most = self.lease.map_or(Duration::MAX, |lease| lease / 3);
-                    self.pauses.next().min(most)
-                }
-            };
-            tracing::warn!(name = self.name, %fault, ?pause, "cannot be announced; trying again");
-            self.state.send_replace(AnnounceState::Away(fault));
-            self.pause(pause).await;
+            let pause = self.between_attempts(fault.kind());
+            self.away(fault, pause).await;
         }
-        if let Some(registration) = doubtful {
+        if let Some(last) = last.filter(|last| last.is_doubtful) {
             let shown = self.shown();
-            Keep::new(&mut self, registration, shown).withdraw().await;
+            Keep::new(&mut self, last.registration, shown).withdraw().await;
         }
         self.state.send_replace(AnnounceState::Withdrawn);
         Ok(())
@@ -150,19 +163,52 @@ impl Announcer {
 
     async fn announce(&self, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
         // Not given up when the stop comes meanwhile: the record may be there by then, and has to be taken out.
-        let announced = timeout(self.config.timeout, self.registry.announce(&self.name, instance));
-        announced
-            .await
-            .unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time")))
+        bounded(self.config.timeout, self.registry.announce(&self.name, instance)).await
     }
 
-    /// Pauses, unless there is nothing to come back for.
-    async fn pause(&mut self, pause: Duration) {
+    /// Between two looks at the record under this lease.
+    pub(super) fn between_looks(&mut self, lease: Option<Duration>) -> Duration {
+        let period = self.config.verify.max(lease.unwrap_or_default());
+        self.pauses.about(period.max(SHORTEST_VERIFY))
+    }
+
+    fn between_attempts(&mut self, fault: FaultKind) -> Duration {
+        match fault {
+            FaultKind::Denied | FaultKind::Invalid => self.pauses.about(DENIED_PAUSE),
+            _ => {
+                let most = self.lease.map_or(Duration::MAX, |lease| lease / 3);
+                self.pauses.next().min(most)
+            }
+        }
+    }
+
+    /// Says that it is not announced, and pauses, unless there is nothing to come back for.
+    async fn away(&mut self, fault: Fault, pause: Duration) {
+        let name = &self.name;
+        if fault.kind() != FaultKind::Superseded {
+            tracing::warn!(name, %fault, ?pause, "not announced; trying again");
+        } else if !self.is_superseded() {
+            tracing::warn!(name, %fault, "not announced until somebody else's record is gone");
+        }
+        self.state.send_replace(AnnounceState::Away(fault));
         tokio::select! {
             () = sleep(pause) => {}
             _ = self.wanted.wait_for(Wanted::is_withdrawn) => {}
         }
     }
+
+    fn is_superseded(&self) -> bool {
+        matches!(&*self.state.borrow(), AnnounceState::Away(fault) if fault.kind() == FaultKind::Superseded)
+    }
+}
+
+/// What was announced, and is not any more.
+struct Last {
+    registration: Box<dyn Registration>,
+    /// It was given up because nobody renewed it: the registry may have kept it longer than it said.
+    is_doubtful: bool,
+    /// Somebody else's record was in its place when it was last read.
+    is_superseded: bool,
 }
 
 impl fmt::Debug for Announcer {

@@ -13,9 +13,6 @@ use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration, 
 /// The pause between two attempts to withdraw.
 const WITHDRAW_PAUSE: Duration = Duration::from_millis(200);
 
-/// However often somebody wants the record read back.
-const SHORTEST_VERIFY: Duration = Duration::from_millis(100);
-
 /// Why an instance is not kept any more.
 pub(super) enum Ending {
     Withdrawn,
@@ -127,7 +124,7 @@ impl<'a> Keep<'a> {
         };
         match result {
             Ok(()) => self.good(),
-            Err(fault) if fault.kind() == FaultKind::Lost => return Err(fault),
+            Err(fault) if fault.ends_announcement() => return Err(fault),
             Err(fault) => {
                 if self.good_at.elapsed() >= lease {
                     return Err(fault);
@@ -146,7 +143,7 @@ impl<'a> Keep<'a> {
         self.plan_verification();
         match self.read_back().await {
             Ok(()) => self.write().await,
-            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            Err(fault) if fault.ends_announcement() => Err(fault),
             Err(_) => Ok(()),
         }
     }
@@ -159,7 +156,7 @@ impl<'a> Keep<'a> {
             return Ok(());
         }
         match self.read_back().await {
-            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            Err(fault) if fault.ends_announcement() => Err(fault),
             // Written now, it might undo what an operator did a moment ago.
             Err(fault) if fault.kind() == FaultKind::Transient => {
                 self.amend_later(&fault);
@@ -199,7 +196,7 @@ impl<'a> Keep<'a> {
                 self.shown = wanted;
                 Ok(())
             }
-            Err(fault) if fault.kind() == FaultKind::Lost => Err(fault),
+            Err(fault) if fault.ends_announcement() => Err(fault),
             Err(fault) => {
                 self.amend_later(&fault);
                 Ok(())
@@ -229,7 +226,7 @@ impl<'a> Keep<'a> {
             // It is taken out right away: that the mark was not taken matters little.
             let _ = bounded(limit / 3, self.registration.amend(&marked)).await;
             while let Err(fault) = self.registration.withdraw().await {
-                if fault.kind() == FaultKind::Lost {
+                if fault.ends_announcement() {
                     break;
                 }
                 tracing::debug!(name = self.owner.name, %fault, "the record could not be taken out; trying again");
@@ -262,19 +259,21 @@ impl<'a> Keep<'a> {
     }
 
     fn plan_verification(&mut self) {
-        let lease = self.registration.lease().unwrap_or_default();
-        let period = self.owner.config.verify.max(lease).max(SHORTEST_VERIFY);
-        self.verify_at = later(Instant::now(), self.owner.pauses.about(period));
+        let pause = self.owner.between_looks(self.registration.lease());
+        self.verify_at = later(Instant::now(), pause);
     }
 }
 
-async fn bounded<T>(limit: Duration, exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn bounded<T>(
+    limit: Duration,
+    exchange: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
     let in_time = timeout(limit, exchange).await;
     in_time.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time")))
 }
 
 /// What comes of an exchange that changes nothing; `None` if the instance is withdrawn meanwhile.
-async fn unless_withdrawn<T>(
+pub(super) async fn unless_withdrawn<T>(
     mut wanted: watch::Receiver<Wanted>,
     exchange: impl Future<Output = T>,
 ) -> Option<T> {

@@ -15,6 +15,11 @@
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
 //!   would make an instance unreachable for ever that serves perfectly well. Only a registry whose very first answer is that
 //!   the instance makes no sense ends it.
+//! - Where somebody else has announced the same id and [started](crate::Instance::started_at) later, that record stays: it is
+//!   looked at as often as one's own, announced again only once it is gone, and a stop takes nothing out. Starts are compared
+//!   in milliseconds, by the clocks of the hosts that they are of; no start counts as the earliest, and of two that are equal
+//!   the later announcement (etcd: the higher lease) is in force. Where the clocks disagree by more than what lies between the
+//!   starts, the older process keeps the record, and the younger one announces itself when that has ended. The first announcement looks at nothing.
 //! - The record is read back every 30 s, or every lease if that is longer, and before each amendment. Reading and writing get
 //!   a sixth of the lease each as well, so that renewals do not wait for longer than a third.
 //! - An instance that starts [disabled](crate::InstanceState::Disabled) is announced so, and enabled later. One that stops

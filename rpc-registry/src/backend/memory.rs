@@ -195,9 +195,17 @@ impl Registration for Announced {
         let found = self.registry.with(|names| {
             let list = names.lists.get(&self.name)?.borrow();
             let (number, instance) = list.get(&self.id)?;
-            (*number == self.number).then(|| (*instance != self.written).then(|| instance.clone()))
+            if *number == self.number {
+                return Some(Ok((*instance != self.written).then(|| instance.clone())));
+            }
+            let is_later = (instance.started_at, *number) > (self.written.started_at, self.number);
+            is_later.then(|| {
+                let id = &self.id;
+                let text = format!("`{id}` was announced anew by somebody else, who started later");
+                Err(Fault::superseded(text))
+            })
         });
-        found.ok_or_else(|| self.anew())
+        found.unwrap_or_else(|| Err(self.anew()))
     }
 
     async fn withdraw(&mut self) -> Result<(), Fault> {

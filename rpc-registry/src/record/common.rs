@@ -92,11 +92,8 @@ pub(super) fn write(instance: &Instance, lane: &str, has_version: bool, has_weig
     if instance.state != InstanceState::Up {
         say(STATE, instance.state.to_string());
     }
-    let since = instance
-        .started_at
-        .and_then(|started| started.duration_since(UNIX_EPOCH).ok());
-    if let Some(since) = since {
-        say(STARTED, since.as_millis().to_string());
+    if let Some(ms) = instance.started_at_ms() {
+        say(STARTED, ms.to_string());
     }
     texts
 }

@@ -10,7 +10,7 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use rpc_core::context::Lane;
@@ -84,11 +84,6 @@ impl Plain {
 
 impl From<&Instance> for Plain {
     fn from(instance: &Instance) -> Self {
-        let ms = |time: SystemTime| {
-            time.duration_since(UNIX_EPOCH)
-                .ok()
-                .map(|since| since.as_millis() as u64)
-        };
         Self {
             id: instance.id.to_string(),
             endpoints: instance.addresses.iter().map(ToString::to_string).collect(),
@@ -98,7 +93,7 @@ impl From<&Instance> for Plain {
             zone: instance.zone.as_deref().map(ToOwned::to_owned),
             version: instance.version.as_deref().map(ToOwned::to_owned),
             metadata: instance.metadata.clone(),
-            started_at_ms: instance.started_at.and_then(ms),
+            started_at_ms: instance.started_at_ms(),
             state: Some(instance.state.to_string()),
             unknown: instance.unknown.clone(),
         }

@@ -1,6 +1,7 @@
 //! Keeping an instance announced.
 
 mod operator;
+mod successor;
 mod times;
 mod withdrawal;
 

@@ -265,10 +265,13 @@ async fn a_stop_leaves_the_successor_of_the_same_id_alone() {
     sleep(Duration::from_secs(1)).await;
     let (new, new_announcer) = keep_announced_as(&file, started(1));
     sleep(Duration::from_secs(1)).await;
+    let mut follow = file.follow();
+    next(&mut follow).await;
+    let change = timeout(Duration::from_mins(2), follow.next()).await;
+    assert!(change.is_err(), "it is in nobody else's hands: {change:?}");
     old.withdraw();
     old_announcer.await.unwrap().unwrap();
-    let mut follow = file.follow();
-    let change = next(&mut follow).await;
+    let change = next(&mut file.follow()).await;
     assert_eq!(change.put[0].instance.state, InstanceState::Up, "{change:?}");
     new.amend(&Amendment::new().with_weight(7));
     assert_eq!(next(&mut follow).await.put[0].instance.weight, 7);

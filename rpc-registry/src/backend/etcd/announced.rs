@@ -90,17 +90,25 @@ impl Registration for Announced {
         };
         let entry = self.etcd.get(self.key.clone()).await.map_err(fault)?;
         let entry = entry.ok_or_else(|| Fault::lost("the record is not there any more"))?;
+        let mut records = self.directory.read(&entry.key, &entry.value).into_iter();
+        let found = records.find_map(|record| record.ok().filter(|found| found.id == self.instance.id));
         if entry.lease != Some(self.lease) {
-            return Err(Fault::lost(
-                "the record hangs on another lease: it is somebody else's",
-            ));
+            // Of two that started at the same time, or do not say when, one has to give way.
+            let theirs = found.map(|found| (found.started_at_ms(), entry.lease));
+            return Err(
+                if theirs > Some((self.instance.started_at_ms(), Some(self.lease))) {
+                    Fault::superseded(
+                        "the record hangs on another lease: it is of somebody who started later",
+                    )
+                } else {
+                    Fault::lost("the record hangs on another lease: it is somebody else's")
+                },
+            );
         }
         // A layout may say less than was announced: then the same bytes mean the same instance.
         if entry.value == *written {
             return Ok(Some(self.instance.clone()));
         }
-        let mut records = self.directory.read(&entry.key, &entry.value).into_iter();
-        let found = records.find_map(|record| record.ok().filter(|found| found.id == self.instance.id));
         found
             .map(Some)
             .ok_or_else(|| Fault::lost("the record was overwritten with something else"))

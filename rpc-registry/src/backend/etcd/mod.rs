@@ -15,6 +15,7 @@
 //! | etcd stops answering, or a member is cut off | the watch asks, gets no answer, and fails |
 //! | a lease ends behind our back | the next renewal says *lost* |
 //! | a record is deleted or overwritten | `verify` says *lost*, or what was found; what hangs on another lease is not amended |
+//! | the same id is announced on another lease | `verify` says *superseded* if that one started later, or if neither is the later one and its lease is the higher; else *lost* |
 //!
 //! # Limits
 //! etcd does not tell an expired lease from a revoked one, so a crash and a withdrawal look alike to a watch; the mark

@@ -55,9 +55,8 @@ impl FileRegistry {
             if still_wanted.strong_count() == 0 {
                 return Err(Fault::transient("it was given up"));
             }
-            if !new && document.is_taken(&name, &instance) {
-                let id = &instance.id;
-                return Err(Fault::lost(format!("`{id}` was announced anew by somebody else")));
+            if !new {
+                document.check_owner(&name, &instance)?;
             }
             document.put(&name, &instance)
         });
@@ -106,12 +105,18 @@ struct Written {
 #[async_trait]
 impl Registration for Written {
     async fn verify(&mut self) -> Result<Option<Instance>, Fault> {
-        let (path, name) = (self.registry.path.clone(), self.name.clone());
+        let (path, name, instance) = (
+            self.registry.path.clone(),
+            self.name.clone(),
+            self.instance.clone(),
+        );
         let read = spawn_blocking(move || {
             if matches!(path.try_exists(), Ok(false)) {
                 return Err(Fault::lost(format!("`{}` is not there", path.display())));
             }
-            Ok(read(&path)?.records(&name))
+            let document = read(&path)?;
+            document.check_owner(&name, &instance)?;
+            Ok(document.records(&name))
         });
         let gone = |error| Fault::transient("the file could not be read").with_source(error);
         let records = read.await.map_err(gone)??;
@@ -131,7 +136,7 @@ impl Registration for Written {
     async fn withdraw(&mut self) -> Result<(), Fault> {
         let (name, instance) = (self.name.clone(), self.instance.clone());
         let change = self.registry.change(move |document| {
-            if !document.is_taken(&name, &instance) {
+            if document.check_owner(&name, &instance).is_ok() {
                 document.remove(&name, instance.id.as_str());
             }
             Ok(())

@@ -1,11 +1,6 @@
 //! What is in the file.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,18 +95,22 @@ impl Document {
         Ok(())
     }
 
-    /// True if there is a record with the id of this instance that tells of another start: somebody else announced it.
-    pub(crate) fn is_taken(&self, name: &str, instance: &Instance) -> bool {
+    /// Refuses if the record with the id of this instance tells of another start: somebody else announced it.
+    pub(crate) fn check_owner(&self, name: &str, instance: &Instance) -> Result<(), Fault> {
+        let id = &instance.id;
         let mut records = self.records(name).into_iter().flatten();
-        let found = records.find(|found| found.id == instance.id);
-        let is_same = |found: SystemTime| {
-            let since = instance.started_at.map(|ours| ours.duration_since(found));
-            // Times are written in milliseconds.
-            matches!(since, Some(Ok(since)) if since < Duration::from_millis(1))
-        };
-        found
-            .and_then(|found| found.started_at)
-            .is_some_and(|started_at| !is_same(started_at))
+        let theirs = records
+            .find(|found| found.id == *id)
+            .and_then(|found| found.started_at_ms());
+        let ours = instance.started_at_ms();
+        if theirs.is_none() || theirs == ours {
+            Ok(())
+        } else if theirs > ours {
+            let text = format!("`{id}` was announced anew by somebody else, who started later");
+            Err(Fault::superseded(text))
+        } else {
+            Err(Fault::lost(format!("`{id}` was announced by somebody else")))
+        }
     }
 
     /// True if it was there.

@@ -25,7 +25,7 @@
 //! rename, under a lock (`.lock` beside it). It is written as JSON, comments are lost. One that is not there is made; one that
 //! makes no sense is left as it is, and tried again, until somebody has mended it. There are no leases: who ends without
 //! withdrawing stays in it. A record with another time of start than one's own was announced by somebody else, and is neither
-//! amended nor taken out.
+//! amended nor taken out; with a later one, it is not announced over either.
 
 mod announce;
 pub(crate) mod document;
