@@ -14,7 +14,8 @@ pub struct EtcdConfig {
     /// The members of the cluster, or proxies in front of it: at least 1, at most 64. One is asked at a time; the next
     /// one when it cannot be reached or stays silent.
     pub endpoints: Vec<Address>,
-    /// How long one exchange may take, the connect included; a year at most. Default: 5 s.
+    /// How long one exchange may take, the connect included; a year at most. Of several members, each one gets an equal part of
+    /// it to be connected to, at least 500 ms, before the next one is asked. Default: 5 s.
     pub timeout: Duration,
     /// How long a watch may be silent before etcd is asked whether it is still there. With no answer within
     /// [`timeout`](Self::timeout) the watch fails. A year at most. Default: 10 s.

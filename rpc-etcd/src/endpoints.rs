@@ -3,6 +3,9 @@
 //! One at a time, until it fails: etcd's members answer alike, and a client that spreads its calls over them gains nothing
 //! but a connection to each. The first one is drawn, so that many clients do not all begin with the same member.
 //!
+//! Connecting has an equal part of [`EtcdConfig::timeout`] at each member: what has no connection was certainly not begun and
+//! goes to the next member, so that one whose host is gone costs a call that draws it a part of its time and not all of it.
+//!
 //! Whoever calls may have less patience than [`EtcdConfig::timeout`], as a renewal has for a short lease, and gives the call
 //! up. What was silent by then is left as well: else each attempt would go to the same stopped member until the lease is over.
 
@@ -29,6 +32,8 @@ use crate::EtcdConfig;
 
 /// A page of a list, or a batch of changes, fits into this, or is asked for in smaller pieces.
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// However many members there are, connecting to one has so long, if the timeout is not shorter.
+const SHORTEST_CONNECT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Endpoints {
     links: Vec<Arc<dyn Link>>,
@@ -130,7 +135,9 @@ impl Stage for Endpoints {
 fn grpc(config: &EtcdConfig) -> ClientConfig {
     let mut grpc = ClientConfig::default();
     grpc.max_message_bytes = MAX_MESSAGE_BYTES;
-    grpc.link.connect_timeout = config.timeout;
+    let members = u32::try_from(config.endpoints.len()).unwrap_or(u32::MAX);
+    let share = config.timeout / members.max(1);
+    grpc.link.connect_timeout = share.max(SHORTEST_CONNECT).min(config.timeout);
     // Short: whoever calls pauses longer and longer by itself, and a call that finds the link waiting fails at once.
     grpc.link.backoff.base = Duration::from_millis(100);
     grpc.link.backoff.max = Duration::from_secs(1);

@@ -34,20 +34,25 @@ impl Link for Member {
     fn close(&self) {}
 }
 
+fn member(answers_after: Duration) -> Arc<dyn Link> {
+    Arc::new(Member {
+        answers_after,
+        address: Address::Host("etcd".into(), 2379),
+        state: watch::Sender::default(),
+    })
+}
+
 /// Two members; the first one is asked first.
 fn members(answer_after: [Duration; 2]) -> (Arc<Endpoints>, LeaseClient) {
-    let links = answer_after.map(|answers_after| -> Arc<dyn Link> {
-        Arc::new(Member {
-            answers_after,
-            address: Address::Host("etcd".into(), 2379),
-            state: watch::Sender::default(),
-        })
-    });
-    let endpoints = Arc::new(Endpoints {
-        links: links.into(),
+    asked(Endpoints {
+        links: answer_after.map(member).into(),
         current: AtomicUsize::new(0),
         timeout: TIMEOUT,
-    });
+    })
+}
+
+fn asked(endpoints: Endpoints) -> (Arc<Endpoints>, LeaseClient) {
+    let endpoints = Arc::new(endpoints);
     let client = LeaseClient::new(Channel::new(Arc::clone(&endpoints)));
     (endpoints, client)
 }
@@ -68,6 +73,22 @@ async fn a_silent_member_is_left_when_its_time_is_over() {
     let (_, client) = members([FOREVER, SOON]);
     assert_eq!(call(&client, FOREVER).await, Some(Code::DeadlineExceeded));
     assert_eq!(call(&client, FOREVER).await, Some(Code::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_cannot_be_connected_to_leaves_time_for_the_others() {
+    // It is connected to, and then says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = Address::from(listener.local_addr().unwrap());
+    let mut config = EtcdConfig::new([silent.clone(), silent]);
+    config.timeout = TIMEOUT;
+    let mut endpoints = Endpoints::new(&config).unwrap();
+    endpoints.links[1] = member(SOON);
+    endpoints.current = AtomicUsize::new(0);
+    let (_, client) = asked(endpoints);
+    for _ in 0..10 {
+        assert_eq!(call(&client, TIMEOUT * 3 / 4).await, Some(Code::NotFound));
+    }
 }
 
 #[tokio::test(start_paused = true)]
