@@ -207,15 +207,32 @@ impl Etcd {
         self.write_if(unchanged, value.into()).await
     }
 
+    /// Writes another key, on the lease of the old one, and deletes that, all at once, if the old one is there and hangs on this
+    /// lease; says whether it was done.
+    pub async fn rename(
+        &self,
+        old: impl Into<Bytes>,
+        new: impl Into<Bytes>,
+        value: impl Into<Bytes>,
+        lease: i64,
+    ) -> Result<bool> {
+        let old = old.into();
+        let put = RequestOpKind::Put(PutRequest {
+            key: new.into(),
+            value: value.into(),
+            lease,
+            ignore_lease: false,
+        });
+        let delete = RequestOpKind::DeleteRange(DeleteRangeRequest {
+            key: old.clone(),
+            range_end: Bytes::new(),
+        });
+        self.transact(hangs_on(old, lease), [put, delete]).await
+    }
+
     /// Writes a key anew if it is there and hangs on this lease; says whether it was written.
     pub async fn rewrite(&self, key: impl Into<Bytes>, value: impl Into<Bytes>, lease: i64) -> Result<bool> {
-        let held = Compare {
-            target: CompareTarget::Lease.into(),
-            key: key.into(),
-            lease,
-            ..Compare::default()
-        };
-        self.write_if(held, value.into()).await
+        self.write_if(hangs_on(key.into(), lease), value.into()).await
     }
 
     /// Writes the key that is compared, on the lease that it has.
@@ -226,12 +243,18 @@ impl Etcd {
             lease: 0,
             ignore_lease: true,
         };
-        let put = RequestOp {
-            request: Some(RequestOpKind::Put(put)),
-        };
+        self.transact(compare, [RequestOpKind::Put(put)]).await
+    }
+
+    async fn transact(
+        &self,
+        compare: Compare,
+        success: impl IntoIterator<Item = RequestOpKind>,
+    ) -> Result<bool> {
+        let operation = |kind| RequestOp { request: Some(kind) };
         let request = TxnRequest {
             compare: vec![compare],
-            success: vec![put],
+            success: success.into_iter().map(operation).collect(),
         };
         let answer = self.0.kv.txn(self.request(request)).await?;
         Ok(answer.succeeded)
@@ -346,6 +369,15 @@ impl From<KeyValue> for Entry {
             lease: (found.lease != 0).then_some(found.lease),
             revision: found.mod_revision,
         }
+    }
+}
+
+fn hangs_on(key: Bytes, lease: i64) -> Compare {
+    Compare {
+        target: CompareTarget::Lease.into(),
+        key,
+        lease,
+        ..Compare::default()
     }
 }
 

@@ -9,7 +9,7 @@
 //! # How registries fit
 //! | registry | `announce` | `lease`, `renew` | `verify` | `lost` | `amend` | `withdraw` |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key; one on another lease that started later is *superseded* | – | put if it hangs on the lease | revoke the lease |
+//! | etcd | grant a lease, put the record under it | the granted time; one keep-alive, an answer of 0 is *lost* | get the key; one on another lease that started later is *superseded* | – | put if it hangs on the lease; a key that changes is put and the old one deleted in one transaction | revoke the lease |
 //! | Consul | register at the agent, with a TTL check, and pass it | the check's TTL; pass the check, an error is *lost* | read the service of the agent | – | register again, which replaces | deregister; before, maintenance mode is the mark |
 //! | Nacos, gRPC | `InstanceRequest` on the connection, which is the lease | none: the connection's own probes | query the service | the connection has ended | register again | deregister |
 //! | Nacos, HTTP | register | 15 s; a beat, code 20404 is *lost* | list and look | – | update | deregister |

@@ -9,7 +9,7 @@ use rpc::{
     Channel, Instance, Request, Result,
     registry::{
         AnnounceConfig, AnnounceState, Announcer, EtcdRegistry, FaultKind, InstanceHandle, InstanceState,
-        Place, Registry as _,
+        Place, Registry as _, Resolver as _, Update, record::Layout,
     },
 };
 use rpc_etcd::EtcdConfig;
@@ -129,4 +129,36 @@ async fn who_started_later_keeps_the_record_until_it_stops() {
     in_time(new_ended).await.unwrap().unwrap();
     in_time(old_state.wait_for(is_announced)).await.unwrap();
     assert!(etcd.get(key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_address_that_is_a_part_of_the_key_can_change() {
+    let node = Node::start().await;
+    let registry = EtcdRegistry::new(node.etcd()).with_layout(Layout::Kitex);
+    let key = |port: u16| format!("kitex/registry-etcd/shop/127.0.0.1:{port}");
+    let handle = InstanceHandle::new(instance());
+    handle.set_healthy(true);
+    let place = Place::new(Arc::new(registry.clone()), "shop");
+    let announcer = Announcer::new(place, &handle, AnnounceConfig::default());
+    let mut state = announcer.state();
+    let ended = tokio::spawn(announcer.run());
+    let is_announced = |state: &AnnounceState| matches!(state, AnnounceState::Announced);
+    in_time(state.wait_for(is_announced)).await.unwrap();
+    let etcd = node.etcd();
+    let lease = etcd.get(key(9000)).await.unwrap().unwrap().lease;
+    let mut watch = registry.resolver_of("shop").unwrap().watch();
+    in_time(watch.next()).await.unwrap();
+
+    let moved = Instance::new("a").with_any_address("127.0.0.1:9001".parse().unwrap());
+    handle.update(|instance| instance.addresses.clone_from(&moved.addresses));
+    let Update::Delta { put, gone } = in_time(watch.next()).await.unwrap() else {
+        panic!("it has changed, and nothing else")
+    };
+    assert_eq!(put.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [moved]);
+    assert!(gone.is_empty());
+    assert_eq!(etcd.get(key(9000)).await.unwrap(), None);
+    assert_eq!(etcd.get(key(9001)).await.unwrap().unwrap().lease, lease);
+    handle.withdraw();
+    in_time(ended).await.unwrap().unwrap();
+    assert_eq!(etcd.get(key(9001)).await.unwrap(), None);
 }

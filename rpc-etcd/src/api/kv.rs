@@ -177,7 +177,7 @@ pub enum CompareTarget {
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct RequestOp {
     /// Which one.
-    #[prost(oneof = "RequestOpKind", tags = "2")]
+    #[prost(oneof = "RequestOpKind", tags = "2, 3")]
     pub request: Option<RequestOpKind>,
 }
 
@@ -187,4 +187,7 @@ pub enum RequestOpKind {
     /// Write a key.
     #[prost(message, tag = "2")]
     Put(PutRequest),
+    /// Delete keys.
+    #[prost(message, tag = "3")]
+    DeleteRange(DeleteRangeRequest),
 }

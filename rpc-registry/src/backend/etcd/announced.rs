@@ -115,28 +115,35 @@ impl Registration for Announced {
     }
 
     async fn amend(&mut self, instance: &Instance) -> Result<(), Fault> {
-        let key = self.directory.key(instance, self.lease)?;
-        if instance.id != self.instance.id || key != self.key {
+        if instance.id != self.instance.id {
             let (old, new) = (&self.instance.id, &instance.id);
-            let problem = format!("`{old}` was announced and cannot become `{new}`, nor get another key");
+            let problem = format!("`{old}` was announced and cannot become `{new}`");
             return Err(Fault::invalid("id", problem));
         }
+        // Another one where the layout has the address in it, and that has changed.
+        let key = Bytes::from(self.directory.key(instance, self.lease)?);
         let record = self.directory.write(instance)?.map(Bytes::from);
         match (&self.record, &record) {
             (Some(_), Some(record)) => {
-                let rewrite = self.etcd.rewrite(self.key.clone(), record.clone(), self.lease);
-                if !rewrite.await.map_err(fault)? {
+                let (old, new, record) = (self.key.clone(), key.clone(), record.clone());
+                let written = if old == new {
+                    self.etcd.rewrite(old, record, self.lease).await
+                } else {
+                    self.etcd.rename(old, new, record, self.lease).await
+                };
+                if !written.map_err(fault)? {
                     return Err(Fault::lost(
                         "the record is not there any more, or hangs on another lease",
                     ));
                 }
             }
             (None, Some(record)) => {
-                let put = self.etcd.put(self.key.clone(), record.clone(), Some(self.lease));
+                let put = self.etcd.put(key.clone(), record.clone(), Some(self.lease));
                 put.await.map_err(fault)?;
             }
             (_, None) => drop(self.etcd.delete(self.key.clone()).await.map_err(fault)?),
         }
+        self.key = key;
         self.instance = instance.clone();
         self.record = record;
         Ok(())
