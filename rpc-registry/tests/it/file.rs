@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::{Duration, SystemTime},
 };
 
@@ -57,6 +57,13 @@ impl File {
 
     fn place(&self) -> Place {
         Schemes::new().with(FileScheme).registry(&self.target()).unwrap()
+    }
+
+    /// Somebody else changes the file, until this is dropped.
+    fn lock(&self) -> fs::File {
+        let lock = fs::File::create(self.path().with_extension("yaml.lock")).unwrap();
+        lock.lock().unwrap();
+        lock
     }
 
     async fn announce(&self, instance: &Instance) -> Box<dyn Registration> {
@@ -288,15 +295,47 @@ fn what_was_given_up_is_not_written_later() {
     runtime.block_on(async {
         let file = File::new();
         let instance = |id: &str| Instance::new(id).with_address("grpc", "10.0.0.1:1".parse().unwrap());
-        let lock = fs::File::create(file.path().with_extension("yaml.lock")).unwrap();
-        lock.lock().unwrap();
+        let mut known = file.announce(&instance("b")).await;
+        let lock = file.lock();
         let (place, given_up) = (file.place(), instance("a"));
-        let announced = timeout(Duration::ZERO, place.registry.announce("shop", &given_up)).await;
-        assert!(announced.is_err(), "somebody else changes the file");
+        let given_up = place.registry.announce("shop", &given_up);
+        let drained = Amendment::new().with_state(InstanceState::Draining);
+        let (b, heavy) = ("b".into(), instance("b").with_weight(7));
+        assert!(timeout(Duration::ZERO, given_up).await.is_err(), "it is locked");
+        for _ in 0..2 {
+            let by_operator = place.registry.amend("shop", &b, &drained);
+            assert!(timeout(Duration::ZERO, by_operator).await.is_err());
+            assert!(timeout(Duration::ZERO, known.amend(&heavy)).await.is_err());
+            assert!(timeout(Duration::ZERO, known.withdraw()).await.is_err());
+        }
         drop(lock);
-        let _other = file.announce(&instance("b")).await;
-        assert_eq!(ids(&next(&mut file.follow()).await), ["b"]);
+        let _other = file.announce(&instance("c")).await;
+        let change = next(&mut file.follow()).await;
+        assert_eq!(ids(&change), ["b", "c"]);
+        let mut found = change.put.iter().map(|listed| (*listed.instance).clone());
+        assert!(found.any(|found| found == instance("b")), "{change:?}");
     });
+}
+
+#[test]
+fn a_runtime_ends_while_somebody_waits_for_the_file() {
+    let file = File::new();
+    let lock = file.lock();
+    let place = file.place();
+    let (ended, has_ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().build().unwrap();
+        runtime.block_on(async {
+            let instance = Instance::new("a");
+            let announced = place.registry.announce("shop", &instance);
+            assert!(timeout(Duration::from_millis(50), announced).await.is_err());
+        });
+        drop(runtime);
+        ended.send(()).unwrap();
+    });
+    has_ended.recv_timeout(Duration::from_secs(30)).expect("it ends");
+    drop(lock);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

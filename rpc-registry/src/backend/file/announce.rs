@@ -1,7 +1,7 @@
 //! Changing the file.
 
 use std::{
-    fs,
+    fs::{self, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,10 +9,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::sleep};
 
 use super::document::Document;
 use crate::{Amendment, Fault, FaultKind, Instance, InstanceId, Registration, Registry};
+
+/// How often to look whether somebody else is done with the file.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 #[derive(Clone)]
 pub(super) struct FileRegistry {
@@ -20,18 +23,22 @@ pub(super) struct FileRegistry {
 }
 
 impl FileRegistry {
-    /// Changes the file, alone. One that is not there is made.
+    /// Changes the file, alone. One that is not there is made. What was given up before its turn came is not done any more: it
+    /// would undo what came later.
     async fn change<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Document) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let path = self.path.clone();
+        let wanted = Arc::new(());
+        let still_wanted = Arc::downgrade(&wanted);
+        let lock = self.lock().await?;
         let changed = spawn_blocking(move || {
-            let fault = |error: io::Error| {
-                Fault::transient(format!("`{}` cannot be changed: {error}", path.display()))
-                    .with_source(error)
-            };
-            let _lock = lock(&path).map_err(fault)?;
+            let _lock = lock;
+            if still_wanted.strong_count() == 0 {
+                return Err(Fault::transient("it was given up"));
+            }
+            let fault = |error| cannot("changed", &path, error);
             let mut document = if path.exists() {
                 read(&path)?
             } else {
@@ -42,27 +49,35 @@ impl FileRegistry {
             Ok(result)
         });
         let gone = |error| Fault::transient("the file could not be changed").with_source(error);
-        changed.await.map_err(gone)?
+        let changed = changed.await.map_err(gone)?;
+        drop(wanted);
+        changed
     }
 
-    /// Writes an instance, in place of whatever has its id if it is `new`. What was given up before its turn came is not
-    /// written any more: it would undo what came later.
+    /// Waits until nobody else changes the file. The lock ends with what is returned.
+    ///
+    /// No thread waits: one that does cannot be given up, and a runtime does not end before it.
+    async fn lock(&self) -> Result<fs::File, Fault> {
+        loop {
+            let path = self.path.clone();
+            let gone = |error| Fault::transient("the file could not be locked").with_source(error);
+            if let Some(lock) = spawn_blocking(move || try_lock(&path)).await.map_err(gone)?? {
+                return Ok(lock);
+            }
+            sleep(BETWEEN_TRIES).await;
+        }
+    }
+
+    /// Writes an instance, in place of whatever has its id if it is `new`.
     async fn put(&self, name: &str, instance: &Instance, new: bool) -> Result<(), Fault> {
         let (name, instance) = (name.to_owned(), instance.clone());
-        let wanted = Arc::new(());
-        let still_wanted = Arc::downgrade(&wanted);
         let change = self.change(move |document| {
-            if still_wanted.strong_count() == 0 {
-                return Err(Fault::transient("it was given up"));
-            }
             if !new {
                 document.check_owner(&name, &instance)?;
             }
             document.put(&name, &instance)
         });
-        let changed = change.await;
-        drop(wanted);
-        changed
+        change.await
     }
 }
 
@@ -153,17 +168,24 @@ fn read(path: &Path) -> Result<Document, Fault> {
     })
 }
 
-/// Waits until nobody else changes the file. The lock ends with what is returned.
-fn lock(path: &Path) -> io::Result<fs::File> {
+/// `None` while somebody else changes the file.
+fn try_lock(path: &Path) -> Result<Option<fs::File>, Fault> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(name)?;
-    file.lock()?;
-    Ok(file)
+    let name = PathBuf::from(name);
+    let fault = |error| cannot("locked", &name, error);
+    let mut options = fs::File::options();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(&name).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(fault(error)),
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: io::Error) -> Fault {
+    Fault::transient(format!("`{}` cannot be {what}: {error}", path.display())).with_source(error)
 }
 
 fn replace(path: &Path, document: &Document) -> io::Result<()> {
