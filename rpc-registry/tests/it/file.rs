@@ -338,6 +338,42 @@ fn a_runtime_ends_while_somebody_waits_for_the_file() {
     drop(lock);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn writing_keeps_mode_owner_and_link() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    let file = File::new();
+    let real = file.0.join("real.yaml");
+    fs::write(&real, "version: 1\nservices: {}").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    let before = fs::metadata(&real).unwrap();
+    symlink("real.yaml", file.path()).unwrap();
+    let lock = file.0.join("real.yaml.lock");
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o444)).unwrap();
+
+    let _announced = file.announce(&Instance::new("a")).await;
+    assert!(fs::symlink_metadata(file.path()).unwrap().is_symlink());
+    let after = fs::metadata(&real).unwrap();
+    assert_ne!(after.len(), before.len());
+    let of = |found: &fs::Metadata| (found.mode(), found.uid(), found.gid());
+    assert_eq!(of(&after), of(&before));
+    assert!(
+        !file.path().with_extension("yaml.lock").exists(),
+        "others lock the file itself"
+    );
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_taken_is_named() {
+    let file = File::new();
+    fs::create_dir(file.path().with_extension("yaml.lock")).unwrap();
+    let announced = file.place().registry.announce("shop", &Instance::new("a")).await;
+    let fault = announced.err().expect("a folder is no lock");
+    assert!(fault.to_string().contains("services.yaml.lock"), "{fault}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_change_it_at_once_and_none_is_lost() {
     let file = Arc::new(File::new());

@@ -29,23 +29,22 @@ impl FileRegistry {
         &self,
         f: impl FnOnce(&mut Document) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        let path = self.path.clone();
         let wanted = Arc::new(());
         let still_wanted = Arc::downgrade(&wanted);
-        let lock = self.lock().await?;
+        let locked = self.lock().await?;
         let changed = spawn_blocking(move || {
-            let _lock = lock;
+            let path = &locked.path;
             if still_wanted.strong_count() == 0 {
                 return Err(Fault::transient("it was given up"));
             }
-            let fault = |error| cannot("changed", &path, error);
+            let fault = |error| cannot("changed", path, error);
             let mut document = if path.exists() {
-                read(&path)?
+                read(path)?
             } else {
                 Document::empty()
             };
             let result = f(&mut document)?;
-            replace(&path, &document).map_err(fault)?;
+            replace(path, &document).map_err(fault)?;
             Ok(result)
         });
         let gone = |error| Fault::transient("the file could not be changed").with_source(error);
@@ -57,12 +56,12 @@ impl FileRegistry {
     /// Waits until nobody else changes the file. The lock ends with what is returned.
     ///
     /// No thread waits: one that does cannot be given up, and a runtime does not end before it.
-    async fn lock(&self) -> Result<fs::File, Fault> {
+    async fn lock(&self) -> Result<Locked, Fault> {
         loop {
             let path = self.path.clone();
             let gone = |error| Fault::transient("the file could not be locked").with_source(error);
-            if let Some(lock) = spawn_blocking(move || try_lock(&path)).await.map_err(gone)?? {
-                return Ok(lock);
+            if let Some(locked) = spawn_blocking(move || try_lock(&path)).await.map_err(gone)?? {
+                return Ok(locked);
             }
             sleep(BETWEEN_TRIES).await;
         }
@@ -168,17 +167,30 @@ fn read(path: &Path) -> Result<Document, Fault> {
     })
 }
 
+/// A file that nobody else changes for as long as this is there.
+struct Locked {
+    /// Without links: they stay, and are of the same file as others know it by.
+    path: PathBuf,
+    _lock: fs::File,
+}
+
 /// `None` while somebody else changes the file.
-fn try_lock(path: &Path) -> Result<Option<fs::File>, Fault> {
+fn try_lock(path: &Path) -> Result<Option<Locked>, Fault> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
     let fault = |error| cannot("locked", &name, error);
     let mut options = fs::File::options();
     options.create(true).truncate(false).write(true);
-    let file = options.open(&name).map_err(fault)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+    let opened = options.open(&name).or_else(|error| match error.kind() {
+        // Somebody else's: reading it is enough.
+        io::ErrorKind::PermissionDenied => fs::File::open(&name).map_err(|_| error),
+        _ => Err(error),
+    });
+    let lock = opened.map_err(fault)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(Locked { path, _lock: lock })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(fault(error)),
     }
@@ -192,7 +204,22 @@ fn replace(path: &Path, document: &Document) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:x}", std::process::id()));
     let mut temporary = fs::File::create(&name)?;
+    if let Ok(before) = fs::metadata(path) {
+        make_alike(&temporary, &before)?;
+    }
     temporary.write_all(&serde_json::to_vec_pretty(document)?)?;
     temporary.sync_all()?;
     fs::rename(&name, path)
+}
+
+/// Gives a file the mode of another one, and its owner and group as far as this process may.
+fn make_alike(file: &fs::File, other: &fs::Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+
+        let _ = fchown(file, None, Some(other.gid()));
+        let _ = fchown(file, Some(other.uid()), None);
+    }
+    file.set_permissions(other.permissions())
 }

@@ -22,7 +22,9 @@
 //!
 //! # Writing
 //! Providers can announce themselves in a file, which is meant for one host: the file is read, changed and replaced by
-//! rename, under a lock (`.lock` beside it). It is written as JSON, comments are lost. One that is not there is made; one that
+//! rename, under a lock (`.lock` beside it, which whoever may read it can take). It is written as JSON, comments are lost; its mode stays, its
+//! owner and group as far as the writer may set them, and a link to it. Several users need a folder that all of them may write to, and a
+//! mode with which they may read the file. One that is not there is made; one that
 //! makes no sense is left as it is, and tried again, until somebody has mended it. There are no leases: who ends without
 //! withdrawing stays in it. A record with another time of start than one's own was announced by somebody else, and is neither
 //! amended nor taken out; with a later one, it is not announced over either.
