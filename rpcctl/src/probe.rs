@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc::{BuildError, Client, call::CallOptions, net::tls::ClientTls};
+use rpc::{BuildError, Client, call::CallOptions, grpc::ClientConfig, net::tls::ClientTls};
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::health::v1::{
@@ -47,12 +47,14 @@ impl Probe {
         }
     }
 
-    /// What asks, gRPC's health service over TLS if that is given.
-    pub(crate) fn prober(self, tls: Option<ClientTls>) -> Result<Prober, BuildError> {
+    /// What asks at an interval, gRPC's health service over TLS if that is given.
+    pub(crate) fn prober(self, interval: Duration, tls: Option<ClientTls>) -> Result<Prober, BuildError> {
         match self {
             Self::Tcp(address) => Ok(Prober::Tcp(address)),
             Self::Grpc { address, service } => {
-                let client = Client::builder().target(format!("static://{address}"));
+                let client = Client::builder()
+                    .target(format!("static://{address}"))
+                    .grpc(config(interval));
                 let client = match tls {
                     Some(tls) => client.tls(tls).build()?,
                     None => client.build()?,
@@ -83,6 +85,34 @@ impl Prober {
                     other => Err(format!("it says {}", other.as_str_name())),
                 }
             }
+        }
+    }
+}
+
+/// However long the service was away, each probe connects anew.
+fn config(interval: Duration) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.link.connect_timeout = TIMEOUT;
+    let backoff = &mut config.link.backoff;
+    backoff.base = interval / 2;
+    backoff.max = interval / 2;
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_was_away_for_long_is_connected_to_by_the_next_probe() {
+        for interval in [
+            Duration::from_millis(10),
+            Duration::from_secs(2),
+            Duration::from_hours(1),
+        ] {
+            let config = config(interval);
+            config.link.check().unwrap();
+            assert!((1..1000).all(|failures| config.link.backoff.pause(failures) < interval));
         }
     }
 }

@@ -67,7 +67,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 fn prepare(options: &Options) -> Result<(Place, Option<Prober>), BuildError> {
     let place = place(&options.target, &options.etcd)?;
     let tls = options.tls.read()?;
-    let prober = options.probe.clone().map(|probe| probe.prober(tls));
+    let prober = options
+        .probe
+        .clone()
+        .map(|probe| probe.prober(options.interval, tls));
     Ok((place, prober.transpose()?))
 }
 
