@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::SystemTime};
 
 use rpc::{
     BuildError,
-    registry::{AnnounceConfig, AnnounceState, Announcer, InstanceHandle, Place},
+    registry::{AnnounceConfig, AnnounceState, Announcer, FaultKind, InstanceHandle, Place},
 };
 
 use crate::{operate::place, options::Register as Options, probe::Prober};
@@ -25,6 +25,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     let handle = InstanceHandle::new(instance);
     let announcer = Announcer::new(place, &handle, AnnounceConfig::default());
     let mut state = announcer.state();
+    let end = announcer.state();
     let say = async {
         while state.changed().await.is_ok() {
             let state = state.borrow_and_update().clone();
@@ -32,7 +33,11 @@ pub(crate) async fn run(options: Options) -> ExitCode {
                 AnnounceState::Announced => println!("announced {}", options.instance.id),
                 AnnounceState::Away(fault) => {
                     let advice = options.etcd.advice(&fault);
-                    eprintln!("rpcctl: the registry is away: {fault}{advice}");
+                    let what = match fault.kind() {
+                        FaultKind::Superseded => "not announced",
+                        _ => "the registry is away",
+                    };
+                    eprintln!("rpcctl: {what}: {fault}{advice}");
                 }
                 _ => {}
             }
@@ -49,7 +54,13 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     tokio::select! {
         ended = announcer.run() => match ended {
             Ok(()) => {
-                println!("withdrew {}", options.instance.id);
+                let id = &options.instance.id;
+                if let AnnounceState::Left(fault) = &*end.borrow() {
+                    let advice = options.etcd.advice(fault);
+                    eprintln!("rpcctl: {id} could not be withdrawn, its record may be there still: {fault}{advice}");
+                    return ExitCode::from(2);
+                }
+                println!("withdrew {id}");
                 ExitCode::SUCCESS
             }
             Err(fault) => {

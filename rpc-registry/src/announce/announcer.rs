@@ -42,8 +42,11 @@ pub enum AnnounceState {
     Announced,
     /// It should be announced, and is not, or not certainly; it is being tried.
     Away(Fault),
-    /// It was taken out, or given up to its lease.
+    /// It is not wanted any more, and was taken out, or there was nothing of it to take out.
     Withdrawn,
+    /// It is not wanted any more, and the registry did not confirm in time that it was taken out: it may stay there until its
+    /// lease ends, or where there are no leases until somebody takes it out.
+    Left(Fault),
 }
 
 impl Announcer {
@@ -71,7 +74,8 @@ impl Announcer {
         self.state.subscribe()
     }
 
-    /// Keeps it announced until it is [withdrawn](InstanceHandle::withdraw).
+    /// Keeps it announced until it is [withdrawn](InstanceHandle::withdraw). The last [state](Self::state) tells how that went:
+    /// [`Withdrawn`](AnnounceState::Withdrawn) or [`Left`](AnnounceState::Left).
     ///
     /// # Errors
     /// Only if the first thing that the registry says is that the instance makes no sense: that does not mend itself. Said
@@ -81,6 +85,7 @@ impl Announcer {
     /// Dropping the future gives the instance up as a crash would.
     pub async fn run(mut self) -> Result<(), Fault> {
         let mut is_first = true;
+        let mut end = AnnounceState::Withdrawn;
         let mut last: Option<Last> = None;
         while self.healthy().await {
             if let Some(last) = &mut last {
@@ -112,7 +117,10 @@ impl Announcer {
                     tracing::info!(name = self.name, instance = %shown.id, state = %shown.state, "announced");
                     self.state.send_replace(AnnounceState::Announced);
                     match Keep::new(&mut self, registration, shown).run().await {
-                        Ending::Withdrawn => break,
+                        Ending::Withdrawn(state) => {
+                            end = state;
+                            break;
+                        }
                         Ending::Lost { fault, registration } => {
                             let lease = registration.lease();
                             self.lease = lease;
@@ -138,9 +146,9 @@ impl Announcer {
         }
         if let Some(last) = last.filter(|last| last.is_doubtful) {
             let shown = self.shown();
-            Keep::new(&mut self, last.registration, shown).withdraw().await;
+            end = Keep::new(&mut self, last.registration, shown).withdraw().await;
         }
-        self.state.send_replace(AnnounceState::Withdrawn);
+        self.state.send_replace(end);
         Ok(())
     }
 

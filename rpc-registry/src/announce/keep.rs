@@ -15,7 +15,8 @@ const WITHDRAW_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why an instance is not kept any more.
 pub(super) enum Ending {
-    Withdrawn,
+    /// By its owner; the state is how that went.
+    Withdrawn(AnnounceState),
     Lost {
         fault: Fault,
         registration: Box<dyn Registration>,
@@ -75,8 +76,7 @@ impl<'a> Keep<'a> {
         loop {
             // Asked each time: what was done meanwhile may have taken note of the change.
             if self.is_withdrawn() {
-                self.withdraw().await;
-                return Ending::Withdrawn;
+                return Ending::Withdrawn(self.withdraw().await);
             }
             let result = match self.due().await {
                 Due::Lost(fault) => Err(fault),
@@ -219,8 +219,9 @@ impl<'a> Keep<'a> {
     }
 
     /// Marks the record, then takes it out.
-    pub(super) async fn withdraw(mut self) {
+    pub(super) async fn withdraw(mut self) -> AnnounceState {
         let limit = self.owner.config.withdraw;
+        let mut last = None;
         let gone = timeout(limit, async {
             let marked = self.owner.shown().with_state(InstanceState::Draining);
             // It is taken out right away: that the mark was not taken matters little.
@@ -230,16 +231,17 @@ impl<'a> Keep<'a> {
                     break;
                 }
                 tracing::debug!(name = self.owner.name, %fault, "the record could not be taken out; trying again");
+                last = Some(fault);
                 sleep(WITHDRAW_PAUSE).await;
             }
         });
-        if gone.await.is_err() {
-            let name = &self.owner.name;
-            tracing::warn!(
-                name,
-                "the registry did not take the record out in time; its lease will"
-            );
+        if gone.await.is_ok() {
+            return AnnounceState::Withdrawn;
         }
+        let fault = last.unwrap_or_else(silent);
+        let lease = self.registration.lease();
+        tracing::warn!(name = self.owner.name, %fault, ?lease, "the registry did not take the record out in time; only the end of a lease will");
+        AnnounceState::Left(fault)
     }
 
     fn good(&mut self) {
@@ -269,7 +271,11 @@ pub(super) async fn bounded<T>(
     exchange: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
     let in_time = timeout(limit, exchange).await;
-    in_time.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time")))
+    in_time.unwrap_or_else(|_| Err(silent()))
+}
+
+fn silent() -> Fault {
+    Fault::transient("the registry did not answer in time")
 }
 
 /// What comes of an exchange that changes nothing; `None` if the instance is withdrawn meanwhile.

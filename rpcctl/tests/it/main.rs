@@ -298,6 +298,18 @@ async fn a_service_is_registered_for_as_long_as_it_answers() {
     assert_eq!(services.json().await, "[]");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_could_not_be_withdrawn_is_said() {
+    let services = Services::new();
+    let child = services.register(&["--address", "10.0.0.1:50051"]);
+    services.until(true, "10.0.0.1:50051").await;
+    let lock = fs::File::create(services.0.join("services.json.lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(terminate(child).await, Some(2));
+    assert!(services.json().await.contains("10.0.0.1:50051"));
+}
+
 #[tokio::test]
 async fn what_cannot_be_asked_is_said() {
     let services = Services::new();

@@ -45,6 +45,9 @@ async fn a_withdrawal_tries_again_and_ends_in_three_seconds() {
     running.handle.withdraw();
     running.task.await.unwrap().unwrap();
     assert_eq!(start.elapsed(), Duration::from_secs(3));
+    // It is still there, and that is said.
+    assert!(registry.record().is_some());
+    assert!(matches!(*running.state.borrow(), AnnounceState::Left(_)));
 }
 
 /// Withdraws it, and waits for the end.
