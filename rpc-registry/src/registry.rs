@@ -40,8 +40,8 @@ pub trait Registry: Send + Sync + 'static {
     /// to an instance from outside. Whoever announced it heeds that as [`Instance::OPERATOR`] describes.
     ///
     /// # Errors
-    /// [`FaultKind::Lost`] if there is no such instance. [`FaultKind::Invalid`] where a registry cannot do that, which is
-    /// the default.
+    /// [`FaultKind::Lost`] if there is no such instance. [`FaultKind::Invalid`] if it would be one that clients
+    /// [refuse](Instance::check), and where a registry cannot do that, which is the default.
     async fn amend(&self, name: &str, id: &InstanceId, amendment: &Amendment) -> Result<(), Fault> {
         let _ = (name, id, amendment);
         let text = "instances of this registry cannot be amended from outside";

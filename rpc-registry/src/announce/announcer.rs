@@ -78,7 +78,8 @@ impl Announcer {
     /// [`Withdrawn`](AnnounceState::Withdrawn) or [`Left`](AnnounceState::Left).
     ///
     /// # Errors
-    /// Only if the first thing that the registry says is that the instance makes no sense: that does not mend itself. Said
+    /// Only if the instance is one that clients [refuse](Instance::check), or the first thing that the registry says is that
+    /// it makes no sense: that does not mend itself. Said
     /// later, by a registry that was away or had taken it, it is tried again.
     ///
     /// # Cancellation
@@ -170,6 +171,7 @@ impl Announcer {
     }
 
     async fn announce(&self, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        instance.check()?;
         // Not given up when the stop comes meanwhile: the record may be there by then, and has to be taken out.
         bounded(self.config.timeout, self.registry.announce(&self.name, instance)).await
     }

@@ -34,18 +34,26 @@ impl InstanceHandle {
         self.0.borrow().instance.clone()
     }
 
-    /// Changes weight, lane, groups or state, without announcing it anew.
+    /// Changes weight, lane, groups or state, without announcing it anew. The same holds as for [`update`](Self::update).
     pub fn amend(&self, amendment: &Amendment) {
         self.update(|instance| amendment.apply(instance));
     }
 
-    /// Changes anything but the id.
+    /// Changes anything but the id. A change that makes it one that clients [refuse](Instance::check) is not made, with a
+    /// warning that names the field.
     pub fn update(&self, f: impl FnOnce(&mut Instance)) {
         self.0.send_if_modified(|wanted| {
             let before = wanted.instance.clone();
             f(&mut wanted.instance);
             // Two ids would be two instances.
             wanted.instance.id = before.id.clone();
+            if before.check().is_ok()
+                && let Err(fault) = wanted.instance.check()
+            {
+                tracing::warn!(id = %before.id, %fault, "the instance stays as it is");
+                wanted.instance = before;
+                return false;
+            }
             wanted.instance != before
         });
     }

@@ -13,8 +13,8 @@
 //!   announcement, as a registry that was away may have prolonged it.
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
-//!   would make an instance unreachable for ever that serves perfectly well. Only a registry whose very first answer is that
-//!   the instance makes no sense ends it.
+//!   would make an instance unreachable for ever that serves perfectly well. Only an instance that clients [refuse](crate::Instance::check),
+//!   or a registry whose very first answer is that it makes no sense, ends it.
 //! - Where somebody else has announced the same id and [started](crate::Instance::started_at) later, that record stays: it is
 //!   looked at as often as one's own, announced again only once it is gone, and a stop takes nothing out. Starts are compared
 //!   in milliseconds, by the clocks of the hosts that they are of; no start counts as the earliest, and of two that are equal

@@ -107,15 +107,15 @@ impl Registry for MemoryRegistry {
     }
 
     async fn amend(&self, name: &str, id: &InstanceId, amendment: &Amendment) -> Result<(), Fault> {
-        let mut found = false;
+        let mut amended = Err(Fault::lost(format!("there is no instance `{id}` of `{name}`")));
         self.change(name, |list| {
             if let Some((_, instance)) = list.get_mut(id) {
-                amendment.apply_as_operator(instance);
-                found = true;
+                let mut new = instance.clone();
+                amendment.apply_as_operator(&mut new);
+                amended = new.check().map(|()| *instance = new);
             }
         });
-        let unknown = || Fault::lost(format!("there is no instance `{id}` of `{name}`"));
-        found.then_some(()).ok_or_else(unknown)
+        amended
     }
 
     /// Watchers run in this process: the time they need to be scheduled.

@@ -1,5 +1,7 @@
 //! What is too much for a record.
 
+use std::sync::Arc;
+
 use rpc_core::net::Address;
 
 use super::Instance;
@@ -13,7 +15,7 @@ const MAX_WEIGHT: u32 = 1_000_000;
 
 impl Instance {
     /// Refuses what no sound record says, whichever registry it is from: no id or one above 512 bytes, more than 16
-    /// addresses or 64 groups, a port of 0, a weight above 1,000,000, more than 64 KiB of metadata.
+    /// addresses or 64 groups, a group without a name or with a `,` in it, a port of 0, a weight above 1,000,000, more than 64 KiB of metadata.
     ///
     /// # Errors
     /// The first field that is wrong, by name.
@@ -46,10 +48,12 @@ impl Instance {
                 format!("{}; at most {MAX_WEIGHT} is accepted", self.weight),
             );
         }
-        if self.groups.len() > MAX_GROUPS || self.groups.iter().any(|group| group.is_empty()) {
+        // Most layouts of etcd write them into one text.
+        let is_wrong = |group: &Arc<str>| group.is_empty() || group.contains(',');
+        if self.groups.len() > MAX_GROUPS || self.groups.iter().any(is_wrong) {
             return wrong(
                 "groups",
-                format!("at most {MAX_GROUPS}, none of them empty, are accepted"),
+                format!("at most {MAX_GROUPS}, none of them empty or with a `,`, are accepted"),
             );
         }
         for (field, map) in [("metadata", &self.metadata), ("unknown", &self.unknown)] {

@@ -1,6 +1,7 @@
 //! Keeping an instance announced.
 
 mod operator;
+mod refused;
 mod successor;
 mod times;
 mod withdrawal;
@@ -12,8 +13,8 @@ use std::{
 
 use async_trait::async_trait;
 use rpc_registry::{
-    Amendment, AnnounceConfig, AnnounceState, Announcer, Fault, FaultKind, Instance, InstanceHandle,
-    InstanceId, InstanceState, MemoryRegistry, Place, Registration, Registry,
+    Amendment, AnnounceConfig, AnnounceState, Announcer, Fault, Instance, InstanceHandle, InstanceId,
+    InstanceState, MemoryRegistry, Place, Registration, Registry,
 };
 use tokio::{
     task::JoinHandle,
@@ -352,35 +353,6 @@ async fn a_record_that_is_gone_or_altered_is_put_right() {
     registry.with(|state| state.record = Some(shop().with_weight(1)));
     sleep(Duration::from_secs(34)).await;
     assert_eq!(registry.record(), Some(shop()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_makes_no_sense_ends_the_start_and_nothing_later() {
-    let registry = Leases::default();
-    let broken = |broken: Option<Fault>| registry.with(|state| state.broken = broken);
-    broken(Some(Fault::invalid("weight", "too large")));
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    let fault = running.task.await.unwrap().unwrap_err();
-    assert_eq!(fault.kind(), FaultKind::Invalid);
-
-    // Away at first: the server serves by then.
-    broken(Some(Fault::transient("no leader")));
-    let running = run(&registry, shop(), 1);
-    running.handle.set_healthy(true);
-    settle().await;
-    broken(Some(Fault::invalid("weight", "too large")));
-    sleep(Duration::from_mins(10)).await;
-    broken(None);
-    sleep(Duration::from_mins(1)).await;
-    assert!(running.is_announced());
-
-    broken(Some(Fault::invalid("weight", "too large")));
-    registry.forget();
-    sleep(Duration::from_mins(10)).await;
-    broken(None);
-    sleep(Duration::from_mins(1)).await;
-    assert!(running.is_announced());
 }
 
 #[tokio::test(start_paused = true)]

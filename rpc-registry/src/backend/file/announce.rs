@@ -99,6 +99,7 @@ impl Registry for FileRegistry {
             let mut found =
                 found.ok_or_else(|| Fault::lost(format!("there is no instance `{id}` of `{name}`")))?;
             amendment.apply_as_operator(&mut found);
+            found.check()?;
             document.put(&name, &found)
         })
         .await
