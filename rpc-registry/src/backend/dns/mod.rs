@@ -9,6 +9,10 @@
 //! fault those that are the system's by then. A name with a dot at its end is looked up as it is, others under the system's
 //! search domains as well.
 //!
+//! The targets of SRV records are connected to by name, which TLS checks certificates against: their addresses are looked up by
+//! the system's resolver at each connect, also where the authority names another server. That one is asked for SRV alone, and what only
+//! it knows the addresses of cannot be connected to.
+//!
 //! # When
 //! An answer is good for its time to live, but at least 5 s and at most 30 s, give or take a tenth; when an instance cannot
 //! be connected to, the name is looked up sooner, but not within 5 s of the last time. (gRPC's DNS resolver asks again only
