@@ -2,12 +2,18 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use rpc::registry::{Fault, FaultKind, Place, Target};
+use rpc::registry::{Fault, FaultKind, Instance, InstanceState, Place, Schemes, Target, Update};
 use tokio::time::timeout;
 
 use crate::options::{Etcd, Operate as Options};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to look what was amended before an instance is enabled. It is enabled in any case.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is left as it was amended when an instance is enabled.
+const AMENDED: [&str; 3] = ["weight", "lane", "groups"];
 
 pub(crate) async fn run(options: Options) -> ExitCode {
     let place = match place(&options.target, &options.etcd) {
@@ -18,6 +24,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
         }
     };
     let id = options.id.as_str().into();
+    let left = match options.amendment.state {
+        Some(InstanceState::Up) => amended(&options).await,
+        _ => Vec::new(),
+    };
     let amended = place.registry.amend(&place.name, &id, &options.amendment);
     let amended = timeout(TIMEOUT, amended).await;
     match amended.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time"))) {
@@ -25,6 +35,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
             match options.amendment.state {
                 Some(state) => println!("{id} is {state}"),
                 None => println!("amended {id}"),
+            }
+            if !left.is_empty() {
+                let left = left.join(", ");
+                println!("as amended until its provider puts them back, which takes one of ours: {left}");
             }
             ExitCode::SUCCESS
         }
@@ -42,7 +56,33 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 /// Where instances of a target are announced.
 pub(crate) fn place(target: &str, etcd: &Etcd) -> Result<Place, rpc::BuildError> {
     let target: Target = target.parse()?;
-    rpc::built_in_schemes()
-        .with(etcd.scheme(&target)?)
-        .registry(&target)
+    schemes(&target, etcd)?.registry(&target)
+}
+
+fn schemes(target: &Target, etcd: &Etcd) -> Result<Schemes, rpc::BuildError> {
+    Ok(rpc::built_in_schemes().with(etcd.scheme(target)?))
+}
+
+/// What operators have changed of an instance beside its state; nothing where that cannot be read.
+async fn amended(options: &Options) -> Vec<&'static str> {
+    let mark = async {
+        let target: Target = options.target.parse().ok()?;
+        let resolver = schemes(&target, &options.etcd).ok()?.resolver(&target).ok()?;
+        let Update::Snapshot(records) = resolver.watch().next().await.ok()? else {
+            return None;
+        };
+        let mut instances = records.into_iter().flatten();
+        let found = instances.find(|instance| instance.id.as_str() == options.id)?;
+        found.metadata.get(Instance::OPERATOR).cloned()
+    };
+    let Ok(Some(mark)) = timeout(LOOK, mark).await else {
+        return Vec::new();
+    };
+    let names = |field: &&str| mark.split(',').any(|named| named == *field);
+    let left: Vec<_> = AMENDED.into_iter().filter(names).collect();
+    // A mark that names nothing is one of everything.
+    if left.is_empty() && !names(&"state") {
+        return AMENDED.to_vec();
+    }
+    left
 }

@@ -47,7 +47,8 @@ amend: changes an instance that somebody announced, and keeps it changed until `
   --no-lane       it serves the base lane
   --group G       a group that it belongs to, in place of all that it belonged to; may be given several times
 
-enable, disable, drain: changes its state in the same way. `enable` gives up what was amended as well.
+enable, disable, drain: changes its state in the same way. `enable` gives up what was amended as well: a provider of ours puts
+  it back within half a minute. Where there is none behind the record, it stays, and `enable` says what.
 
 TLS with the server whose health is asked, only if one of these is given:
   --tls-ca FILE   trust the authorities in it, PEM, and no others: the system's are not trusted by themselves

@@ -249,6 +249,12 @@ async fn a_service_is_registered_operated_and_withdrawn() {
         (&amended["weight"], &amended["lane"]),
         (&9.into(), &"green".into())
     );
+    let (code, said) = printed(&rpcctl(&["enable", &target, "shop-1"]).await);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.starts_with("shop-1 is up\n") && said.ends_with(": weight, lane, groups"),
+        "{said}"
+    );
     assert_eq!(
         rpcctl(&["amend", &target, "nobody", "--no-lane"])
             .await
