@@ -41,15 +41,15 @@ impl Shared {
 
     /// Sees to it that the timer fires at that moment or before. The call is in its slot already.
     ///
-    /// Returns where the task shall run, if there is none: the caller has to start it. Where that is, is asked before the
-    /// task is taken for running: asking may panic.
+    /// Returns where the task shall run, if there is none: the caller has to start it. Where that is, is asked before anything
+    /// is changed: asking may panic, and the timer would seem armed with nobody at it.
     #[must_use]
     pub(super) fn arm<R>(&self, moment: Moment, runtime: impl FnOnce() -> R) -> Option<R> {
         if self.armed.load(SeqCst) <= moment {
             return None;
         }
-        self.armed.fetch_min(moment, SeqCst);
         let runtime = runtime();
+        self.armed.fetch_min(moment, SeqCst);
         if self.is_running.swap(true, SeqCst) {
             self.driver.wake();
             return None;

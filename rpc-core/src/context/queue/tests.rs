@@ -1,7 +1,7 @@
 use std::{
     future::{pending, poll_fn},
     pin::pin,
-    task::Poll,
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -128,6 +128,20 @@ async fn the_task_ends_with_the_queue() {
         tokio::task::yield_now().await;
     }
     assert_eq!(shared.strong_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_panics_outside_of_a_runtime_takes_nothing_from_those_after_it() {
+    let (queue, deadline) = (DeadlineQueue::new(), after(MS));
+    let outside = queue.clone();
+    let polled = std::thread::spawn(move || {
+        let call = pin!(outside.within(deadline, pending::<Result<()>>()));
+        call.poll(&mut Poller::from_waker(Waker::noop())).is_pending()
+    });
+    assert!(polled.join().is_err(), "there is no runtime");
+    assert_eq!(taken(&queue), 0);
+    let later = timeout(1000 * MS, expires(queue.clone(), 2 * MS)).await;
+    assert_eq!(later, Ok(2 * MS));
 }
 
 /// The runtime of the task ends while a call waits on another one.
