@@ -40,7 +40,7 @@ impl Numbers for Calculator {
                 match numbers.message().await {
                     Ok(Some(number)) => sum += u64::from(number),
                     Ok(None) => return,
-                    Err(status) => return sender.fail(status).await,
+                    Err(status) => return sender.fail(status),
                 }
                 if sender.send(sum).await.is_err() {
                     return;

@@ -148,14 +148,14 @@ impl TestService for Implementation {
                         if let Some(asked) = &message.orca_oob_report
                             && let Err(error) = report_from_now_on(&load, asked)
                         {
-                            return sender.fail(invalid(error)).await;
+                            return sender.fail(invalid(error));
                         }
                         let Some(()) = answer(message, sender.clone()).await else {
                             return;
                         };
                     }
                     Ok(None) => return,
-                    Err(status) => return sender.fail(status).await,
+                    Err(status) => return sender.fail(status),
                 }
             }
         });
@@ -228,7 +228,7 @@ async fn answer(
     sender: Sender<(bool, StreamingOutputCallResponse)>,
 ) -> Option<()> {
     if let Err(status) = fail_if_asked(request.response_status.as_ref()) {
-        sender.fail(status).await;
+        sender.fail(status);
         return None;
     }
     for parameters in request.response_parameters {
@@ -243,7 +243,7 @@ async fn answer(
         let body = match sized(size) {
             Ok(body) => body,
             Err(status) => {
-                sender.fail(status).await;
+                sender.fail(status);
                 return None;
             }
         };

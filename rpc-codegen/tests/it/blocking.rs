@@ -40,7 +40,7 @@ impl Clock for Local {
                     return;
                 }
             }
-            sender.fail(Status::out_of_range("no more")).await;
+            sender.fail(Status::out_of_range("no more"));
         });
         Ok(stream)
     }

@@ -82,12 +82,8 @@ impl<T: Send + 'static> BlockingSender<T> {
         sent.map_err(|_| Status::cancelled("nobody reads this stream any more: its call ended"))
     }
 
-    /// Ends the stream with a failure; waits while the stream has no room.
-    ///
-    /// # Errors
-    /// That of [`Blocking::run`].
-    pub fn fail(self, status: Status) -> Result<(), Status> {
-        let Self { sender, blocking } = self;
-        blocking.run(sender.fail(status))
+    /// Ends the stream with a failure, after what was sent: see [`Sender::fail`].
+    pub fn fail(self, status: Status) {
+        self.sender.fail(status);
     }
 }

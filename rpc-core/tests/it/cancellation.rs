@@ -302,7 +302,7 @@ async fn a_request_stream_that_fails_ends_its_call() -> Result<()> {
 
     let (sender, stream) = Streaming::channel(4);
     sender.send(1).await.expect("there is room");
-    sender.fail(Status::data_loss("the file is cut off")).await;
+    sender.fail(Status::data_loss("the file is cut off"));
     let status = soon(sum(&channel, stream)).await.expect_err("its stream failed");
     assert_eq!(
         (status.code(), status.message()),
@@ -316,7 +316,7 @@ async fn a_request_stream_that_fails_ends_its_call() -> Result<()> {
 
     let (sender, stream) = Streaming::channel(4);
     let mut responses = relay(&channel, stream).await?;
-    sender.fail(Status::data_loss("the file is cut off")).await;
+    sender.fail(Status::data_loss("the file is cut off"));
     let status = soon(responses.message())
         .await
         .expect_err("the request stream failed");

@@ -165,7 +165,7 @@ async fn a_refusal_from_below_is_not_one_of_ours() {
             async move {
                 let status = one(&nowhere, 1).await.expect_err("there is no service");
                 let (sender, stream) = rpc_core::Streaming::channel(1);
-                sender.fail(status).await;
+                sender.fail(status);
                 Ok(Response::new(stream))
             }
         })

@@ -24,9 +24,10 @@ use crate::support::{COUNT, Numbers, collect, count, relay, soon, sum};
 
 #[tokio::test]
 async fn a_failure_is_the_last_item() -> Result<()> {
-    let (sender, mut stream) = Streaming::channel(4);
+    let (sender, mut stream) = Streaming::channel(1);
     sender.send(1).await.expect("there is room");
-    sender.fail(Status::aborted("enough")).await;
+    // It needs none.
+    sender.fail(Status::aborted("enough"));
     assert_eq!(stream.message().await?, Some(1));
     assert_eq!(
         stream.message().await.expect_err("it failed").code(),
@@ -35,6 +36,32 @@ async fn a_failure_is_the_last_item() -> Result<()> {
     for _ in 0..2 {
         assert_eq!(stream.message().await?, None);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_ends_it_whatever_other_senders_do() -> Result<()> {
+    let (sender, mut stream) = Streaming::channel(1);
+    let other = sender.clone();
+    let fails = async {
+        sender.fail(Status::aborted("enough"));
+    };
+    // The reader waits before it fails.
+    let (read, ()) = tokio::join!(soon(stream.message()), fails);
+    assert_eq!(read.expect_err("it failed").code(), Code::Aborted);
+    assert_eq!(other.send(2).await, Err(2), "nobody reads it");
+
+    let (sender, mut stream) = Streaming::channel(1);
+    let other = sender.clone();
+    other.send(1).await.expect("there is room");
+    sender.fail(Status::aborted("enough"));
+    let mut goes_on = Box::pin(other.send(2));
+    let polled = poll_fn(|cx| std::task::Poll::Ready(goes_on.as_mut().poll(cx))).await;
+    assert!(polled.is_pending(), "there is no room for a second");
+    assert_eq!(stream.message().await?, Some(1), "what was sent arrives");
+    assert_eq!(goes_on.await, Err(2));
+    let status = stream.message().await.expect_err("it failed");
+    assert_eq!(status.code(), Code::Aborted);
     Ok(())
 }
 
@@ -52,7 +79,7 @@ async fn the_last_sender_ends_it() -> Result<()> {
     drop(stream);
     assert_eq!(sender.send(3).await, Err(3), "the message comes back");
     soon(sender.closed()).await;
-    sender.fail(Status::aborted("nobody hears it")).await;
+    sender.fail(Status::aborted("nobody hears it"));
     Ok(())
 }
 
@@ -366,4 +393,18 @@ async fn an_iterator_that_is_stepped_inside_of_async_code_ends_with_the_error() 
     let status = messages.next().expect("an item").expect_err("it would block");
     assert_eq!(status.reason(), Some(reason::BLOCKING_IN_ASYNC));
     assert!(messages.next().is_none() && messages.next().is_none());
+}
+
+#[tokio::test]
+async fn a_blocking_sender_fails_its_stream_inside_of_async_code_as_well() -> Result<()> {
+    let blocking = Blocking::new().expect("a thread");
+    let (sender, mut stream) = blocking.channel(1);
+    let full = sender.clone();
+    let fed = tokio::task::spawn_blocking(move || full.send(1));
+    fed.await.expect("no panic")?;
+    sender.fail(Status::aborted("enough"));
+    assert_eq!(stream.message().await?, Some(1));
+    let status = stream.message().await.expect_err("it failed");
+    assert_eq!(status.code(), Code::Aborted);
+    Ok(())
 }

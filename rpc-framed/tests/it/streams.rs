@@ -102,7 +102,7 @@ async fn a_stream_that_fails_says_so_at_its_place() {
         if late {
             sender.send(Bytes::from("a")).await.expect("there is room");
         }
-        sender.fail(Status::aborted("halfway").with_reason("HALF")).await;
+        sender.fail(Status::aborted("halfway").with_reason("HALF"));
         Ok(Response::new(stream))
     });
     let pair = pair(service).await;
@@ -175,7 +175,7 @@ async fn a_request_stream_that_breaks_off_is_the_callers_failure() {
     let call = client::client_streaming(&pair.channel, &TYPES[1], Request::new(rows));
     let feed = async {
         sender.send(Bytes::from("a")).await.unwrap();
-        sender.fail(Status::data_loss("the disk")).await;
+        sender.fail(Status::data_loss("the disk"));
     };
     let (outcome, ()) = within(async { tokio::join!(call, feed) }).await;
     let status = outcome.expect_err("it fails");

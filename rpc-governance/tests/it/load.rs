@@ -51,7 +51,7 @@ impl Service for Shop {
             let millis = request.into_inner();
             tokio::spawn(async move {
                 if let Err(status) = work(millis).await {
-                    sender.fail(status).await;
+                    sender.fail(status);
                 } else {
                     let _ = sender.send(millis).await;
                 }

@@ -162,7 +162,7 @@ async fn a_stream_that_breaks_is_opened_again_after_a_pause() {
     say(&says, WireStatus::NotServing).await;
     assert_eq!(watch.changed().await, Some(Health::NotServing));
     let broken = Instant::now();
-    says.fail(Status::unavailable("gone")).await;
+    says.fail(Status::unavailable("gone"));
     assert_eq!(watch.changed().await, Some(Health::Unknown));
     say(&again, WireStatus::Serving).await;
     assert_eq!(watch.changed().await, Some(Health::Serving));

@@ -163,7 +163,7 @@ async fn a_refusal_that_a_request_stream_got_from_another_call_is_none_of_this_o
         assert!(!refusal.was_processed());
         let (sender, numbers) = Streaming::channel(2);
         sender.send(1).await.unwrap();
-        sender.fail(refusal).await;
+        sender.fail(refusal);
         let echo = EchoClient::new(&client);
         let status = timeout(LONG, echo.sum(numbers)).await.unwrap().unwrap_err();
         assert_eq!(status.reason(), Some(reason::CODEC_UNKNOWN));

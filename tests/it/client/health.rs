@@ -275,7 +275,7 @@ async fn only_what_is_the_endpoints_counts(framed: bool) {
     for _ in 0..10 {
         let (sender, numbers) = Streaming::channel(2);
         sender.send(1).await.unwrap();
-        sender.fail(Status::internal("the disk is gone")).await;
+        sender.fail(Status::internal("the disk is gone"));
         let status = timeout(LONG, echo.sum(numbers)).await.unwrap().unwrap_err();
         assert_eq!(status.message(), "the disk is gone");
     }

@@ -3,13 +3,14 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context as Poller, Poll, ready},
+    task::{Context as Poller, Poll},
     thread,
 };
 
+use atomic_waker::AtomicWaker;
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
@@ -21,21 +22,31 @@ use crate::Status;
 /// panic drops a clone, the stream fails with INTERNAL after what was sent.
 #[derive(Debug)]
 pub struct Sender<T> {
-    messages: mpsc::Sender<Result<T, Status>>,
-    /// Set by a panic that dropped a clone.
-    panicked: Arc<AtomicBool>,
+    messages: mpsc::Sender<T>,
+    broken: Arc<Broken>,
+}
+
+/// Why a stream is not complete, beside its messages: to say so must need no room.
+#[derive(Debug, Default)]
+struct Broken {
+    /// What a clone failed it with. It ends the stream whatever the others do.
+    failure: OnceLock<Status>,
+    /// Set by a panic that dropped a clone. The others go on.
+    panicked: AtomicBool,
+    /// Who reads it, and waits.
+    reader: AtomicWaker,
 }
 
 pub(super) fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = mpsc::channel(capacity);
-    let panicked = Arc::new(AtomicBool::new(false));
+    let broken = Arc::default();
     let sender = Sender {
         messages: sender,
-        panicked: Arc::clone(&panicked),
+        broken: Arc::clone(&broken),
     };
     let receiver = Receiver {
         messages: receiver,
-        panicked,
+        broken,
     };
     (sender, receiver)
 }
@@ -44,24 +55,27 @@ impl<T> Sender<T> {
     /// Sends a message; waits while the stream has no room.
     ///
     /// # Errors
-    /// The message, if nobody reads the stream any more: the call ended.
+    /// The message, if nobody reads the stream any more: the call ended, or a clone of the sender failed it.
     ///
     /// # Cancellation
     /// If the future is dropped before it is done, the message was not sent.
     pub async fn send(&self, message: T) -> Result<(), T> {
         match self.messages.reserve().await {
             Ok(room) => {
-                room.send(Ok(message));
+                room.send(message);
                 Ok(())
             }
             Err(_) => Err(message),
         }
     }
 
-    /// Ends the stream with a failure; waits while the stream has no room.
-    pub async fn fail(self, status: Status) {
-        // Nobody reads it any more: then nobody wants to know either.
-        let _ = self.messages.send(Err(status)).await;
+    /// Ends the stream with a failure, after what was sent. It needs no room, so it waits for nothing.
+    ///
+    /// The first failure counts. What other clones send afterwards may be lost.
+    pub fn fail(self, status: Status) {
+        // A second one ends nothing any more.
+        let _ = self.broken.failure.set(status);
+        self.broken.reader.wake();
     }
 
     /// Waits until nobody reads the stream any more.
@@ -74,7 +88,7 @@ impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {
             messages: self.messages.clone(),
-            panicked: Arc::clone(&self.panicked),
+            broken: Arc::clone(&self.broken),
         }
     }
 }
@@ -83,26 +97,54 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // What follows would have been sent: the stream must not look complete.
         if thread::panicking() {
-            self.panicked.store(true, Ordering::Release);
+            self.broken.panicked.store(true, Ordering::Release);
         }
     }
 }
 
 pub(super) struct Receiver<T> {
-    messages: mpsc::Receiver<Result<T, Status>>,
-    panicked: Arc<AtomicBool>,
+    messages: mpsc::Receiver<T>,
+    broken: Arc<Broken>,
+}
+
+impl<T> Receiver<T> {
+    /// Ready with nothing at the end: nobody sends any more, or a clone failed the stream.
+    fn poll_sent(&mut self, cx: &mut Poller<'_>) -> Poll<Option<T>> {
+        let Self { messages, broken } = self;
+        let has_failed = || broken.failure.get().is_some();
+        if !has_failed() {
+            if let Poll::Ready(message) = messages.poll_recv(cx) {
+                return Poll::Ready(message);
+            }
+            broken.reader.register(cx.waker());
+            if !has_failed() {
+                return Poll::Pending;
+            }
+        }
+        // What was sent comes first, and what is sent from now on comes never.
+        messages.close();
+        Poll::Ready(messages.try_recv().ok())
+    }
 }
 
 impl<T> Stream for Receiver<T> {
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
-        let message = ready!(self.messages.poll_recv(cx));
-        let broke_off = message.is_none() && self.panicked.swap(false, Ordering::Acquire);
-        Poll::Ready(if broke_off {
-            Some(Err(Status::internal("whoever fed the stream panicked")))
-        } else {
-            message
+        self.poll_sent(cx).map(|message| match message {
+            Some(message) => Some(Ok(message)),
+            None => self.broken.end().map(Err),
         })
+    }
+}
+
+impl Broken {
+    /// What the stream ends with, if it is not complete. It is asked once: nothing is read after a failure.
+    fn end(&self) -> Option<Status> {
+        let panicked = || {
+            let panicked = self.panicked.load(Ordering::Acquire);
+            panicked.then(|| Status::internal("whoever fed the stream panicked"))
+        };
+        self.failure.get().cloned().or_else(panicked)
     }
 }
