@@ -5,10 +5,7 @@
 //! form without names was rejected as a default, because adding a field then breaks old peers.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::{
-    Deserialize, Serialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Codec, CodecError, Decode, Encode, nested::Bounded};
 use crate::message::{FieldAccessor, FieldCheck, expected_field, serialized_field};
@@ -36,8 +33,9 @@ impl<T: DeserializeOwned> Decode<T> for MsgPack {
         let bytes = &bytes[..];
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
         let Bounded(value) = Bounded::deserialize(&mut reader).map_err(CodecError::new)?;
-        // The reader does not say how far it got, but at the end there is no marker of another value.
-        match Bounded::<IgnoredAny>::deserialize(&mut reader) {
+        // The reader does not say how far it got, but at the end there is no marker of another value. A unit looks no further than
+        // that: a value that breaks off inside would end in the same error.
+        match <()>::deserialize(&mut reader) {
             Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
             _ => Err(CodecError::new("more bytes follow the message")),
         }

@@ -69,9 +69,12 @@ fn check_round_trip<C: Encode<Article> + Decode<Article>>(article: &Article) {
         assert_eq!(len, bytes.len());
     }
 
-    let mut longer = bytes.to_vec();
-    longer.push(0);
-    assert_malformed(decoded::<C, Article>(longer));
+    // In MessagePack a number, and an array that breaks off.
+    for follows in [0, 0x91] {
+        let mut longer = bytes.to_vec();
+        longer.push(follows);
+        assert_malformed(decoded::<C, Article>(longer));
+    }
     assert_malformed(decoded::<C, Article>(bytes.slice(..bytes.len() - 1)));
 }
 
@@ -166,6 +169,10 @@ fn messages_may_be_small() {
         Some(7)
     );
     assert_malformed(decoded::<MsgPack, Option<u8>>(b"\xc0\x07".to_vec()));
+    for breaks_off in [0x81, 0x91, 0xa1, 0xc4, 0xc7, 0xcc, 0xd4, 0xdc, 0xdf] {
+        assert_malformed(decoded::<MsgPack, u32>(vec![5, breaks_off]));
+        assert_malformed(decoded::<MsgPack, u32>(vec![5, 0x91, breaks_off]));
+    }
     assert_malformed(decoded::<MsgPack, ()>(Vec::new()));
     assert_malformed(decoded::<Json, ()>(Vec::new()));
 }
