@@ -60,6 +60,7 @@ impl Stage for LocalTransport {
             .is_arriving()
             .then(|| Tie::new(arrived.context.cancellation()));
         arrived.tie.clone_from(&tie);
+        let mut tied = Tied(tie);
 
         let mut result = {
             // Where it is: it is large, and would be copied wherever it is passed on to.
@@ -71,7 +72,7 @@ impl Stage for LocalTransport {
                 }
                 result
             };
-            match &tie {
+            match &tied.0 {
                 None if deadline.is_none() => answer.await,
                 // Boxed, as the rare cases: streams are few, and a client's pipeline keeps the deadline itself.
                 None => Box::pin(until(deadline, answer)).await,
@@ -84,22 +85,26 @@ impl Stage for LocalTransport {
         match &mut result {
             Ok(reply) => {
                 reply.extensions = Extensions::new();
-                match tie {
+                if tied.0.is_some() && reply.body.is_arriving() {
                     // The rest of the call: the reply's reader ends it.
-                    Some(tie) if reply.body.is_arriving() => reply.tie = Some(tie),
-                    Some(tie) => tie.end(),
-                    None => {}
+                    reply.tie = tied.0.take();
                 }
             }
-            Err(status) => {
-                if let Some(tie) = tie {
-                    tie.end();
-                }
-                // What is not the server's is the deadline that passed here, or the caller's own stream.
-                status.set_side(Side::Client);
-            }
+            // What is not the server's is the deadline that passed here, or the caller's own stream.
+            Err(status) => status.set_side(Side::Client),
         }
         result
+    }
+}
+
+/// Ends what ties a request stream to its call together with the call, also where that is dropped before there is a reply.
+struct Tied(Option<Tie>);
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        if let Some(tie) = &self.0 {
+            tie.end();
+        }
     }
 }
 

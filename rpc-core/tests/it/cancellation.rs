@@ -3,16 +3,20 @@
 use std::{future::pending, time::Duration};
 
 use rpc_core::{
-    Code, Context, Request, Response, Result, Status, Streaming, client, context::spawn, status::reason,
+    Call, Channel, Code, Context, Reply, Request, Response, Result, Stage, Status, Streaming, client,
+    context::spawn, server::Dispatch, stage::SharedStage, status::reason, transport::LocalTransport,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::support::{
-    COUNT, Numbers, ONE, Pending, collect, count, one, relay, soon, sum, tell_when_given_up,
+    COUNT, Numbers, ONE, Pending, collect, count, one, relay, router, soon, sum, tell_when_given_up,
 };
 
 /// A channel whose handler reports its context and then never answers.
-fn stuck() -> (rpc_core::Channel, mpsc::UnboundedReceiver<oneshot::Receiver<()>>) {
+fn stuck() -> (Channel, mpsc::UnboundedReceiver<oneshot::Receiver<()>>) {
     let (tell, told) = mpsc::unbounded_channel();
     let channel = Numbers::new().on_one(move |_| {
         let tell = tell.clone();
@@ -270,6 +274,35 @@ async fn what_is_left_of_a_request_stream_is_not_read_after_the_answer() -> Resu
     );
     soon(sender.closed()).await;
     Ok(())
+}
+
+/// A layer that is still at work after the handler answered.
+struct Lingers<S>(S);
+
+impl<S: Stage> Stage for Lingers<S> {
+    async fn call(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let reply = self.0.call(call).await;
+        pending::<()>().await;
+        reply
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_request_stream_is_not_read_after_an_answer_that_nobody_waited_for() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let numbers = Numbers::new().on_sum(move |request| {
+        tell.send(reader(request.into_inner())).expect("it is waited for");
+        async { Ok(Response::new(7)) }
+    });
+    let dispatch = Dispatch::with_pipeline(router(numbers), |router| SharedStage::new(Lingers(router)));
+    let channel = Channel::new(LocalTransport::new(dispatch));
+    let (sender, stream) = Streaming::channel(4);
+    let dropped = timeout(Duration::from_millis(50), sum(&channel, stream)).await;
+    assert!(dropped.is_err(), "the layer holds the answer back");
+    let read = told.recv().await.expect("the handler ran");
+    let status = soon(read).await.expect("no panic").expect_err("over");
+    assert_eq!(status.code(), Code::Cancelled);
+    soon(sender.closed()).await;
 }
 
 #[tokio::test]
