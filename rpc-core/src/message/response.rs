@@ -9,8 +9,9 @@ pub struct Response<T> {
     metadata: Metadata,
     trailers: Metadata,
     extensions: Extensions,
-    /// What its trailers said of load when a channel returned it: that is of the server that answered.
-    report: Option<MetadataValue>,
+    /// What its trailers said of load when a channel returned it: that is of the server that answered. Boxed, as most say
+    /// nothing, and all are moved.
+    report: Option<Box<MetadataValue>>,
 }
 
 impl<T> Response<T> {
@@ -94,7 +95,7 @@ impl<T> Response<T> {
         let report = if trailers.is_empty() {
             None
         } else {
-            trailers.get_all(TRAILER).next().cloned()
+            trailers.get_all(TRAILER).next().cloned().map(Box::new)
         };
         Self {
             message,
@@ -107,7 +108,7 @@ impl<T> Response<T> {
 
     /// What a handler answers with: message, metadata, trailers and extensions.
     pub(crate) fn into_parts(mut self) -> (T, Metadata, Metadata, Extensions) {
-        if self.report.is_some() && self.trailers.get_all(TRAILER).next() == self.report.as_ref() {
+        if self.report.is_some() && self.trailers.get_all(TRAILER).next() == self.report.as_deref() {
             self.trailers.remove(TRAILER);
         }
         (self.message, self.metadata, self.trailers, self.extensions)
