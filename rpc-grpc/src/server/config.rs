@@ -59,8 +59,9 @@ pub struct ServerConfig {
     /// How long a connection may have no call under way before its peer is told to close it. Default: for ever.
     pub max_connection_idle: Option<Duration>,
     /// How many bytes a peer may send on the connection before handlers take them. Default 4 MiB; at least 65,535.
-    /// Each frame takes some 260 bytes beside what is in it: this full of frames of 20 bytes takes 14 times as much, and full
-    /// of frames of one byte 260 times, 1 GiB by default. Lower it where peers are not trusted.
+    /// Each frame takes some 260 bytes beside what is in it: this full of frames of 20 bytes takes 14 times as much. A peer
+    /// that sends so small frames that it would take over 64 times as much, 256 MiB by default, loses its connection. Lower it
+    /// where peers are not trusted.
     pub connection_window_bytes: u32,
     /// How many bytes a peer may send on one call before its handler takes them. Default 1 MiB.
     pub stream_window_bytes: u32,

@@ -39,7 +39,7 @@ pub(super) async fn handshake(
         .max_concurrent_reset_streams(MAX_REMEMBERED)
         .reset_stream_duration(REMEMBERED)
         .max_local_error_reset_streams(Some(tolerance::MAX_LATE_FRAMES))
-        .data_frame_budget(tolerance::SMALL_FRAMES_BYTES);
+        .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes));
     let mut handshake = builder.handshake(io);
     std::future::poll_fn(|cx| {
         let polled = Pin::new(&mut handshake).poll(cx);

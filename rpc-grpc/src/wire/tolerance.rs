@@ -1,14 +1,18 @@
 //! What h2 counts of a peer that may mean no good, and how much of it is borne, on either side.
 
-/// What small DATA frames may spend on a connection. h2 charges what each is short of 256 bytes, unless it is the last of its stream,
-/// and gives up the *connection* when this is spent. What was charged comes back when the frame is read, and never for
-/// one that is passed over because its stream was reset or is not read any more: with a finite number, calls that are given up while
-/// small records come in would end all others, sooner or later.
+/// What small DATA frames may spend on a connection with such a window. h2 charges what each is short of 256 bytes, unless it is
+/// the last of its stream, and gives up the *connection* when this is spent. What was charged comes back when the frame is read.
 ///
-/// What is buffered is bounded by the connection's window nevertheless, and so is its number of frames. Each takes some 260 bytes
-/// of h2's beside what is in it: what is said of the window in the settings follows from that. What is passed over is not kept, and an
-/// attacker gains no more by it than by frames of any other kind.
-pub(crate) const SMALL_FRAMES_BYTES: usize = usize::MAX;
+/// A gRPC message takes five bytes or more. A window full of frames of one message each spends 50 times its size, so no reader
+/// is too slow for this. A frame that is buffered takes some 260 bytes of h2's beside what is in it, so this is also what a peer
+/// that sends frames of a byte can make us hold.
+///
+/// What is passed over, because its stream was reset or is not read any more, never comes back: at the defaults that is a million
+/// frames over the life of a connection.
+pub(crate) fn small_frames_bytes(connection_window: u32) -> usize {
+    const TIMES: usize = 64;
+    TIMES.saturating_mul(connection_window as usize)
+}
 
 /// How many streams may be reset because of frames that did not belong there, over the *life* of a connection: h2's count never
 /// goes down. Frames that are late, for a stream that is forgotten, are most of it. What h2 has by itself, 1024, is

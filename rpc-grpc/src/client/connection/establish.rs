@@ -115,7 +115,7 @@ fn builder(config: &ClientConfig) -> h2::client::Builder {
         .max_concurrent_reset_streams(config.max_remembered_resets)
         .reset_stream_duration(REMEMBERED)
         .max_local_error_reset_streams(Some(tolerance::MAX_LATE_FRAMES))
-        .data_frame_budget(tolerance::SMALL_FRAMES_BYTES)
+        .data_frame_budget(tolerance::small_frames_bytes(config.connection_window_bytes))
         .initial_max_send_streams(UNKNOWN_STREAMS)
         // A large message is one piece, and it is in memory anyway.
         .max_send_buffer_size(1 << 20)
