@@ -171,7 +171,7 @@ impl Announcer {
     }
 
     async fn announce(&self, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
-        instance.check()?;
+        instance.check_written()?;
         // Not given up when the stop comes meanwhile: the record may be there by then, and has to be taken out.
         bounded(self.config.timeout, self.registry.announce(&self.name, instance)).await
     }

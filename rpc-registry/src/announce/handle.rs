@@ -39,16 +39,18 @@ impl InstanceHandle {
         self.update(|instance| amendment.apply(instance));
     }
 
-    /// Changes anything but the id. A change that makes it one that clients [refuse](Instance::check) is not made, with a
-    /// warning that names the field.
+    /// Changes anything but the id. A change, while it is announced, that makes it one that clients
+    /// [refuse](Instance::check) is not made, with a warning that names the field.
     pub fn update(&self, f: impl FnOnce(&mut Instance)) {
         self.0.send_if_modified(|wanted| {
             let before = wanted.instance.clone();
             f(&mut wanted.instance);
             // Two ids would be two instances.
             wanted.instance.id = before.id.clone();
-            if before.check().is_ok()
-                && let Err(fault) = wanted.instance.check()
+            // Before that, the announcer refuses it, and says so to who waits for it.
+            if self.0.receiver_count() > 0
+                && before.check_written().is_ok()
+                && let Err(fault) = wanted.instance.check_written()
             {
                 tracing::warn!(id = %before.id, %fault, "the instance stays as it is");
                 wanted.instance = before;

@@ -112,7 +112,7 @@ impl Registry for MemoryRegistry {
             if let Some((_, instance)) = list.get_mut(id) {
                 let mut new = instance.clone();
                 amendment.apply_as_operator(&mut new);
-                amended = new.check().map(|()| *instance = new);
+                amended = new.check_written().map(|()| *instance = new);
             }
         });
         amended

@@ -1,7 +1,5 @@
 //! What is too much for a record.
 
-use std::sync::Arc;
-
 use rpc_core::net::Address;
 
 use super::Instance;
@@ -15,7 +13,7 @@ const MAX_WEIGHT: u32 = 1_000_000;
 
 impl Instance {
     /// Refuses what no sound record says, whichever registry it is from: no id or one above 512 bytes, more than 16
-    /// addresses or 64 groups, a group without a name or with a `,` in it, a port of 0, a weight above 1,000,000, more than 64 KiB of metadata.
+    /// addresses or 64 groups, a group without a name, a port of 0, a weight above 1,000,000, more than 64 KiB of metadata.
     ///
     /// # Errors
     /// The first field that is wrong, by name.
@@ -48,12 +46,10 @@ impl Instance {
                 format!("{}; at most {MAX_WEIGHT} is accepted", self.weight),
             );
         }
-        // Most layouts of etcd write them into one text.
-        let is_wrong = |group: &Arc<str>| group.is_empty() || group.contains(',');
-        if self.groups.len() > MAX_GROUPS || self.groups.iter().any(is_wrong) {
+        if self.groups.len() > MAX_GROUPS || self.groups.iter().any(|group| group.is_empty()) {
             return wrong(
                 "groups",
-                format!("at most {MAX_GROUPS}, none of them empty or with a `,`, are accepted"),
+                format!("at most {MAX_GROUPS}, none of them empty, are accepted"),
             );
         }
         for (field, map) in [("metadata", &self.metadata), ("unknown", &self.unknown)] {
@@ -63,5 +59,15 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    /// Refuses as well what one registry or other would not give back as it was written: a group with a `,` in it, since most
+    /// layouts of etcd write the groups into one text.
+    pub(crate) fn check_written(&self) -> Result<(), Fault> {
+        self.check()?;
+        match self.groups.iter().find(|group| group.contains(',')) {
+            Some(group) => Err(Fault::invalid("groups", format!("`{group}` has a `,` in it"))),
+            None => Ok(()),
+        }
     }
 }

@@ -93,6 +93,11 @@ impl Registration for Announced {
         let mut records = self.directory.read(&entry.key, &entry.value).into_iter();
         let found = records.find_map(|record| record.ok().filter(|found| found.id == self.instance.id));
         if entry.lease != Some(self.lease) {
+            if entry.value == *written && self.instance.started_at.is_some() {
+                return Err(Fault::lost(
+                    "the record hangs on another lease, of an announcement of ours whose answer was lost",
+                ));
+            }
             // Of two that started at the same time, or do not say when, one has to give way.
             let theirs = found.map(|found| (found.started_at_ms(), entry.lease));
             return Err(

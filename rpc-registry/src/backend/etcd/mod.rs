@@ -135,7 +135,7 @@ impl Registry for EtcdRegistry {
         let last = found.max_by_key(|(entry, _, _)| entry.revision);
         let (entry, mut instance, alone) = last.ok_or_else(unknown)?;
         amendment.apply_as_operator(&mut instance);
-        instance.check()?;
+        instance.check_written()?;
         let record = directory.write(&instance)?;
         let (Some(record), true) = (record, alone && directory.layout() != Layout::GoZero) else {
             let layout = directory.layout();

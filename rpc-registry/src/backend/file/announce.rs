@@ -33,6 +33,8 @@ impl FileRegistry {
         let still_wanted = Arc::downgrade(&wanted);
         let locked = self.lock().await?;
         let changed = spawn_blocking(move || {
+            // All of it: the lock ends with the writing, also where that was given up meanwhile.
+            let locked = locked;
             let path = &locked.path;
             if still_wanted.strong_count() == 0 {
                 return Err(Fault::transient("it was given up"));
@@ -99,7 +101,7 @@ impl Registry for FileRegistry {
             let mut found =
                 found.ok_or_else(|| Fault::lost(format!("there is no instance `{id}` of `{name}`")))?;
             amendment.apply_as_operator(&mut found);
-            found.check()?;
+            found.check_written()?;
             document.put(&name, &found)
         })
         .await
@@ -215,6 +217,8 @@ fn replace(path: &Path, document: &Document) -> io::Result<()> {
 
 /// Gives a file the mode of another one, and its owner and group as far as this process may.
 fn make_alike(file: &fs::File, other: &fs::Metadata) -> io::Result<()> {
+    // First: it may be somebody else's then, who alone may.
+    file.set_permissions(other.permissions())?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -222,5 +226,5 @@ fn make_alike(file: &fs::File, other: &fs::Metadata) -> io::Result<()> {
         let _ = fchown(file, None, Some(other.gid()));
         let _ = fchown(file, Some(other.uid()), None);
     }
-    file.set_permissions(other.permissions())
+    Ok(())
 }

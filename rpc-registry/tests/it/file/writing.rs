@@ -42,6 +42,40 @@ fn what_was_given_up_is_not_written_later() {
 }
 
 #[test]
+fn who_writes_has_the_lock_also_when_that_was_given_up() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let file = File::new();
+        drop(file.lock());
+        let is_locked = || {
+            fs::File::open(file.path().with_extension("yaml.lock")).is_ok_and(|lock| lock.try_lock().is_err())
+        };
+        let (place, instance) = (file.place(), Instance::new("a"));
+        let mut announced = place.registry.announce("shop", &instance);
+        assert!(
+            timeout(Duration::ZERO, &mut announced).await.is_err(),
+            "it waits for the thread"
+        );
+        while !is_locked() {
+            std::thread::yield_now();
+        }
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let thread = tokio::task::spawn_blocking(move || goes_on.recv().is_err());
+        assert!(
+            timeout(Duration::ZERO, &mut announced).await.is_err(),
+            "it waits to write"
+        );
+        drop(announced);
+        assert!(is_locked(), "the writing is still to come");
+        drop(go_on);
+        assert!(thread.await.unwrap());
+        drop(file.lock());
+        assert!(!file.path().exists(), "it was given up");
+    });
+}
+
+#[test]
 fn a_runtime_ends_while_somebody_waits_for_the_file() {
     let file = File::new();
     let lock = file.lock();
