@@ -176,8 +176,7 @@ impl Inner {
             return false;
         }
         match (self.wanted, shared.config().idle_timeout) {
-            _ if self.waiting > 0 => true,
-            (Some(wanted), Some(patience)) => wanted.elapsed() < patience,
+            (Some(wanted), Some(patience)) => self.waiting > 0 || wanted.elapsed() < patience,
             (wanted, None) => wanted.is_some(),
             (None, _) => false,
         }

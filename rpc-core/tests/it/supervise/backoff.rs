@@ -193,6 +193,21 @@ async fn a_connection_that_is_sent_away_uncalled_after_failures_fails_no_call() 
     assert_eq!(network.dials().len(), 6, "it is dialled for the call");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_polls_keeps_no_connection() {
+    let network = Network::new(100);
+    let link = network.link(|_| ());
+    let mut held = std::pin::pin!(call(&link));
+    assert!(tokio::time::timeout(Duration::ZERO, &mut held).await.is_err());
+    reaches(&link, "ready", LinkState::is_ready).await;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        network.open().iter().for_each(|one| one.advance(Phase::Draining));
+    }
+    assert_eq!(network.dials().len(), 1, "the first one was sent away uncalled");
+    held.await.unwrap();
+}
+
 /// The connection that is called on goes as well in the end, and what the other one came to counts no more.
 #[tokio::test(start_paused = true)]
 async fn a_spare_connection_that_is_sent_away_again_and_again_delays_no_call() {
