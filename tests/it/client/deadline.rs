@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use rpc::{
-    Call, CallOptions, Channel, Deadline, OwnedCall, Reply, message::Body, prelude::*, stage::CallService,
-    status::reason,
+    Call, CallOptions, Channel, Deadline, OwnedCall, Reply,
+    message::Body,
+    prelude::*,
+    stage::CallService,
+    status::{Side, reason},
 };
 use tokio::time::{Instant, sleep, timeout};
 use tower::util::service_fn;
@@ -18,6 +21,7 @@ fn assert_expired(status: &Status) {
         (status.code(), status.reason()),
         (Code::DeadlineExceeded, Some(reason::DEADLINE_PASSED))
     );
+    assert_eq!(status.place().side(), Some(Side::Client), "{status}");
 }
 
 #[tokio::test(start_paused = true)]

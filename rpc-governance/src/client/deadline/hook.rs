@@ -1,8 +1,12 @@
 //! The deadline as a hook.
 
-use rpc_core::{Call, Status, stage::Hook};
+use rpc_core::{
+    Call, Status,
+    stage::{Hook, Outcome},
+    status::reason,
+};
 
-use super::DeadlinePolicy;
+use super::{DeadlinePolicy, policy::ours};
 
 /// Gives each call its deadline where it comes by, and leaves it to others to end the call there: for a place above layers
 /// that it bounds as well, and that may pass a call on several times. See the [module](super).
@@ -24,5 +28,16 @@ impl Hook for DeadlineHook {
             call.context = std::mem::take(&mut call.context).with_deadline(deadline);
         }
         Ok(())
+    }
+
+    /// The layers below it are ended by the same deadline, and do not know whose it is.
+    fn after(&self, _: &mut Call<'_>, outcome: Outcome<'_>) {
+        if let Outcome::Failed(status) = outcome
+            && status.place().side().is_none()
+            && status.reason() == Some(reason::DEADLINE_PASSED)
+            && status.domain() == Some(reason::DOMAIN)
+        {
+            *status = ours(status.clone());
+        }
     }
 }
