@@ -9,7 +9,8 @@
 //! 3. **Draining**: the listening sockets are closed, so that new connections are refused; peers are told to go elsewhere,
 //!    in two steps, so that no call is lost between; what still comes is refused as not processed. Watches of health end.
 //! 4. Running calls go on for the **grace**. Streams get less: after the **stream grace** they are ended, as a stream that
-//!    merely waits for something to happen would hold up the stop for nothing.
+//!    merely waits for something to happen would hold up the stop for nothing. Clients that still take their last answers
+//!    are waited for as well.
 //! 5. **Cancelling**: what still runs is cancelled, and the connections are closed. Transports get a moment for that; then
 //!    they are cut off.
 //!
@@ -94,7 +95,7 @@ impl Stop<'_> {
             tracing::info!("stopped: every call was answered");
             return;
         }
-        tracing::warn!("cancelling the calls that still run");
+        tracing::warn!("the grace is over: what still runs is cancelled, and connections are closed");
         drain.advance(DrainPhase::Cancelling);
         health.end();
         let last = async { tokio::join!(serving, finish(&mut withdrawals)) };
