@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{
     Balancer, Endpoint, PickRequest, Picker,
     route::{Candidates, Step},
-    snapshot::{Member, suspects_count},
+    snapshot::Member,
 };
 
 /// The endpoints that some requests may go to. Immutable, but for what the picker learns.
@@ -41,11 +41,11 @@ impl Subset {
         steps: Vec<Step>,
         plan: &Plan<'_>,
     ) -> Self {
+        let with_suspects = candidates.suspects_count();
         let left = candidates.into_left();
         let left = || left.iter().map(|index| &members[*index as usize]);
         let pending = left().filter(|member| !member.is_ready).count();
 
-        let with_suspects = suspects_count(left());
         let mut usable: Vec<_> = left()
             .filter(|member| member.is_ready && (with_suspects || !member.is_suspect))
             .collect();

@@ -22,7 +22,7 @@ impl RoundRobin {
         Self::starting_at(fastrand::usize(..))
     }
 
-    /// The first list begins at a certain one.
+    /// The first list that is called begins at a certain one.
     pub fn starting_at(turn: usize) -> Self {
         Self(Turns::starting_at(turn as u64))
     }

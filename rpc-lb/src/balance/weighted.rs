@@ -35,7 +35,7 @@ impl Weighted {
         Self::starting_at(fastrand::u64(..))
     }
 
-    /// The first list begins at a certain turn.
+    /// The first list that is called begins at a certain turn.
     pub fn starting_at(turn: u64) -> Self {
         Self(Turns::starting_at(turn))
     }

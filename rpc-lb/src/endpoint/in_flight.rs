@@ -144,7 +144,8 @@ impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
             latency: now
                 .zip(self.started)
                 .map(|(now, started)| now.saturating_duration_since(started)),
-            now,
+            // As `end` has it: who is not timed when all goes well says nothing of the last seconds either.
+            now: now.filter(|_| self.started.is_some() || self.head == Head::Timed),
         });
         if failed > 0 {
             endpoint.failed(failed);

@@ -81,6 +81,8 @@ const SPENT_UNIT: u64 = 8;
 const TIMED_BITS: u32 = 28;
 /// The share of the newest outcome in the estimate of successes.
 const SUCCESS_SHARE: f32 = 0.05;
+/// From which part of its calls on one that fails is held to be as slow as its peers.
+const MOSTLY: f32 = 0.5;
 
 impl Stats {
     pub(super) fn new(now: Instant, weight: u32) -> Self {
@@ -312,11 +314,15 @@ impl Stats {
         self.hot.picked.store(picked.saturating_add(1), Ordering::Relaxed);
         match verdict {
             Verdict::Healthy => self.hot.latency.peak(sample, tick),
-            // One that fails fast is not fast: a failure never makes it look better than it did, nor than its peers.
+            // One that fails fast is not fast: a failure never makes it look better than it did. Nor than its peers, if it does
+            // little else: where a few calls fail everywhere, all would be as slow as their median was, for ever.
             _ if is_failure(verdict) => {
-                let known = self.hot.latency.at(tick).unwrap_or(0.0);
-                let peers = self.peers_latency().unwrap_or(0.0);
-                self.hot.latency.peak(sample.max(known).max(peers), tick);
+                let known = self.hot.latency.at(tick);
+                let fails_mostly = self.hot.failing.at(tick).unwrap_or(0.0) > MOSTLY;
+                let compares = known.is_none() || fails_mostly;
+                let peers = self.peers_latency().filter(|_| compares);
+                let floor = known.unwrap_or(0.0).max(peers.unwrap_or(0.0));
+                self.hot.latency.peak(sample.max(floor), tick);
             }
             _ => return,
         }

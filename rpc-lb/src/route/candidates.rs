@@ -16,6 +16,8 @@ pub struct Candidates<'s> {
     left: Vec<u32>,
     /// There are some among the members.
     has_suspects: bool,
+    /// Whether those are called like the others, where that was decided for more than these.
+    suspects_count: Option<bool>,
     reason: Option<String>,
 }
 
@@ -44,6 +46,7 @@ impl<'s> Candidates<'s> {
             members,
             left,
             has_suspects: members.iter().any(|member| member.is_suspect),
+            suspects_count: None,
             reason: None,
         }
     }
@@ -107,9 +110,15 @@ impl<'s> Candidates<'s> {
             .is_some_and(|first| distances.any(|other| other != first))
     }
 
-    /// As [`Subset`](crate::Subset) has it for those that are left.
-    fn suspects_count(&self) -> bool {
-        self.has_suspects && suspects_count(self.members())
+    /// Whether suspects are called like the others.
+    pub(crate) fn suspects_count(&self) -> bool {
+        let count = || suspects_count(self.members());
+        self.has_suspects && self.suspects_count.unwrap_or_else(count)
+    }
+
+    /// The same answer for these, which are a part of `all`: who divides by it must find it so in each part.
+    pub(super) fn part_of(&mut self, all: &Self) {
+        self.suspects_count = Some(all.suspects_count());
     }
 
     fn members(&self) -> impl Iterator<Item = &'s Member> {

@@ -179,6 +179,7 @@ impl Chain {
                 .map(|router| (router, router.divide(&candidates)));
             if let Some((router, divided)) = routers.find(|(_, parts)| !parts.is_empty()) {
                 for (share, mut part) in divided {
+                    part.part_of(&candidates);
                     let mut steps = steps.clone();
                     steps.push(Step::of(&**router, candidates.len(), &mut part));
                     parts.push((share, part, steps));

@@ -154,6 +154,31 @@ fn one_that_fails_fast_does_not_look_fast() {
 }
 
 #[test]
+fn a_few_errors_everywhere_keep_no_slow_second_alive() {
+    let mut list = later(List::of(&P2c::new().with_seed(1), 4));
+    for endpoint in &list.endpoints {
+        ended(endpoint, Verdict::Healthy, list.now, Duration::from_secs(1));
+    }
+    // Each gets a hundred calls a second, every tenth of which says UNKNOWN.
+    for call in 0..6_000 {
+        list.now += ms(10);
+        for endpoint in &list.endpoints {
+            let verdict = if call % 10 == 0 {
+                Verdict::Doubtful
+            } else {
+                Verdict::Healthy
+            };
+            ended(endpoint, verdict, list.now, ms(10));
+        }
+        if call % 100 == 0 {
+            list.picker.refresh(&list.endpoints, list.now);
+        }
+    }
+    let latency = list.endpoints[0].stats().latency(list.now).unwrap();
+    assert!(latency < 5e7, "{latency}");
+}
+
+#[test]
 fn only_failures_are_a_sickness() {
     for failure in FAILURES {
         let list = later(List::of(&P2c::new().with_seed(1), 2));
