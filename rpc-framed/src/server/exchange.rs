@@ -93,6 +93,10 @@ async fn send_stream(
     conn: &Conn,
     coding: Coding,
 ) -> Result<(), Status> {
+    // The slot may be another call's by now, whose credit the pump's would replace.
+    if conn.is_given_up(served) {
+        return Ok(());
+    }
     let mut pump = Box::pin(Pump::stream(Arc::clone(&conn.hub), served.id, stream, coding));
     let mut metadata = Some(metadata);
     poll_fn(|cx| {

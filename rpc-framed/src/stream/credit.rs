@@ -80,6 +80,17 @@ impl Credit {
         chunks
     }
 
+    /// Nobody sends any more of it, so nobody is woken. Answers for how many CHUNKs no CREDIT has come yet.
+    fn leave(&self) -> u64 {
+        let mut state = self.lock();
+        state.over = true;
+        let (waker, chunks) = (state.waker.take(), std::mem::take(&mut state.chunks));
+        drop(state);
+        // A waker may do anything when it is dropped.
+        drop(waker);
+        chunks
+    }
+
     /// Takes what a CHUNK costs with some of so many bytes; `None` if nothing more is to be sent.
     pub(crate) fn poll_take(&self, cx: &mut Poller<'_>, wanted: usize) -> Poll<Option<usize>> {
         let mut state = self.lock();
@@ -168,6 +179,16 @@ impl Credits {
         }
     }
 
+    /// Who sent with a credit has done so. Another call may have the number by now: its credit stays.
+    pub(crate) fn close(&self, call: CallId, credit: &Arc<Credit>) {
+        let chunks = credit.leave();
+        let mut open = self.lock();
+        open.chunks += chunks;
+        if open.calls.get(&call).is_some_and(|of| Arc::ptr_eq(of, credit)) {
+            open.calls.remove(&call);
+        }
+    }
+
     /// Nothing more is to be sent at all.
     pub(crate) fn end_all(&self) {
         let all = std::mem::take(&mut self.lock().calls);
@@ -183,6 +204,11 @@ impl Credits {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        task::Wake,
+    };
+
     use super::*;
 
     #[test]
@@ -200,6 +226,49 @@ mod tests {
         credits.end(call);
         assert!(credits.grant(call, 17), "it crosses with the end");
         assert!(!credits.grant(call, LEAST_CREDIT));
+    }
+
+    #[test]
+    fn what_is_closed_late_leaves_the_next_calls_credit_alone() {
+        let (credits, call) = (Credits::default(), CallId::default());
+        let mut cx = Poller::from_waker(Waker::noop());
+        let late = credits.open(call, 1 << 10);
+        assert_eq!(late.poll_take(&mut cx, 1), Poll::Ready(Some(1)));
+        credits.end(call);
+        let live = credits.open(call, 1 << 10);
+        assert_eq!(live.poll_take(&mut cx, 1), Poll::Ready(Some(1)));
+        credits.close(call, &late);
+        assert!(late.is_over() && !live.is_over());
+        for _ in 0..2 {
+            assert!(credits.grant(call, LEAST_CREDIT), "the live one takes it");
+        }
+        assert!(!credits.grant(call, 17), "it sent one CHUNK");
+        credits.close(call, &live);
+        assert!(live.is_over());
+        assert!(credits.grant(call, 17), "it crosses with the end of the late one");
+        assert!(!credits.grant(call, 17), "it was counted once");
+    }
+
+    #[test]
+    fn who_sends_no_more_is_not_woken() {
+        struct Woken(AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Relaxed);
+            }
+        }
+        let (credits, call) = (Credits::default(), CallId::default());
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Poller::from_waker(&waker);
+        let credit = credits.open(call, 1 << 10);
+        assert!(credit.poll_over(&mut cx).is_pending());
+        credits.close(call, &credit);
+        assert!(!woken.0.load(Relaxed));
+        let credit = credits.open(call, 1 << 10);
+        assert!(credit.poll_over(&mut cx).is_pending());
+        credits.end(call);
+        assert!(woken.0.load(Relaxed), "somebody else has ended it");
     }
 
     #[test]

@@ -276,7 +276,7 @@ impl Pump {
 impl Drop for Pump {
     fn drop(&mut self) {
         self.hub.outbox.leave(&mut self.place);
-        self.hub.credits.end(self.call);
+        self.hub.credits.close(self.call, &self.credit);
     }
 }
 
