@@ -154,10 +154,7 @@ fn no_call_is_sent_over_a_connection_that_has_just_ended() {
             })
         };
         // The task, where the connection takes no calls any more, and nobody was refused yet.
-        let is_over = slab.taken() == 0 && {
-            *refuses.lock().unwrap() = true;
-            slab.taken() == 0
-        };
+        let is_over = slab.is_unused_once(|| *refuses.lock().unwrap() = true);
         let is_sent = call.join().unwrap();
         assert!(!(is_over && is_sent), "it would be lost");
     });

@@ -103,6 +103,16 @@ impl<T: Default> Slab<T> {
         State::of(self.state.load(SeqCst)).taken
     }
 
+    /// True if none is taken, nor will be by anybody who is not refused. `refuse`, which is called only if none is taken, has
+    /// everybody refused who takes one after it.
+    pub(crate) fn is_unused_once(&self, refuse: impl FnOnce()) -> bool {
+        self.taken() == 0 && {
+            // Who took one in between may have got so far that it was not refused.
+            refuse();
+            self.taken() == 0
+        }
+    }
+
     /// How many there can be.
     pub(crate) fn limit(&self) -> u32 {
         self.limit

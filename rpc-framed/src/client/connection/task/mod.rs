@@ -104,12 +104,8 @@ impl Task {
     /// True if there is no call, and none is to come, on a connection that takes none any more.
     fn is_unused(&self) -> bool {
         let connection = &*self.connection;
-        if connection.slab.taken() > 0 {
-            return false;
-        }
         // Whoever took it to its phase may not have got so far yet, and a call that chose it before may come in between.
-        connection.hub.outbox.refuse();
-        connection.slab.taken() == 0
+        connection.slab.is_unused_once(|| connection.hub.outbox.refuse())
     }
 
     /// Reads what there is, and hands it over. True if there may be more.
