@@ -35,7 +35,7 @@ pub struct ClientConfig {
     pub compression: Option<Compression>,
     /// How many bytes the server may send on a connection before they are read, over all calls. Default: 5 MiB. Each
     /// frame takes some 260 bytes beside what is in it: this full of frames of 20 bytes takes 14 times as much. One that sends
-    /// so small frames that it would take over 64 times as much loses the connection.
+    /// so small frames that it would take over 64 times as much, and over 16 MiB, loses the connection.
     pub connection_window_bytes: u32,
     /// How many bytes the server may send on one call before they are read. Default: 2 MiB.
     pub stream_window_bytes: u32,

@@ -30,6 +30,9 @@ const LARGE_AMONG_OTHERS_BYTES: usize = 128 << 10;
 /// h2 reads for as long as there is something, and only then are calls looked at. With large messages that would be megabytes:
 /// all of a socket's buffer, each message out of the caches again before anybody looks at it. A few messages at a time stay
 /// in them from here to where they are used, and their answers go out while the next ones are read.
+///
+/// What is read in one turn nobody has looked at, so it must not spend what
+/// [small frames may take](crate::wire::tolerance::small_frames_bytes): 26,000 frames of a byte are charged 6.4 MiB.
 const READ_BYTES: usize = 256 << 10;
 
 /// What an idle connection may keep of its buffer.

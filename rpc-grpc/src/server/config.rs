@@ -60,8 +60,8 @@ pub struct ServerConfig {
     pub max_connection_idle: Option<Duration>,
     /// How many bytes a peer may send on the connection before handlers take them. Default 4 MiB; at least 65,535.
     /// Each frame takes some 260 bytes beside what is in it: this full of frames of 20 bytes takes 14 times as much. A peer
-    /// that sends so small frames that it would take over 64 times as much, 256 MiB by default, loses its connection. Lower it
-    /// where peers are not trusted.
+    /// that sends so small frames that it would take over 64 times as much, and over 16 MiB, loses its connection: 256 MiB by
+    /// default. Lower it where peers are not trusted.
     pub connection_window_bytes: u32,
     /// How many bytes a peer may send on one call before its handler takes them. Default 1 MiB.
     pub stream_window_bytes: u32,

@@ -9,9 +9,13 @@
 ///
 /// What is passed over, because its stream was reset or is not read any more, never comes back: at the defaults that is a million
 /// frames over the life of a connection.
+///
+/// A small window gets more: what one turn reads nobody can have looked at, and at the least window that HTTP/2 knows, of 65,535
+/// bytes, it would be spent by a window full of frames of a byte.
 pub(crate) fn small_frames_bytes(connection_window: u32) -> usize {
     const TIMES: usize = 64;
-    TIMES.saturating_mul(connection_window as usize)
+    const LEAST: usize = 16 << 20;
+    TIMES.saturating_mul(connection_window as usize).max(LEAST)
 }
 
 /// How many streams may be reset because of frames that did not belong there, over the *life* of a connection: h2's count never

@@ -97,7 +97,7 @@ async fn small_answers_that_are_read_slowly_are_held_back_and_no_attack() {
     assert_eq!(net.dials(), 1);
 }
 
-/// What was on its way is passed over, however much it is, and however often.
+/// What was on its way is passed over, a few windows full of it at least.
 #[tokio::test(start_paused = true)]
 async fn small_answers_that_are_given_up_leave_other_calls_alone() {
     let (release, released) = tokio::sync::watch::channel(());

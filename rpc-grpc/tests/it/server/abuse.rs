@@ -186,6 +186,29 @@ async fn small_records_that_are_read_slowly_are_held_back_and_no_attack() {
     peer.assert_alive().await;
 }
 
+/// More than one turn reads of it, at the least window.
+#[tokio::test(start_paused = true)]
+async fn a_small_window_full_of_frames_of_a_byte_is_no_attack() {
+    const LEAST: u32 = 65_535;
+    let mut peer = RawPeer::new(TestService::new(), |config| {
+        config.connection_window_bytes = LEAST;
+        config.stream_window_bytes = LEAST;
+    })
+    .await
+    .settled()
+    .await;
+    let message = frame(vec![7; LEAST as usize - 5]);
+    let mut bytes = raw_frame(kind::HEADERS, 4, 1, &header_block(&[]));
+    let (last, rest) = message.split_last().expect("it is not empty");
+    for byte in rest {
+        bytes.extend(raw_frame(kind::DATA, 0, 1, &[*byte]));
+    }
+    bytes.extend(raw_frame(kind::DATA, 1, 1, &[*last]));
+    peer.write(&bytes).await;
+    let data = peer.read_kind(kind::DATA).await.expect("it answers");
+    assert_eq!(data.stream, 1);
+}
+
 /// Calls that are answered before their end, while as much of them as there is room for is on its way.
 #[tokio::test(start_paused = true)]
 async fn small_records_that_are_not_read_any_more_are_no_attack() {
