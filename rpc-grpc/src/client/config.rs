@@ -46,7 +46,10 @@ pub struct ClientConfig {
     /// Each costs some hundred bytes for 30 s at most. Default: 4096.
     pub max_remembered_resets: usize,
     /// After how many cancelled calls a connection is replaced: servers count resets, and some close a connection that had
-    /// many. One counts whose answer, or whose request, was not at its end. Default: 10 000.
+    /// many. One counts whose answer, or whose request, was not at its end. Default: 10 000. Where streams of records of a few
+    /// bytes are given up with more than some 140 records on their way each, fewer are wanted: what is passed over of them is
+    /// counted for the life of a connection, and ends it, with all its calls, when it is 64 times
+    /// [`connection_window_bytes`](Self::connection_window_bytes), at 240 for each record.
     pub max_cancelled_calls: u32,
 }
 
