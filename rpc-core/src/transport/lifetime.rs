@@ -177,6 +177,11 @@ impl Lifetime {
         self.idle = None;
     }
 
+    /// Nothing is read from the peer any more, so it is not asked any more whether it is there.
+    pub fn closing(&mut self) {
+        self.keepalive = None;
+    }
+
     /// True once new calls are refused: their caller has been told, or had the time to hear it.
     pub fn refuses(&mut self, now: Instant) -> bool {
         let refuses = self
@@ -259,6 +264,8 @@ mod tests {
         assert_eq!(life.due(start + 22 * SECOND, 4), Due::Nothing, "it answered");
         assert_eq!(life.due(start + 32 * SECOND, 4), Due::Ping);
         assert!(matches!(life.due(start + 34 * SECOND, 4), Due::Close(_)));
+        life.closing();
+        assert_eq!(life.next(), None, "it is not read from any more");
     }
 
     #[test]

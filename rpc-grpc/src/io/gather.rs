@@ -44,6 +44,7 @@ pub(crate) fn gather<T>(io: T) -> (Gather<T>, Flusher<T>) {
         io,
         out: Vec::new(),
         written: 0,
+        total: 0,
         unflushed: false,
         large: LARGE_BYTES,
         readable: usize::MAX,
@@ -80,6 +81,8 @@ struct Inner<T> {
     /// What was gathered; the first `written` bytes of it are gone already.
     out: Vec<u8>,
     written: usize,
+    /// How many bytes were ever written below.
+    total: u64,
     /// Something was written below that may still wait for a flush, as TLS holds records back.
     unflushed: bool,
     /// The size from which on a piece is written from where it is.
@@ -120,6 +123,11 @@ impl<T> Flusher<T> {
     /// How often bytes came in. Whoever remembers it knows later whether the peer was heard of since.
     pub(crate) fn reads(&self) -> u64 {
         self.0.counts.reads.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes the stream has taken. Whoever remembers it knows later whether the peer goes on to take what it is sent.
+    pub(crate) fn taken(&self) -> u64 {
+        self.0.lock().total
     }
 
     /// The count of writes, for others than the connection's task.
@@ -215,6 +223,7 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.unflushed = true;
+        self.total += count as u64;
         self.written += count.min(gathered.len());
         if self.written == self.out.len() {
             self.out.clear();

@@ -52,7 +52,8 @@ pub struct ServerConfig {
     /// Whether a client may ping while it has no call under way. Default: once in 2 h.
     pub permit_ping_without_calls: bool,
     /// How old a connection may become before its peer is told to make a new one, give or take 10 %, so that those that
-    /// were made together do not end together. Default: any age.
+    /// were made together do not end together. Default: any age. Once its calls are over the connection is closed when the peer
+    /// has taken their answers, or has taken nothing for 30 s.
     pub max_connection_age: Option<Duration>,
     /// How long calls may go on after that. Default: to their end.
     pub max_connection_age_grace: Option<Duration>,

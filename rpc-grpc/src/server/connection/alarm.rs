@@ -1,6 +1,9 @@
 //! What happens on a connection by itself, and how it ends: its clocks, the server's stop, pings.
 
-use std::task::{Context as Poller, Poll};
+use std::{
+    task::{Context as Poller, Poll},
+    time::Duration,
+};
 
 use h2::{Ping, Reason};
 use rpc_core::transport::DrainPhase;
@@ -8,6 +11,17 @@ use tokio::time::Instant;
 
 use super::{Connection, run::Work};
 use crate::server::{lifetime::Due, police::too_many_pings};
+
+/// How long a peer that is only to take what it was sent may take nothing of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a peer that is only to take what it was sent has taken.
+#[derive(Debug)]
+pub(super) struct Closing {
+    taken: u64,
+    /// It is left then, unless it takes more.
+    pub(super) until: Instant,
+}
 
 impl<F, M> Connection<F, M>
 where
@@ -68,7 +82,8 @@ where
         }
     }
 
-    /// Closes the connection once the peer has taken all that was sent to it. There must be no streams, and come no new ones.
+    /// Closes the connection once the peer has taken all that was sent to it, or takes no more of it. There must be no streams,
+    /// and come no new ones.
     pub(super) fn poll_close(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
         self.h2.abrupt_shutdown(Reason::NO_ERROR);
         let closed = self
@@ -76,8 +91,26 @@ where
             .poll_closed(&mut Poller::from_waker(self.attention.waker()));
         match self.flusher.poll_flush(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),
-            _ => closed.map(|_| ()),
+            _ if closed.is_ready() || !self.still_takes() => Poll::Ready(()),
+            _ => Poll::Pending,
         }
+    }
+
+    /// True if the peer still takes what it was sent, as far as can be told. Nothing is read from it any more, so no ping tells.
+    fn still_takes(&mut self) -> bool {
+        let (now, taken) = (Instant::now(), self.flusher.taken());
+        if let Some(closing) = &self.closing
+            && closing.taken == taken
+        {
+            if closing.until <= now {
+                tracing::debug!(peer = ?self.conn.caller.peer(), "a connection is closed: its peer does not take the rest");
+            }
+            return closing.until > now;
+        }
+        let until = now + PATIENCE;
+        self.closing = Some(Closing { taken, until });
+        self.lifetime.closing();
+        true
     }
 
     /// Breaks everything off. What can be said of it at once is said.

@@ -24,7 +24,10 @@ use rpc_core::transport::{
 };
 use tokio::time::Instant;
 
-use self::run::{SlowMethods, Work, work};
+use self::{
+    alarm::Closing,
+    run::{SlowMethods, Work, work},
+};
 use super::{
     conn::Conn,
     handshake::handshake,
@@ -105,6 +108,8 @@ struct Connection<F, M> {
     stop: Stop,
     is_draining: bool,
     refuses: bool,
+    /// It is there only until the peer has taken what it was sent.
+    closing: Option<Closing>,
 }
 
 /// How a batch ended.
@@ -155,6 +160,7 @@ where
             stop: Stop::new(drain),
             is_draining: false,
             refuses: false,
+            closing: None,
             conn,
         }
     }
@@ -246,8 +252,9 @@ where
         this.lifetime.set_busy(busy, this.accepted > 0, Instant::now);
         this.lifetime.heard(this.flusher.reads(), Instant::now);
         this.poll_pong();
-        this.timer
-            .arm([this.lifetime.next(), this.running.earliest()], &this.conn.alarm);
+        let patience = this.closing.as_ref().map(|closing| closing.until);
+        let clocks = [this.lifetime.next(), this.running.earliest(), patience];
+        this.timer.arm(clocks, &this.conn.alarm);
         this.attention.end(cx);
         Poll::Pending
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rpc_core::{Code, Response, Streaming, transport::DrainPhase};
+use rpc_grpc::ServerConfig;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -147,7 +148,7 @@ async fn a_peer_that_does_not_answer_the_first_goaway_has_five_seconds() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_under_way_is_sent_to_its_end() {
     let service = TestService::new().unary(async |_| Ok(Response::new(vec![7; 50_000].into())));
-    let mut peer = RawPeer::narrow(service).await.settled().await;
+    let mut peer = RawPeer::narrow(service, |_| {}).await.settled().await;
     peer.write(&raw_frame(kind::HEADERS, 4, 1, &header_block(&[])))
         .await;
     peer.write(&raw_frame(kind::DATA, 1, 1, &frame("x"))).await;
@@ -164,6 +165,45 @@ async fn an_answer_that_is_under_way_is_sent_to_its_end() {
     }
     assert_eq!((received, ended), (5 + 50_000, true));
     within(peer.served).await.expect("it does not panic");
+}
+
+/// It is read from no more, so its answer to a ping would not be seen.
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_taken_slowly_are_sent_to_their_end() {
+    let mut peer = answered(|config| {
+        config.keepalive_interval = Some(Duration::from_secs(4));
+        config.keepalive_timeout = Duration::from_secs(3);
+    })
+    .await;
+    peer.drain.advance(DrainPhase::Draining);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut received = 0;
+    while let Some(frame) = peer.read().await {
+        if frame.kind == kind::DATA {
+            received += frame.payload.len();
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    }
+    assert_eq!(received, 5 * (5 + 12_000));
+    within(peer.served).await.expect("it does not panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_no_more_of_its_answers_is_left() {
+    let peer = answered(|config| config.max_connection_idle = Some(Duration::from_secs(10))).await;
+    within(peer.served).await.expect("it does not panic");
+}
+
+/// A peer that has taken next to nothing of the answers to five calls, which are written as far as HTTP/2 is concerned.
+async fn answered(configure: impl FnOnce(&mut ServerConfig)) -> RawPeer {
+    let service = TestService::new().unary(async |_| Ok(Response::new(vec![7; 12_000].into())));
+    let mut peer = RawPeer::narrow(service, configure).await.settled().await;
+    for stream in [1, 3, 5, 7, 9] {
+        peer.write(&raw_frame(kind::HEADERS, 4, stream, &header_block(&[])))
+            .await;
+        peer.write(&raw_frame(kind::DATA, 1, stream, &frame("x"))).await;
+    }
+    peer
 }
 
 #[tokio::test]

@@ -371,8 +371,10 @@ impl RawPeer {
     }
 
     /// The same, over a connection that holds no more than 1 KiB of what it has not read.
-    pub(crate) async fn narrow(service: TestService) -> Self {
-        let served = serve_with(&GrpcServer::default(), service.dispatch(), 1 << 10);
+    pub(crate) async fn narrow(service: TestService, configure: impl FnOnce(&mut ServerConfig)) -> Self {
+        let mut config = ServerConfig::default();
+        configure(&mut config);
+        let served = serve_with(&GrpcServer::new(config), service.dispatch(), 1 << 10);
         Self::of(served).begun().await
     }
 
