@@ -1,11 +1,12 @@
-//! How many instructions the hot paths take: a figure that needs no quiet machine.
+//! How many instructions the hot paths take: a figure that other work disturbs little.
 //!
 //! This program runs itself under callgrind, twice for each path, with few and with many calls; what the difference has
 //! for each call is the figure. Starting, connecting and ending cancel out. What the kernel does is not counted, nor what
 //! waiting costs: this finds work that was added, and the other measurements say what it means.
 //!
 //! Callgrind makes a program some fifty times as slow, so a server finds its handlers slow and hands their calls to tasks of their
-//! own: over gRPC all of these counts are of calls that were handed over, which cost some thousand instructions more.
+//! own, which costs some thousand instructions more: over gRPC all of these counts are of calls that were handed over; over framed a
+//! part of the calls is, and a larger one where something else runs beside it. Let nothing else run.
 //!
 //! The counts are kept in `benches/instructions.tsv` and hold for the compiler that the file names. A different one, or a
 //! different target, counts differently; then only counts of two revisions by the same compiler can be compared.

@@ -20,7 +20,7 @@ or says what was measured:
   --report FILE  writes `docs/performance.md` and its plots from a JSON file
   --floors FILE  compares the ratios in a JSON file with the least that must hold
 
-or counts instructions, which needs valgrind and no quiet machine:
+or counts instructions, which needs valgrind:
   --check        compares the hot paths with `benches/instructions.tsv`
   --bless        writes that file";
 
