@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    future::poll_fn,
     sync::{Arc, mpsc},
+    task::Poll,
     time::Duration,
 };
 
@@ -53,19 +55,14 @@ fn who_writes_has_the_lock_also_when_that_was_given_up() {
         };
         let (place, instance) = (file.place(), Instance::new("a"));
         let mut announced = place.registry.announce("shop", &instance);
-        assert!(
-            timeout(Duration::ZERO, &mut announced).await.is_err(),
-            "it waits for the thread"
-        );
-        while !is_locked() {
-            std::thread::yield_now();
-        }
+        let mut waits = async || poll_fn(|cx| Poll::Ready(announced.as_mut().poll(cx).is_pending())).await;
+        assert!(waits().await, "for the lock");
+        // The only thread has taken it when it is free for this.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert!(is_locked());
         let (go_on, goes_on) = mpsc::channel::<()>();
         let thread = tokio::task::spawn_blocking(move || goes_on.recv().is_err());
-        assert!(
-            timeout(Duration::ZERO, &mut announced).await.is_err(),
-            "it waits to write"
-        );
+        assert!(waits().await, "for the thread, to write");
         drop(announced);
         assert!(is_locked(), "the writing is still to come");
         drop(go_on);
