@@ -70,25 +70,23 @@ impl Credit {
 
     /// The call is over, or its connection is: nothing more is to be sent. Answers for how many CHUNKs no CREDIT has come yet.
     fn end(&self) -> u64 {
-        let mut state = self.lock();
-        state.over = true;
-        let (waker, chunks) = (state.waker.take(), std::mem::take(&mut state.chunks));
-        drop(state);
+        let (waker, chunks) = self.finish();
         if let Some(waker) = waker {
             waker.wake();
         }
         chunks
     }
 
-    /// Nobody sends any more of it, so nobody is woken. Answers for how many CHUNKs no CREDIT has come yet.
+    /// The same where nobody sends any more of it, so that nobody is woken.
     fn leave(&self) -> u64 {
+        self.finish().1
+    }
+
+    /// What was kept of it. A waker may do anything when it is dropped, so that is for where nothing is locked.
+    fn finish(&self) -> (Option<Waker>, u64) {
         let mut state = self.lock();
         state.over = true;
-        let (waker, chunks) = (state.waker.take(), std::mem::take(&mut state.chunks));
-        drop(state);
-        // A waker may do anything when it is dropped.
-        drop(waker);
-        chunks
+        (state.waker.take(), std::mem::take(&mut state.chunks))
     }
 
     /// Takes what a CHUNK costs with some of so many bytes; `None` if nothing more is to be sent.
