@@ -161,20 +161,21 @@ impl Frames {
 
     /// The trailers of a call that went like this, with what is to go in them.
     fn trailers(outcome: &Result<(), Status>, metadata: &Metadata, limit_bytes: usize) -> HeaderMap {
-        let mut trailers = HeaderMap::with_capacity(4);
-        match outcome {
-            Ok(()) => {
-                // First, for peers that cut off what is too much for them.
-                status::write_ok(&mut trailers);
-                append_metadata(metadata, &mut trailers);
-                if !metadata.is_empty()
-                    && let Err(failure) = check_size(&trailers, limit_bytes)
-                {
-                    trailers.clear();
-                    status::write(&failure, limit_bytes, &mut trailers);
-                }
+        let failed = |failure: &Status| {
+            let mut trailers = HeaderMap::with_capacity(4);
+            status::write(failure, limit_bytes, &mut trailers);
+            trailers
+        };
+        if let Err(failure) = outcome {
+            return failed(failure);
+        }
+        // First, for peers that cut off what is too much for them.
+        let mut trailers = status::ok();
+        if !metadata.is_empty() {
+            append_metadata(metadata, &mut trailers);
+            if let Err(failure) = check_size(&trailers, limit_bytes) {
+                return failed(&failure);
             }
-            Err(failure) => status::write(failure, limit_bytes, &mut trailers),
         }
         trailers
     }

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, request::Parts};
 use rpc_core::{
     Body, Call, Context, Deadline, Metadata, Method, MethodDescriptor, Status,
     context::Expiry,
@@ -20,8 +20,7 @@ use crate::wire::{
     compress::{self, Coding, Compression},
     content_type,
     frame::Decoder,
-    headers::{check_size, take_metadata},
-    names,
+    headers,
     timeout::{self, InvalidTimeout},
 };
 
@@ -89,13 +88,14 @@ pub(super) fn admit(
     let Parts {
         method: http_method,
         uri,
-        headers,
+        headers: fields,
         ..
     } = head;
     if http_method != HttpMethod::POST {
         return Err(Refusal::http(StatusCode::METHOD_NOT_ALLOWED, "a gRPC request is a POST").into());
     }
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+    let known = Known::of(&fields);
+    let Some(content_type) = known.content_type else {
         return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_GRPC).into());
     };
     let Ok(subtype) = content_type::parse(content_type) else {
@@ -110,23 +110,23 @@ pub(super) fn admit(
         )
     };
     let malformed = |what: Status| Box::new(refusal(what).with_http(StatusCode::BAD_REQUEST));
-    if let Some(te) = headers.get(header::TE).filter(|te| *te != "trailers") {
+    if let Some(te) = known.te.filter(|te| *te != "trailers") {
         // Its absence is forgiven: some proxies drop it although they pass trailers on.
         return Err(malformed(broken(format!("`te` is {te:?}, not `trailers`"))));
     }
-    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+    if known.hosts > 1 {
         return Err(malformed(broken("there are two `host` headers")));
     }
-    if headers.contains_key(header::CONNECTION) {
+    if known.has_connection {
         return Err(malformed(broken("HTTP/2 has no `connection` header")));
     }
-    let Ok(deadline) = deadline(&headers, arrived) else {
+    let Ok(deadline) = deadline(known.timeout, arrived) else {
         return Err(malformed(broken("`grpc-timeout` is malformed")));
     };
-    if let Err(status) = check_size(&headers, conn.config.max_metadata_bytes as usize) {
+    if let Err(status) = headers::check(known.size, conn.config.max_metadata_bytes as usize) {
         return Err(refusal(status).into());
     }
-    let coding = match Coding::parse(headers.get(names::ENCODING)) {
+    let coding = match Coding::parse(known.encoding) {
         Coding::Identity => None,
         Coding::Known(compression) => Some(compression),
         Coding::Unknown => {
@@ -138,12 +138,12 @@ pub(super) fn admit(
     }
     let answer = AnswerForm {
         content_type: content_type::answer(subtype),
-        compression: compression(&headers, conn.config.compression),
+        compression: compression(known.accept_encoding, conn.config.compression),
         metadata_limit: conn.config.max_metadata_bytes,
     };
     let method = conn.dispatch.resolve(uri.path());
     let codec = codec_name(method.method(), subtype.codec());
-    let metadata = take_metadata(headers).map_err(|status| {
+    let metadata = headers::take_metadata(fields).map_err(|status| {
         let status = status.at_method(method.method()).not_processed();
         Refusal::grpc(&status, answer.metadata_limit, answer.content_type.clone())
     })?;
@@ -170,9 +170,54 @@ pub(super) fn admit(
     })
 }
 
-/// The deadline of a request that arrived then.
-pub(super) fn deadline(headers: &HeaderMap, arrived: Instant) -> Result<Option<Deadline>, InvalidTimeout> {
-    let timeout = headers.get(names::TIMEOUT).map(timeout::parse).transpose()?;
+/// What the protocol says in headers: each at its first value.
+#[derive(Default)]
+struct Known<'h> {
+    content_type: Option<&'h HeaderValue>,
+    te: Option<&'h HeaderValue>,
+    timeout: Option<&'h HeaderValue>,
+    encoding: Option<&'h HeaderValue>,
+    accept_encoding: Option<&'h HeaderValue>,
+    hosts: usize,
+    has_connection: bool,
+    /// Of all headers, as HTTP/2 counts it.
+    size: usize,
+}
+
+impl<'h> Known<'h> {
+    /// Goes through them once: that costs less than to ask for one after the other.
+    fn of(fields: &'h HeaderMap) -> Self {
+        let mut known = Self::default();
+        for (name, value) in fields {
+            known.size += headers::entry_size(name, value);
+            let first = match name.as_str() {
+                "content-type" => &mut known.content_type,
+                "te" => &mut known.te,
+                "grpc-timeout" => &mut known.timeout,
+                "grpc-encoding" => &mut known.encoding,
+                "grpc-accept-encoding" => &mut known.accept_encoding,
+                "host" => {
+                    known.hosts += 1;
+                    continue;
+                }
+                "connection" => {
+                    known.has_connection = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            first.get_or_insert(value);
+        }
+        known
+    }
+}
+
+/// The deadline of a request with that `grpc-timeout`, which arrived then.
+pub(super) fn deadline(
+    timeout: Option<&HeaderValue>,
+    arrived: Instant,
+) -> Result<Option<Deadline>, InvalidTimeout> {
+    let timeout = timeout.map(timeout::parse).transpose()?;
     Ok(timeout.map(|timeout| Deadline::at(arrived + timeout.min(FOREVER))))
 }
 
@@ -189,8 +234,7 @@ const NOT_GRPC: &str = "this port speaks gRPC: the content-type must be `applica
 const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// The compression of a reply: the preferred one if the client can inflate it, else any that it can.
-fn compression(headers: &HeaderMap, preferred: Option<Compression>) -> Option<Compression> {
-    let accepted = headers.get(names::ACCEPT_ENCODING);
+fn compression(accepted: Option<&HeaderValue>, preferred: Option<Compression>) -> Option<Compression> {
     if *accepted? == compress::accepted() {
         // A peer like us.
         return preferred.or(Compression::ALL.first().copied());

@@ -1,46 +1,84 @@
 //! `grpc-timeout`: one to eight digits and a unit.
 //!
-//! Sending takes the smallest unit whose number fits eight digits, and rounds up: a server may learn of a deadline that is a
-//! hair late, never of one that has passed when the caller's has not.
+//! Sending keeps three digits and rounds up: a server may learn of a deadline that is a hair late, by less than a hundredth of what
+//! is left, never of one that has passed when the caller's has not. What is left of one and the same timeout differs by microseconds
+//! from call to call; rounded it is mostly the same text, which both ends can keep in their header tables.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 
 /// The largest number that eight digits hold.
-const MAX: u128 = 99_999_999;
+const MAX: u32 = 99_999_999;
 
-/// Units with their length in nanoseconds, smallest first.
-const UNITS: [(u8, u128); 6] = [
-    (b'n', 1),
-    (b'u', 1_000),
-    (b'm', 1_000_000),
-    (b'S', 1_000_000_000),
-    (b'M', 60 * 1_000_000_000),
-    (b'H', 3_600 * 1_000_000_000),
-];
+/// One digit more than are kept.
+const TOO_PRECISE: u64 = 1_000;
 
-/// The header's value for a time left. Longer than eight digits of hours is sent as just that, 11,000 years.
-pub(crate) fn encode(left: Duration) -> HeaderValue {
-    let nanos = left.as_nanos();
-    let (unit, number) = UNITS
-        .into_iter()
-        .map(|(unit, length)| (unit, nanos.div_ceil(length)))
-        .find(|(_, number)| *number <= MAX)
-        .unwrap_or((b'H', MAX));
-    let mut text = [0; 9];
-    let mut at = text.len() - 1;
-    text[at] = unit;
-    let mut rest = number;
-    loop {
-        at -= 1;
-        text[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
+/// Units of which each is a thousand of the one before, smallest first.
+const DECIMAL_UNITS: [u8; 4] = [b'n', b'u', b'm', b'S'];
+
+/// A time left, as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeout {
+    number: u32,
+    unit: u8,
+}
+
+impl Timeout {
+    /// Rounds a time left. What is longer than eight digits of seconds, three years, is said in hours; what is longer than eight
+    /// digits of those, 11,000 years, as just that.
+    pub(crate) fn of(left: Duration) -> Self {
+        Self::decimal(left).unwrap_or_else(|| Self::hours(left))
+    }
+
+    fn decimal(left: Duration) -> Option<Self> {
+        let mut number = u64::try_from(left.as_nanos()).ok()?;
+        if let Some(more) = (number / TOO_PRECISE).checked_ilog10() {
+            let step = 10_u64.pow(more + 1);
+            number = number.div_ceil(step).checked_mul(step)?;
+        }
+        let mut unit = 0;
+        while number > 0 && number.is_multiple_of(1_000) && unit + 1 < DECIMAL_UNITS.len() {
+            number /= 1_000;
+            unit += 1;
+        }
+        let number = u32::try_from(number).ok().filter(|number| *number <= MAX)?;
+        Some(Self {
+            number,
+            unit: DECIMAL_UNITS[unit],
+        })
+    }
+
+    fn hours(left: Duration) -> Self {
+        let secs = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+        let hours = secs.div_ceil(3_600);
+        Self {
+            number: u32::try_from(hours).unwrap_or(MAX).min(MAX),
+            unit: b'H',
         }
     }
-    HeaderValue::from_bytes(&text[at..]).expect("digits and a letter are a legal value")
+
+    /// The header's value.
+    pub(crate) fn value(self) -> HeaderValue {
+        let mut text = [0; 9];
+        let mut at = text.len() - 1;
+        text[at] = self.unit;
+        let mut rest = self.number;
+        loop {
+            at -= 1;
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        HeaderValue::from_bytes(&text[at..]).expect("digits and a letter are a legal value")
+    }
+
+    /// As one number: two that differ have different ones, and none has zero.
+    pub(crate) fn key(self) -> u64 {
+        u64::from(self.unit) << 32 | u64::from(self.number)
+    }
 }
 
 /// The time that a header's value says.
@@ -78,26 +116,49 @@ mod tests {
     use super::*;
 
     fn encoded(left: Duration) -> String {
-        encode(left).to_str().expect("ASCII").to_owned()
+        Timeout::of(left).value().to_str().expect("ASCII").to_owned()
     }
 
     #[test]
-    fn takes_the_smallest_unit_that_fits_eight_digits() {
+    fn keeps_three_digits_and_rounds_up() {
         assert_eq!(encoded(Duration::ZERO), "0n");
         assert_eq!(encoded(Duration::from_nanos(1)), "1n");
-        assert_eq!(encoded(Duration::from_nanos(99_999_999)), "99999999n");
-        assert_eq!(encoded(Duration::from_nanos(100_000_000)), "100000u");
-        assert_eq!(encoded(Duration::from_millis(99_999)), "99999000u");
-        assert_eq!(encoded(Duration::from_secs(100)), "100000m");
-        assert_eq!(encoded(Duration::from_secs(99_999_999)), "99999999S");
-        assert_eq!(encoded(Duration::from_secs(100_000_020)), "1666667M");
+        assert_eq!(encoded(Duration::from_nanos(999)), "999n");
+        assert_eq!(encoded(Duration::from_nanos(1_001)), "1010n");
+        assert_eq!(encoded(Duration::from_nanos(99_999_999)), "100m");
+        assert_eq!(encoded(Duration::from_nanos(100_000_001)), "101m");
+        assert_eq!(encoded(Duration::from_micros(12_340)), "12400u");
+        assert_eq!(encoded(Duration::from_millis(123_456)), "124S");
+        assert_eq!(encoded(Duration::from_secs(3_599)), "3600S");
+    }
+
+    #[test]
+    fn what_is_left_of_a_timeout_is_mostly_the_same_text() {
+        for micros in [1, 50, 999] {
+            assert_eq!(encoded(Duration::from_micros(1_000_000 - micros)), "1S");
+        }
+    }
+
+    #[test]
+    fn takes_hours_where_seconds_have_too_many_digits() {
+        assert_eq!(encoded(Duration::from_secs(99_900_000)), "99900000S");
+        assert_eq!(encoded(Duration::from_secs(99_999_999)), "27778H");
+        assert_eq!(encoded(Duration::from_nanos(u64::MAX)), "5124096H");
+        assert_eq!(encoded(Duration::new(360_000_000, 1)), "100001H");
         assert_eq!(encoded(Duration::MAX), "99999999H");
     }
 
     #[test]
-    fn rounds_up() {
-        assert_eq!(encoded(Duration::from_nanos(100_000_001)), "100001u");
-        assert_eq!(encoded(Duration::from_nanos(99_999_999_001)), "100000m");
+    fn the_key_tells_them_apart() {
+        let key = |left| Timeout::of(left).key();
+        let known = [
+            key(Duration::ZERO),
+            key(Duration::from_secs(1)),
+            key(Duration::from_millis(1)),
+        ];
+        assert_eq!(known.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+        assert!(!known.contains(&0));
+        assert_eq!(key(Duration::from_secs(1)), key(Duration::from_micros(999_500)));
     }
 
     #[test]
@@ -135,13 +196,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_gets_shorter_on_the_way(secs in 0..u64::MAX / 4_000, nanos in 0..1_000_000_000_u32) {
-            let left = Duration::new(secs, nanos);
-            let arrived = parse(&encode(left)).expect("what we write is legal");
-            prop_assert!(arrived >= left.min(Duration::from_secs(99_999_999 * 3_600)));
-            // Eight digits: what rounding adds is below one part in a million, or one hour's worth at the far end.
-            let slack = arrived.saturating_sub(left);
-            prop_assert!(slack <= left / 1_000_000 || slack < Duration::from_nanos(1));
+        fn never_gets_shorter_on_the_way(nanos: u64, halvings in 0..64_u32, centuries in 0..100_u32) {
+            let left = Duration::from_nanos(nanos >> halvings);
+            // Of all lengths, and some that are longer than 64 bits of nanoseconds.
+            for left in [left, left + Duration::from_hours(876_600) * centuries] {
+                let arrived = parse(&Timeout::of(left).value()).expect("what we write is legal");
+                // The fourth digit is rounded away, or less than an hour of three years.
+                prop_assert!(arrived >= left && arrived.saturating_sub(left) <= left / 100);
+            }
         }
     }
 }

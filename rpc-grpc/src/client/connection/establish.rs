@@ -15,7 +15,7 @@ use rpc_core::{
     transport::supervise::{Life, Unable},
 };
 
-use super::{Connection, Driver, Resets, Sender, Slots};
+use super::{Connection, Driver, Resets, Sender, Slots, Timeouts};
 use crate::{
     client::{ClientConfig, protocol::Grpc},
     io::gather,
@@ -77,6 +77,7 @@ pub(crate) async fn establish(
         peer: dialed.peer.or_else(|| Some(address.clone())).map(Arc::new),
         slots: Slots::new(requests.current_max_send_streams()),
         writes: flusher.write_counter(),
+        timeouts: Timeouts::default(),
         resets: Resets::new(),
         sender: Mutex::new(Sender {
             requests: Some(requests.clone()),

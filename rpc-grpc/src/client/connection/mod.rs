@@ -4,6 +4,7 @@ mod driver;
 mod establish;
 mod resets;
 mod slots;
+mod timeouts;
 
 use std::{
     sync::{
@@ -23,17 +24,12 @@ use rpc_core::{
 };
 
 pub(super) use self::{driver::Driver, establish::establish};
-use self::{resets::Resets, slots::Slots};
+use self::{resets::Resets, slots::Slots, timeouts::Timeouts};
 use super::exchange::Abandoned;
 use crate::{Compression, io::WriteCounter, wire::frame::Data};
 
 /// Streams have numbers of 31 bits, of which a client uses half. A connection is replaced well before it runs out.
 const MAX_STREAMS: u32 = (1 << 30) - (1 << 20);
-
-/// The first request of a connection, and every so manyeth, enters `grpc-timeout` into the header table of both ends. Its value
-/// differs from call to call, so all others keep it out; but its name is then an index of one byte, in place of twelve that
-/// are coded, decoded and checked each time. Other headers may push the entry out of the table, hence not the first one alone.
-const REMIND_EVERY: u32 = 1024;
 
 /// How near to the peer's limit h2 may be when we do not see it.
 const NEARLY_FULL: usize = 16;
@@ -45,6 +41,7 @@ pub(crate) struct Connection {
     pub(crate) slots: Slots,
     /// How often bytes were about to be written.
     pub(crate) writes: WriteCounter,
+    pub(crate) timeouts: Timeouts,
     resets: Resets,
     sender: Mutex<Sender>,
     /// How many streams were opened so far. Written only by who holds the sender.
@@ -80,14 +77,12 @@ pub(crate) enum NotOpened {
 }
 
 impl Connection {
-    /// Opens a stream. `request` makes its head, and may be asked twice; it is told whether the names of its headers are to
-    /// be remembered by the peer, see [`REMIND_EVERY`].
+    /// Opens a stream. `request` makes its head, and may be asked twice.
     pub(crate) fn open(
         &self,
-        mut request: impl FnMut(bool) -> Result<Request<()>, Status>,
+        mut request: impl FnMut() -> Result<Request<()>, Status>,
     ) -> Result<Opened, NotOpened> {
-        let remind = self.opened().is_multiple_of(REMIND_EVERY);
-        let head = request(remind).map_err(NotOpened::Refused)?;
+        let head = request().map_err(NotOpened::Refused)?;
         let mut sender = self.sender();
         let sender = &mut *sender;
         let Some(requests) = &mut sender.requests else {
@@ -98,7 +93,7 @@ impl Connection {
         if waited {
             // The handle waits for a stream that was queued above the peer's limit. A new one waits for none.
             *requests = requests.clone();
-            sent = requests.send_request(request(remind).map_err(NotOpened::Refused)?, false);
+            sent = requests.send_request(request().map_err(NotOpened::Refused)?, false);
         }
         if waited || self.slots.taken() + self.resets.unwritten() + NEARLY_FULL >= self.slots.limit() {
             // It may have begun to wait; and while it does, it holds that stream, which could then not be given up.

@@ -10,7 +10,7 @@ use rpc_core::{Call, Status, context::Expiry, status::Side};
 
 use crate::{
     Compression,
-    wire::{compress, content_type, headers, names, timeout},
+    wire::{compress, content_type, headers, names, timeout::Timeout},
 };
 
 /// How many headers of the protocol all requests have.
@@ -40,15 +40,15 @@ impl HeadTemplate {
         }
     }
 
-    /// The head of a call's request, with the time that is left of its deadline now. `remembered` lets both ends enter what
-    /// differs from call to call into their header tables, for the sake of its name.
+    /// The head of a call's request, with the time that is left of its deadline now. Both ends enter that into their header tables
+    /// if `remembers` says so of it.
     ///
     /// # Errors
     /// DEADLINE_EXCEEDED if nothing is left; RESOURCE_EXHAUSTED if the metadata is too large.
     pub(crate) fn request(
         &self,
         call: &Call<'_>,
-        remembered: bool,
+        remembers: impl FnOnce(Timeout) -> bool,
         compression: Option<Compression>,
         limit_bytes: usize,
     ) -> Result<Request<()>, Status> {
@@ -60,9 +60,10 @@ impl HeadTemplate {
             if left.is_zero() {
                 return Err(Expiry::status().at_side(Side::Client).not_processed());
             }
-            let mut value = timeout::encode(left);
-            // It differs from call to call: this keeps it out of the compression tables of both ends, which it would churn.
-            value.set_sensitive(!remembered);
+            let timeout = Timeout::of(left);
+            let mut value = timeout.value();
+            // This keeps it out of the tables, unless it is in them already.
+            value.set_sensitive(!remembers(timeout));
             headers.insert(names::TIMEOUT, value);
         } else {
             headers.remove(names::TIMEOUT);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     fn headers(call: &Call<'_>, remembered: bool) -> HeaderMap {
-        let request = template().request(call, remembered, None, 1 << 20);
+        let request = template().request(call, |_| remembered, None, 1 << 20);
         request.expect("it can be sent").into_parts().0.headers
     }
 
@@ -158,7 +159,7 @@ mod tests {
         for remembered in [true, false] {
             let headers = headers(&call, remembered);
             assert_eq!(headers[CONTENT_TYPE], "application/grpc+proto");
-            assert_eq!(headers[names::TIMEOUT], "5000000n");
+            assert_eq!(headers[names::TIMEOUT], "5m");
             assert_eq!(headers[names::TIMEOUT].is_sensitive(), !remembered);
         }
     }

@@ -103,8 +103,10 @@ async fn ask(
     };
 
     let writes = connection.writes.get();
-    let opened =
-        connection.open(|remembered| head.request(call, remembered, compression, config.max_metadata_bytes));
+    let opened = connection.open(|| {
+        let remembers = |timeout| connection.timeouts.remembers(timeout);
+        head.request(call, remembers, compression, config.max_metadata_bytes)
+    });
     let opened = match opened {
         Ok(opened) => opened,
         Err(NotOpened::Gone) => return Err(gone(connection)),

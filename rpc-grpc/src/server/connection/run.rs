@@ -19,7 +19,7 @@ use crate::{
         exchange::Exchange,
         face::{FaceRequest, face_exchange},
     },
-    wire::frame::Data,
+    wire::{frame::Data, names},
 };
 
 /// How long the first poll of a handler may take.
@@ -116,7 +116,7 @@ where
         }
         if self.conn.face.is_some() {
             // What is wrong with it, the inner side says: the HTTP layers come before gRPC is looked at.
-            let deadline = deadline(request.headers(), now).unwrap_or_default();
+            let deadline = deadline(request.headers().get(names::TIMEOUT), now).unwrap_or_default();
             let work = Work {
                 respond,
                 request: WorkRequest::Face(Some(Box::new(FaceRequest {

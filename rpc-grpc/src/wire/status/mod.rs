@@ -11,5 +11,5 @@ pub(crate) use self::{
     h2::{Perspective, from_h2, from_reason, reset_reason},
     http::from_http,
     read::{finish, finish_at_once, fit, is_failure},
-    write::{write, write_ok},
+    write::{ok, write},
 };

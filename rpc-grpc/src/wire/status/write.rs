@@ -1,5 +1,7 @@
 //! A status as trailers.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderValue};
 use rpc_core::{Code, Status};
 
@@ -24,9 +26,12 @@ const CODES: [&str; 17] = [
     "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
 ];
 
-/// Adds the end of a call that succeeded.
-pub(crate) fn write_ok(trailers: &mut HeaderMap) {
-    trailers.insert(names::STATUS, HeaderValue::from_static(CODES[0]));
+/// The end of a call that succeeded.
+pub(crate) fn ok() -> HeaderMap {
+    // Copying a map costs half of what making one does.
+    static OK: LazyLock<HeaderMap> =
+        LazyLock::new(|| HeaderMap::from_iter([(names::STATUS, HeaderValue::from_static(CODES[0]))]));
+    OK.clone()
 }
 
 /// Adds the end of a call that failed: code, text, details, push-back, and the metadata of the status.

@@ -86,7 +86,7 @@ async fn the_head_of_a_request_is_what_grpc_says() {
     ];
     assert_eq!(names, expected);
     let value = |name| request.headers().get(name).unwrap().to_str().unwrap();
-    assert_eq!(value("grpc-timeout"), "5000000u");
+    assert_eq!(value("grpc-timeout"), "5S");
     assert_eq!(value("te"), "trailers");
     assert_eq!(value("content-type"), "application/grpc+proto");
     assert!(value("user-agent").starts_with("shop/1 grpc-rust-"));
