@@ -1,8 +1,9 @@
 //! `grpc-timeout`: one to eight digits and a unit.
 //!
-//! Sending keeps three digits and rounds up: a server may learn of a deadline that is a hair late, by less than a hundredth of what
-//! is left, never of one that has passed when the caller's has not. What is left of one and the same timeout differs by microseconds
-//! from call to call; rounded it is mostly the same text, which both ends can keep in their header tables.
+//! Sending keeps three digits, or milliseconds where that is more, and rounds up: a server may learn of a deadline that is a hair
+//! late, by less than a millisecond and less than a hundredth of what is left, never of one that has passed when the caller's has
+//! not. What is left of one and the same timeout differs by microseconds from call to call; rounded it is mostly the same text,
+//! which both ends can keep in their header tables. Coarser it should not be: each hop of a chain adds what it rounds.
 
 use std::time::Duration;
 
@@ -11,8 +12,11 @@ use http::HeaderValue;
 /// The largest number that eight digits hold.
 const MAX: u32 = 99_999_999;
 
-/// One digit more than are kept.
+/// The smallest number of nanoseconds that has a digit more than are kept.
 const TOO_PRECISE: u64 = 1_000;
+
+/// The most nanoseconds that rounding adds.
+const COARSEST: u64 = 1_000_000;
 
 /// Units of which each is a thousand of the one before, smallest first.
 const DECIMAL_UNITS: [u8; 4] = [b'n', b'u', b'm', b'S'];
@@ -34,12 +38,13 @@ impl Timeout {
     fn decimal(left: Duration) -> Option<Self> {
         let mut number = u64::try_from(left.as_nanos()).ok()?;
         if let Some(more) = (number / TOO_PRECISE).checked_ilog10() {
-            let step = 10_u64.pow(more + 1);
+            let step = 10_u64.pow(more + 1).min(COARSEST);
             number = number.div_ceil(step).checked_mul(step)?;
         }
         let mut unit = 0;
-        while number > 0 && number.is_multiple_of(1_000) && unit + 1 < DECIMAL_UNITS.len() {
-            number /= 1_000;
+        let is_long = |number| number > u64::from(MAX) || number > 0 && number % 1_000 == 0;
+        while is_long(number) && unit + 1 < DECIMAL_UNITS.len() {
+            number = number.div_ceil(1_000);
             unit += 1;
         }
         let number = u32::try_from(number).ok().filter(|number| *number <= MAX)?;
@@ -120,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_three_digits_and_rounds_up() {
+    fn keeps_three_digits_or_milliseconds_and_rounds_up() {
         assert_eq!(encoded(Duration::ZERO), "0n");
         assert_eq!(encoded(Duration::from_nanos(1)), "1n");
         assert_eq!(encoded(Duration::from_nanos(999)), "999n");
@@ -128,8 +133,9 @@ mod tests {
         assert_eq!(encoded(Duration::from_nanos(99_999_999)), "100m");
         assert_eq!(encoded(Duration::from_nanos(100_000_001)), "101m");
         assert_eq!(encoded(Duration::from_micros(12_340)), "12400u");
-        assert_eq!(encoded(Duration::from_millis(123_456)), "124S");
-        assert_eq!(encoded(Duration::from_secs(3_599)), "3600S");
+        assert_eq!(encoded(Duration::from_micros(123_455_100)), "123456m");
+        assert_eq!(encoded(Duration::from_millis(99_999_999)), "99999999m");
+        assert_eq!(encoded(Duration::from_millis(100_000_001)), "100001S");
     }
 
     #[test]
@@ -141,8 +147,8 @@ mod tests {
 
     #[test]
     fn takes_hours_where_seconds_have_too_many_digits() {
-        assert_eq!(encoded(Duration::from_secs(99_900_000)), "99900000S");
-        assert_eq!(encoded(Duration::from_secs(99_999_999)), "27778H");
+        assert_eq!(encoded(Duration::from_secs(99_999_999)), "99999999S");
+        assert_eq!(encoded(Duration::from_secs(100_000_000)), "27778H");
         assert_eq!(encoded(Duration::from_nanos(u64::MAX)), "5124096H");
         assert_eq!(encoded(Duration::new(360_000_000, 1)), "100001H");
         assert_eq!(encoded(Duration::MAX), "99999999H");
@@ -201,8 +207,9 @@ mod tests {
             // Of all lengths, and some that are longer than 64 bits of nanoseconds.
             for left in [left, left + Duration::from_hours(876_600) * centuries] {
                 let arrived = parse(&Timeout::of(left).value()).expect("what we write is legal");
-                // The fourth digit is rounded away, or less than an hour of three years.
-                prop_assert!(arrived >= left && arrived.saturating_sub(left) <= left / 100);
+                let slack = arrived.checked_sub(left).expect("it is rounded up");
+                // From a day on, one part in a hundred thousand is still less than a second.
+                prop_assert!(slack <= (left / 100).min(Duration::from_millis(1).max(left / 20_000)));
             }
         }
     }
