@@ -1,35 +1,52 @@
 //! Which values of `grpc-timeout` both ends keep in their header tables.
 //!
-//! A value that they keep is one byte, which is neither coded nor checked again. But the tables are small, looked through for each
-//! call, and what is new drives out what is old. So a value is entered if the one before was the same.
+//! A value that they keep is one byte, which is neither coded nor checked again. But a sender goes through all that it has entered
+//! under a name, each time, and what is new drives out what is old. So a value is entered once it was sent twice in a row, and of
+//! values that differ all the time, as where a deadline came from elsewhere, few are.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::wire::timeout::Timeout;
 
-/// The first value of a connection is entered, and every so manyeth: then at least its name is an index of one byte, in place of
-/// twelve. Other headers may drive the entry out, hence not the first one alone.
-const REMIND_EVERY: u32 = 1024;
+/// How many values are known as entered, and how many are entered at first.
+const KNOWN: usize = 8;
+
+/// Each time that the value has changed so often another one may be entered. That very one is: then at least the name is an index of
+/// one byte, in place of twelve, also after other headers have driven out all of them.
+const ENTER_EVERY: u32 = 65_536;
 
 /// The values of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Timeouts {
-    /// The last one's key; zero before the first one.
+    /// The keys of those that were entered last; zero where there is none.
+    known: [AtomicU64; KNOWN],
+    /// How many were entered.
+    entered: AtomicU32,
+    /// The key of the last one that is not known.
     last: AtomicU64,
-    /// How many differed from the one before.
+    /// How often that changed.
     changes: AtomicU32,
 }
 
 impl Timeouts {
-    /// True if both ends are to enter this one, which is sent next.
-    pub(crate) fn remembers(&self, timeout: Timeout) -> bool {
+    /// True if both ends are to keep this one, which is sent next.
+    pub(crate) fn keeps(&self, timeout: Timeout) -> bool {
         let key = timeout.key();
-        // Nothing is written that all calls would share where they all say the same.
-        if self.last.load(Relaxed) == key {
+        // Nothing is written that all calls share where they all say the same.
+        if self.known.iter().any(|known| known.load(Relaxed) == key) {
             return true;
         }
-        self.last.store(key, Relaxed);
-        self.changes.fetch_add(1, Relaxed).is_multiple_of(REMIND_EVERY)
+        let may_enter = if self.last.load(Relaxed) == key {
+            self.entered.load(Relaxed) < KNOWN as u32 + self.changes.load(Relaxed) / ENTER_EVERY
+        } else {
+            self.last.store(key, Relaxed);
+            self.changes.fetch_add(1, Relaxed).is_multiple_of(ENTER_EVERY)
+        };
+        if may_enter {
+            let entered = self.entered.fetch_add(1, Relaxed);
+            self.known[entered as usize % KNOWN].store(key, Relaxed);
+        }
+        may_enter
     }
 }
 
@@ -39,24 +56,33 @@ mod tests {
 
     use super::*;
 
-    fn millis(millis: u64) -> Timeout {
-        Timeout::of(Duration::from_millis(millis))
+    fn micros(micros: u64) -> Timeout {
+        Timeout::of(Duration::from_micros(micros))
     }
 
     #[test]
-    fn what_comes_again_is_remembered_and_what_changes_is_not() {
+    fn what_comes_again_is_kept_and_what_changes_is_not() {
         let timeouts = Timeouts::default();
-        assert!(timeouts.remembers(millis(7)), "for its name");
-        assert!(timeouts.remembers(millis(7)));
-        assert!(!timeouts.remembers(millis(8)));
-        assert!(timeouts.remembers(millis(8)));
-        assert!(!timeouts.remembers(millis(7)));
+        assert!(timeouts.keeps(micros(7)), "for its name");
+        assert!(!timeouts.keeps(micros(8)));
+        assert!(timeouts.keeps(micros(8)));
+        assert!(timeouts.keeps(micros(7)), "it is there still");
+        assert!(timeouts.keeps(micros(8)));
     }
 
     #[test]
-    fn the_name_is_said_again_now_and_then() {
+    fn of_values_that_change_all_the_time_few_are_kept() {
         let timeouts = Timeouts::default();
-        let remembered = (0..3 * u64::from(REMIND_EVERY)).filter(|n| timeouts.remembers(millis(1 + n % 2)));
-        assert_eq!(remembered.count(), 3);
+        // Each twice, and never again for a long time.
+        let kept = |values: std::ops::Range<u64>| {
+            let twice = values.flat_map(|n| [n, n]);
+            twice.filter(|n| timeouts.keeps(micros(*n))).count()
+        };
+        // The first one is kept both times.
+        assert_eq!(kept(0..900), KNOWN + 1);
+        for _ in 0..u64::from(ENTER_EVERY) / 900 - 1 {
+            assert_eq!(kept(100..1_000), 0);
+        }
+        assert!((1..=3).contains(&kept(100..1_000)), "its name is said again");
     }
 }

@@ -41,14 +41,14 @@ impl HeadTemplate {
     }
 
     /// The head of a call's request, with the time that is left of its deadline now. Both ends enter that into their header tables
-    /// if `remembers` says so of it.
+    /// if `keeps` says so of it.
     ///
     /// # Errors
     /// DEADLINE_EXCEEDED if nothing is left; RESOURCE_EXHAUSTED if the metadata is too large.
     pub(crate) fn request(
         &self,
         call: &Call<'_>,
-        remembers: impl FnOnce(Timeout) -> bool,
+        keeps: impl FnOnce(Timeout) -> bool,
         compression: Option<Compression>,
         limit_bytes: usize,
     ) -> Result<Request<()>, Status> {
@@ -63,7 +63,7 @@ impl HeadTemplate {
             let timeout = Timeout::of(left);
             let mut value = timeout.value();
             // This keeps it out of the tables, unless it is in them already.
-            value.set_sensitive(!remembers(timeout));
+            value.set_sensitive(!keeps(timeout));
             headers.insert(names::TIMEOUT, value);
         } else {
             headers.remove(names::TIMEOUT);

@@ -104,8 +104,8 @@ async fn ask(
 
     let writes = connection.writes.get();
     let opened = connection.open(|| {
-        let remembers = |timeout| connection.timeouts.remembers(timeout);
-        head.request(call, remembers, compression, config.max_metadata_bytes)
+        let keeps = |timeout| connection.timeouts.keeps(timeout);
+        head.request(call, keeps, compression, config.max_metadata_bytes)
     });
     let opened = match opened {
         Ok(opened) => opened,
