@@ -3,12 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use rpc_core::{net::Address, server::Dispatch};
-use rpc_registry::{AnnounceConfig, Announcer, Fault, Instance, InstanceAddress, InstanceHandle, Place};
+use rpc_registry::{
+    AnnounceConfig, AnnounceState, Announcer, Fault, Instance, InstanceAddress, InstanceHandle, Place,
+};
 use tokio::task::JoinSet;
 
 use super::{
     HealthReporter, ServeError,
     advertise::{Advertise, Advertised, Outward, StandIn, advertised},
+    announcements::Teller,
 };
 use crate::{LocalServers, host, local::LocalEntry};
 
@@ -19,8 +22,10 @@ const HEALTH_GRACE: Duration = Duration::from_secs(3);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Where the server shall be found, and as what.
-pub(super) struct Announcements {
+pub(super) struct Plan {
     pub(super) places: Vec<Place>,
+    /// Says how it goes, in the order of the places.
+    pub(super) teller: Teller,
     pub(super) instance: InstanceHandle,
     pub(super) advertise: Option<Advertise>,
     /// What finds out which address others can call.
@@ -39,7 +44,7 @@ pub(super) struct Announced {
     pub(super) outward: Outward,
 }
 
-impl Announcements {
+impl Plan {
     /// Fills in what the user did not say of the instance: the addresses, and when it began. Answers which of them only stand
     /// in.
     fn complete(&self, protocols: &[&'static str], listening: &[Address]) -> Vec<StandIn> {
@@ -101,17 +106,15 @@ impl Announcements {
         };
         let Self {
             places,
+            teller,
             instance,
             outward,
             ..
         } = self;
         let mut announcers = JoinSet::new();
-        for place in places {
+        for (index, place) in places.into_iter().enumerate() {
             let announcer = Announcer::new(place, &instance, AnnounceConfig::default());
-            announcers.spawn(async move {
-                let name = announcer.name().to_owned();
-                announcer.run().await.map_err(|fault| refused(&name, fault))
-            });
+            announcers.spawn(announce(announcer, index, teller.clone()));
         }
         Announced {
             instance,
@@ -164,6 +167,17 @@ impl Announced {
         self.instance.withdraw();
         self.announcers
     }
+}
+
+/// Announces at one place, and says how it goes.
+async fn announce(announcer: Announcer, index: usize, teller: Teller) -> Result<(), ServeError> {
+    let name = announcer.name().to_owned();
+    let told = teller.follow(index, announcer.state());
+    let (result, ()) = tokio::join!(announcer.run(), told);
+    result.map_err(|fault| {
+        teller.tell(index, AnnounceState::Away(fault.clone()));
+        refused(&name, fault)
+    })
 }
 
 /// Announces in the place of each stand-in what others can call, as soon as there is that.
@@ -229,8 +243,9 @@ mod tests {
     async fn what_stands_in_for_an_address_is_replaced_once_there_is_one() {
         let memory = MemoryRegistry::new();
         let instance = InstanceHandle::new(Instance::new("a"));
-        let announcements = Announcements {
+        let plan = Plan {
             places: vec![Place::new(Arc::new(memory.clone()), "shop")],
+            teller: Teller::new(["shop".into()].into_iter()),
             instance: instance.clone(),
             advertise: None,
             outward,
@@ -239,7 +254,7 @@ mod tests {
         };
         let listening: [Address; 3] =
             ["0.0.0.0:80", "[::]:81", "127.0.0.1:82"].map(|text| text.parse().unwrap());
-        let mut announced = announcements.begin(&["grpc"], &listening);
+        let mut announced = plan.begin(&["grpc"], &listening);
         let health = HealthReporter::new();
         let told = async || {
             // Whatever is known by now has been announced.

@@ -22,6 +22,7 @@
 mod addresses;
 mod advertise;
 mod announce;
+mod announcements;
 mod builder;
 mod built_in;
 mod error;
@@ -38,6 +39,7 @@ mod stack;
 
 pub use self::{
     addresses::IntoAddresses,
+    announcements::{Announcement, Announcements},
     builder::ServerBuilder,
     error::ServeError,
     handle::ServerHandle,

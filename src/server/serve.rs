@@ -11,8 +11,8 @@ use rpc_governance::server::load::LoadReporter;
 use rpc_registry::InstanceHandle;
 
 use super::{
-    HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle, advertise,
-    announce::Announcements,
+    Announcements, HealthReporter, IntoAddresses, ServeError, ServerBuilder, ServerHandle, advertise,
+    announce::Plan,
     handle::StoppedOnDrop,
     shutdown::{Stop, Times},
     signals::Signals,
@@ -38,7 +38,7 @@ pub(super) struct Parts {
     pub(super) times: Times,
     pub(super) health: HealthReporter,
     pub(super) load: Option<LoadReporter>,
-    pub(super) announcements: Announcements,
+    pub(super) announce: Plan,
     pub(super) signals: bool,
 }
 
@@ -56,9 +56,12 @@ impl Server {
     /// signal back. A program that goes on listens for them itself, or uses
     /// [`serve_with_shutdown`](Self::serve_with_shutdown) and `without_signals`.
     ///
+    /// A registry that is away, or that says [`Denied`](rpc_registry::FaultKind::Denied), is asked again, for ever, while the server
+    /// serves: its [announcements](Self::announcements) tell.
+    ///
     /// # Errors
-    /// If it cannot begin: an address cannot be bound, or a registry does not take it. A registry is heard while the server
-    /// serves: it stops as it would otherwise, and then says so.
+    /// If it cannot begin: an address cannot be bound, or the first answer of a registry is that the instance makes no sense. A
+    /// registry is heard while the server serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -69,8 +72,7 @@ impl Server {
     /// The same, until a future is done. Signals are left alone.
     ///
     /// # Errors
-    /// If it cannot begin: an address cannot be bound, or a registry does not take it. A registry is heard while the server
-    /// serves: it stops as it would otherwise, and then says so.
+    /// As [`serve`](Self::serve).
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -95,7 +97,7 @@ impl Server {
         let addresses = addresses.into_addresses()?;
         let listener = Listener::bind(&addresses, self.parts.listen.clone()).await?;
         let addresses = listener.local_addresses();
-        advertise::check(self.parts.announcements.advertise.as_ref(), &addresses)?;
+        advertise::check(self.parts.announce.advertise.as_ref(), &addresses)?;
         Ok(Bound {
             server: self,
             listener,
@@ -119,7 +121,12 @@ impl Server {
 
     /// Changes the server's instance in the registries while it is announced: weight, lane, groups, state.
     pub fn instance(&self) -> InstanceHandle {
-        self.parts.announcements.instance.clone()
+        self.parts.announce.instance.clone()
+    }
+
+    /// Tells whether the server is announced, while it serves: in which registries, and why not in the others.
+    pub fn announcements(&self) -> Announcements {
+        self.parts.announce.teller.announcements()
     }
 
     /// Stops the server once it serves.
@@ -178,10 +185,15 @@ impl Bound {
         self.server.instance()
     }
 
+    /// Tells whether the server is announced: see [`Server::announcements`].
+    pub fn announcements(&self) -> Announcements {
+        self.server.announcements()
+    }
+
     /// Serves until SIGTERM or SIGINT asks it to stop, or a [handle](Self::handle) does. See [`Server::serve`].
     ///
     /// # Errors
-    /// If a registry does not take it, or signals cannot be listened for.
+    /// If the first answer of a registry is that the instance makes no sense, or signals cannot be listened for.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -208,7 +220,7 @@ impl Bound {
     /// Serves until a future is done, or a [handle](Self::handle) stops it. See [`Server::serve_with_shutdown`].
     ///
     /// # Errors
-    /// If a registry does not take it.
+    /// If the first answer of a registry is that the instance makes no sense.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -237,9 +249,9 @@ impl Bound {
             tracing::info!(%address, "listening");
         }
         // Before it is announced, and until serving has ended, however it ends.
-        let local = parts.announcements.add_locally(&parts.dispatch);
+        let local = parts.announce.add_locally(&parts.dispatch);
         // Connections queue up from here on: whoever learns of the server from a registry is served.
-        let mut announced = parts.announcements.begin(&parts.protocols, &addresses);
+        let mut announced = parts.announce.begin(&parts.protocols, &addresses);
         let serving = listener.serve(parts.transports, parts.dispatch, view);
         let mut serving = pin!(reporting(parts.load.as_ref(), &parts.health, serving));
         // Whoever was refused may be found elsewhere already: calls get their time nevertheless.

@@ -11,7 +11,8 @@ use crate::{
     server::{
         HealthReporter, Server, ServerHandle,
         advertise::outward,
-        announce::Announcements,
+        announce::Plan,
+        announcements::Teller,
         built_in::{add_health, add_load},
         handle::StoppedOnDrop,
         serve::Parts,
@@ -79,6 +80,9 @@ impl ServerBuilder {
         protocols.dedup();
         let grace = self.shutdown_grace.unwrap_or(SHUTDOWN_GRACE);
         let mut places = self.places;
+        let names = places.iter().map(|place| Arc::from(place.name.as_str()));
+        let targets = self.targets.iter().map(|target| Arc::from(target.as_str()));
+        let teller = Teller::new(names.chain(targets));
         for target in &self.targets {
             let target = target.parse().map_err(given_to("announce_at"))?;
             schemes::check_memory(&self.schemes, &target)?;
@@ -107,8 +111,9 @@ impl ServerBuilder {
             times,
             health,
             load: self.load,
-            announcements: Announcements {
+            announce: Plan {
                 places,
+                teller,
                 instance: InstanceHandle::new(instance),
                 advertise,
                 outward,

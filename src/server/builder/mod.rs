@@ -202,8 +202,8 @@ impl ServerBuilder {
     /// Announces the server where clients of a target look: `memory:///shop`. As soon as it serves and health says so, it
     /// is announced; when it begins to stop, it is taken out. May be called several times, for several registries.
     ///
-    /// A registry that is away is no reason not to serve: it is asked again until it takes the server, and for ever after
-    /// it has lost it. See [`rpc_registry::announce`].
+    /// A registry that is away, or says no, is no reason not to serve: it is asked again until it takes the server, and for ever
+    /// after it has lost it. [`Server::announcements`](super::Server::announcements) tells when it is. See [`rpc_registry::announce`].
     pub fn announce_at(mut self, target: impl Into<String>) -> Self {
         self.targets.push(target.into());
         self

@@ -1,15 +1,18 @@
 //! Registries: announced once it serves, taken out before anything else.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use rpc::{
     Instance, MemoryRegistry,
-    registry::{Fault, InstanceState, Registration, Registry},
-    server::{HealthReporter, ServingStatus},
+    registry::{AnnounceState, Fault, FaultKind, InstanceState, Registration, Registry},
+    server::{Announcements, HealthReporter, ServingStatus},
 };
 use tokio::sync::Notify;
 
@@ -197,6 +200,87 @@ async fn a_server_that_a_registry_refuses_while_it_serves_stops_as_usual() {
         error.is_announce() && error.to_string().contains("late"),
         "{error}"
     );
+}
+
+/// Says no once, then takes it.
+#[derive(Default)]
+struct Guarded {
+    memory: MemoryRegistry,
+    was_asked: AtomicBool,
+}
+
+#[async_trait]
+impl Registry for Guarded {
+    async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        if self.was_asked.swap(true, SeqCst) {
+            return self.memory.announce(name, instance).await;
+        }
+        Err(Fault::new(FaultKind::Denied, "wrong password"))
+    }
+
+    fn notice(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn told(announcements: &Announcements) -> Vec<String> {
+    let told = announcements.states().into_iter();
+    told.map(|announcement| format!("{}: {:?}", announcement.place, announcement.state))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_announcement_learns_why_it_does_not_come() {
+    let builder = quiet(&Gate::new())
+        .announce_at("memory:///shop")
+        .registry(MemoryRegistry::new())
+        .register(Guarded::default(), "guarded");
+    let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+    let mut announcements = bound.announcements();
+    assert_eq!(
+        told(&announcements),
+        ["guarded: Waiting", "memory:///shop: Waiting"]
+    );
+    let running = Running::serve(bound);
+    let mut is_denied = false;
+    while !is_denied || told(&announcements)[1] != "memory:///shop: Announced" {
+        assert!(in_time(announcements.changed()).await);
+        is_denied = match &announcements.states()[0].state {
+            AnnounceState::Away(fault) => fault.kind() == FaultKind::Denied,
+            _ => false,
+        };
+    }
+    let waits = announcements.clone();
+    let mut everywhere = tokio::spawn(async move { waits.announced().await });
+    tokio::task::yield_now().await;
+    assert!(!everywhere.is_finished());
+    // It is asked again within that time.
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert!(in_time(&mut everywhere).await.unwrap());
+    assert_eq!(
+        told(&announcements),
+        ["guarded: Announced", "memory:///shop: Announced"]
+    );
+    running.stop().await;
+    while in_time(announcements.changed()).await {}
+    assert_eq!(
+        told(&announcements),
+        ["guarded: Withdrawn", "memory:///shop: Withdrawn"]
+    );
+    assert!(!in_time(announcements.announced()).await);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_announcement_that_cannot_come() {
+    let server = quiet(&Gate::new())
+        .register(MemoryRegistry::new(), "shop")
+        .build()
+        .unwrap();
+    let announcements = server.announcements();
+    drop(server);
+    assert!(!in_time(announcements.announced()).await);
+    let server = quiet(&Gate::new()).build().unwrap();
+    assert!(in_time(server.announcements().announced()).await);
 }
 
 #[tokio::test]
