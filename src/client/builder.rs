@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use rpc_core::{
     BoxError, BuildError, CallOptions, OwnedCall, Reply,
+    net::SocketOptions,
     server::Dispatch,
     stage::{CallService, Hook, UserLayer},
     transport::Transport,
@@ -167,6 +168,13 @@ impl ClientBuilder {
     #[cfg(feature = "grpc")]
     pub fn grpc(mut self, config: rpc_grpc::ClientConfig) -> Self {
         self.transport.grpc = Some(config);
+        self
+    }
+
+    /// Sets the options of the TCP sockets, for both protocols: [`user_timeout`](SocketOptions::user_timeout) bounds how long a
+    /// host that is gone without a word goes unnoticed, as does the `keepalive` of a transport's link.
+    pub fn socket(mut self, options: SocketOptions) -> Self {
+        self.transport.socket = Some(options);
         self
     }
 

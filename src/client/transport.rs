@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rpc_core::{
     BuildError,
+    net::SocketOptions,
     server::Dispatch,
     transport::{LocalTransport, Transport},
 };
@@ -14,6 +15,7 @@ use rpc_registry::Target;
 pub(super) struct Choice {
     pub(super) custom: Option<Arc<dyn Transport>>,
     pub(super) local: Option<Dispatch>,
+    pub(super) socket: Option<SocketOptions>,
     #[cfg(feature = "grpc")]
     pub(super) grpc: Option<rpc_grpc::ClientConfig>,
     #[cfg(feature = "framed")]
@@ -54,6 +56,9 @@ impl Choice {
     }
 
     fn refuse_wire_settings(&self, why: &str) -> Result<(), BuildError> {
+        if self.socket.is_some() {
+            return Err(BuildError::new("socket", format!("has no meaning with {why}")));
+        }
         #[cfg(feature = "grpc")]
         if self.grpc.is_some() {
             return Err(BuildError::new("grpc", format!("has no meaning with {why}")));
@@ -66,13 +71,12 @@ impl Choice {
         if self.tls.is_some() {
             return Err(BuildError::new("tls", format!("has no meaning with {why}")));
         }
-        let _ = why;
         Ok(())
     }
 
     #[cfg(any(feature = "grpc", feature = "framed"))]
     fn wire(self) -> Result<Arc<dyn Transport>, BuildError> {
-        let dialer = rpc_core::net::Dialer::new();
+        let dialer = rpc_core::net::Dialer::new().with_socket(self.socket.unwrap_or_default());
         #[cfg(feature = "tls")]
         let dialer = match self.tls {
             Some(tls) => dialer.with_tls(tls),

@@ -9,6 +9,7 @@ use rpc::{
         HealthConfig,
         balance::{HashKey, RingHash},
     },
+    net::SocketOptions,
     prelude::*,
     transport::LocalTransport,
 };
@@ -120,6 +121,7 @@ fn mistakes_name_the_method() {
             usable().grpc(no_connect_timeout()),
             "longer than nothing",
         ),
+        ("socket.keepalive", usable().socket(hasty()), "1 s to 32,767 s"),
     ];
     refused_as_said(cases);
 }
@@ -164,6 +166,21 @@ fn contradictions_name_one_of_the_methods() {
                 .grpc(rpc::grpc::ClientConfig::default()),
             "transport of your own",
         ),
+        (
+            "socket",
+            Client::builder()
+                .target("local:///shop")
+                .local(dispatch())
+                .socket(SocketOptions::default()),
+            "`local:` target",
+        ),
+        (
+            "socket",
+            usable()
+                .transport(LocalTransport::new(dispatch()))
+                .socket(SocketOptions::default()),
+            "transport of your own",
+        ),
     ];
     refused_as_said(cases);
 }
@@ -183,6 +200,13 @@ fn tls_needs_a_wire() {
             .tls(tls),
     );
     assert_eq!(error.field(), "tls");
+}
+
+/// Probes more often than any system takes.
+fn hasty() -> SocketOptions {
+    let mut options = SocketOptions::default();
+    options.keepalive = Some(Duration::from_millis(500));
+    options
 }
 
 fn no_connect_timeout() -> rpc::grpc::ClientConfig {

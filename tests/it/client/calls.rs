@@ -1,6 +1,6 @@
 //! Calls in process and over gRPC: the same code, the same answers.
 
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use rpc::{
     CallOptions, Channel,
@@ -48,6 +48,48 @@ async fn a_local_target_calls_a_server_in_this_process() {
     let client = local("a").build().unwrap();
     all_shapes(&EchoClient::new(&client)).await;
     client.ready().await.unwrap();
+}
+
+/// The system lists a timer for each socket: 2 while a probe of an idle peer is due, 0 for none.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sockets_have_the_options_that_the_client_was_given() {
+    let timers = |port: &str| {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let sockets = table
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let connected = sockets.filter(|socket| socket[2].ends_with(port) && socket[3] == "01");
+        connected
+            .map(|socket| socket[5][..2].to_owned())
+            .collect::<Vec<_>>()
+    };
+    for framed in [true, false] {
+        for (keepalive, timer) in [(Some(Duration::from_secs(15)), "02"), (None, "00")] {
+            let server = Running::start("a").await;
+            let mut options = rpc::net::SocketOptions::default();
+            options.keepalive = keepalive;
+            let client = Client::builder()
+                .target(server.target())
+                .prefer_framed(framed)
+                .socket(options)
+                .build()
+                .unwrap();
+            client.ready().await.unwrap();
+            let (_, port) = server.address.rsplit_once(':').unwrap();
+            let port = format!(":{:04X}", port.parse::<u16>().unwrap());
+            // While bytes are not acknowledged, the timer is theirs.
+            let all_are = async {
+                while !timers(&port).iter().all(|is| is == timer) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(LONG, all_are).await.expect("the options are others");
+            assert!(!timers(&port).is_empty());
+            server.stop().await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -141,7 +183,7 @@ async fn a_codec_that_is_not_offered() {
         (Code::Unimplemented, Some(reason::CODEC_UNKNOWN))
     );
     // What a stub's options leave open stays as the client has it.
-    let short = CallOptions::new().with_timeout(std::time::Duration::from_secs(5));
+    let short = CallOptions::new().with_timeout(Duration::from_secs(5));
     let status = EchoClient::new(&client)
         .with_options(short)
         .name()
