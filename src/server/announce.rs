@@ -1,7 +1,11 @@
 //! The server in registries.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
 
+use futures_util::FutureExt;
 use rpc_core::{net::Address, server::Dispatch};
 use rpc_registry::{
     AnnounceConfig, AnnounceState, Announcer, Fault, Instance, InstanceAddress, InstanceHandle, Place,
@@ -126,7 +130,8 @@ impl Plan {
 }
 
 impl Announced {
-    /// Keeps what health says in the records, and the addresses that others can call, until a registry says that the instance makes no sense.
+    /// Keeps what health says in the records, and the addresses that others can call, until a registry says that the
+    /// instance makes no sense, or panics.
     pub(super) async fn keep(&mut self, health: &HealthReporter) -> ServeError {
         let Self {
             instance,
@@ -149,6 +154,7 @@ impl Announced {
             loop {
                 match announcers.join_next().await {
                     Some(Ok(Err(error))) => return error,
+                    // It was withdrawn by its owner.
                     Some(_) => {}
                     None => std::future::pending().await,
                 }
@@ -173,11 +179,21 @@ impl Announced {
 async fn announce(announcer: Announcer, index: usize, teller: Teller) -> Result<(), ServeError> {
     let name = announcer.name().to_owned();
     let told = teller.follow(index, announcer.state());
-    let (result, ()) = tokio::join!(announcer.run(), told);
-    result.map_err(|fault| {
-        teller.tell(index, AnnounceState::Away(fault.clone()));
-        refused(&name, fault)
-    })
+    let run = AssertUnwindSafe(announcer.run()).catch_unwind();
+    let (result, ()) = tokio::join!(run, told);
+    let fault = match result {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(fault)) => fault,
+        Err(_) => {
+            tracing::error!(
+                name,
+                "the registry panicked; the server is not announced any more"
+            );
+            Fault::transient("the registry panicked")
+        }
+    };
+    teller.tell(index, AnnounceState::Away(fault.clone()));
+    Err(refused(&name, fault))
 }
 
 /// Announces in the place of each stand-in what others can call, as soon as there is that.

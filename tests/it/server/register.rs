@@ -270,6 +270,53 @@ async fn who_waits_for_the_announcement_learns_why_it_does_not_come() {
     assert!(!in_time(announcements.announced()).await);
 }
 
+/// Takes the server, and panics when it is to renew the lease.
+struct Broken;
+
+#[async_trait]
+impl Registry for Broken {
+    async fn announce(&self, _: &str, _: &Instance) -> Result<Box<dyn Registration>, Fault> {
+        Ok(Box::new(Self))
+    }
+
+    fn notice(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[async_trait]
+impl Registration for Broken {
+    fn lease(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3))
+    }
+
+    async fn renew(&mut self) -> Result<(), Fault> {
+        panic!("as a test wants it");
+    }
+
+    async fn amend(&mut self, _: &Instance) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn withdraw(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_panics_ends_the_server_with_an_error() {
+    let builder = quiet(&Gate::new()).register(Broken, "broken");
+    let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+    let announcements = bound.announcements();
+    let error = Running::serve(bound).failed().await;
+    assert!(error.is_announce());
+    assert_eq!(
+        error.to_string(),
+        "cannot announce the server as `broken`: the registry panicked"
+    );
+    assert!(matches!(announcements.states()[0].state, AnnounceState::Away(_)));
+}
+
 #[tokio::test]
 async fn nobody_waits_for_an_announcement_that_cannot_come() {
     let server = quiet(&Gate::new())
