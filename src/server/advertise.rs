@@ -83,6 +83,8 @@ pub(super) type Outward = fn(IpAddr) -> Option<IpAddr>;
 pub(super) enum Advertised {
     /// This.
     Address(Address),
+    /// This, as nobody said otherwise, and only this host can call it.
+    Loopback(Address),
     /// This host has none that others could call, and perhaps not yet: the loopback address, until there is one.
     StandIn(StandIn),
 }
@@ -118,6 +120,7 @@ pub(super) fn advertised(said: Option<&Advertise>, listening: &Address, outward:
             Ok(ip) => SocketAddr::new(ip, socket.port()).into(),
             Err(_) => Address::Host(Arc::clone(host), socket.port()),
         },
+        None if socket.ip().to_canonical().is_loopback() => return Advertised::Loopback(listening.clone()),
         None if !socket.ip().is_unspecified() => listening.clone(),
         None => {
             let stand_in = StandIn(*socket);
@@ -168,7 +171,7 @@ mod tests {
     fn nobody_is_told_to_call_everywhere() {
         for listening in ["0.0.0.0:80", "[::]:80"] {
             let told = match advertised(None, &address(listening), outward) {
-                Advertised::Address(address) => address,
+                Advertised::Address(address) | Advertised::Loopback(address) => address,
                 Advertised::StandIn(stand_in) => stand_in.address(),
             };
             let Address::Socket(socket) = told else {
@@ -187,13 +190,18 @@ mod tests {
             (Some("[fd00::1]"), "[::]:80", "[fd00::1]:80"),
             (Some("fd00::1"), "[::]:80", "[fd00::1]:80"),
             (Some("10.0.0.7:8080"), "127.0.0.1:80", "10.0.0.7:8080"),
-            (None, "127.0.0.1:80", "127.0.0.1:80"),
+            (Some("127.0.0.1"), "127.0.0.1:80", "127.0.0.1:80"),
+            (None, "10.0.0.7:80", "10.0.0.7:80"),
             (Some("10.0.0.7"), "unix:/run/shop.sock", "unix:/run/shop.sock"),
         ];
         for (said, listening, expected) in cases {
             let said = said.map(|said| said.parse::<Advertise>().unwrap());
             let told = advertised(said.as_ref(), &address(listening), |_| None);
             assert_eq!(told, Advertised::Address(address(expected)));
+        }
+        for only_here in ["127.0.0.1:80", "[::1]:80", "[::ffff:127.0.0.1]:80"].map(address) {
+            let told = advertised(None, &only_here, |_| None);
+            assert_eq!(told, Advertised::Loopback(only_here));
         }
         for wrong in [
             "",

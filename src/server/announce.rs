@@ -31,6 +31,8 @@ pub(super) struct Plan {
     /// Says how it goes, in the order of the places.
     pub(super) teller: Teller,
     pub(super) instance: InstanceHandle,
+    /// Other processes look at one of the places.
+    pub(super) is_seen_outside: bool,
     pub(super) advertise: Option<Advertise>,
     /// What finds out which address others can call.
     pub(super) outward: Outward,
@@ -60,6 +62,12 @@ impl Plan {
             for address in others.into_iter().chain(files) {
                 let address = match advertised(self.advertise.as_ref(), address, self.outward) {
                     Advertised::Address(address) => address,
+                    Advertised::Loopback(address) => {
+                        if self.is_seen_outside {
+                            tracing::warn!(%address, "announcing an address that only this host can call; `advertise(..)` says another one");
+                        }
+                        address
+                    }
                     Advertised::StandIn(stand_in) => {
                         let address = stand_in.address();
                         tracing::warn!(%address, "this host has no address that others could call; announcing one that only itself can, until it has");
@@ -263,6 +271,7 @@ mod tests {
             places: vec![Place::new(Arc::new(memory.clone()), "shop")],
             teller: Teller::new(["shop".into()].into_iter()),
             instance: instance.clone(),
+            is_seen_outside: false,
             advertise: None,
             outward,
             secure: false,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rpc_core::{BuildError, server::Router};
-use rpc_registry::{Instance, InstanceHandle, InstanceState};
+use rpc_registry::{Instance, InstanceHandle, InstanceState, Target};
 
 use super::ServerBuilder;
 use crate::{
@@ -83,9 +83,11 @@ impl ServerBuilder {
         let names = places.iter().map(|place| Arc::from(place.name.as_str()));
         let targets = self.targets.iter().map(|target| Arc::from(target.as_str()));
         let teller = Teller::new(names.chain(targets));
+        let mut embedded = self.embedded;
         for target in &self.targets {
-            let target = target.parse().map_err(given_to("announce_at"))?;
+            let target: Target = target.parse().map_err(given_to("announce_at"))?;
             schemes::check_memory(&self.schemes, &target)?;
+            embedded += usize::from(target.scheme() == "memory");
             places.push(self.schemes.registry(&target).map_err(given_to("announce_at"))?);
         }
         let asked = places.iter().map(|place| place.registry.notice()).max();
@@ -112,6 +114,7 @@ impl ServerBuilder {
             health,
             load: self.load,
             announce: Plan {
+                is_seen_outside: places.len() > embedded,
                 places,
                 teller,
                 instance: InstanceHandle::new(instance),

@@ -2,7 +2,7 @@
 
 mod build;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use rpc_core::{
     BoxError, OwnedCall, Reply,
@@ -12,7 +12,7 @@ use rpc_core::{
     transport::ServerTransport,
 };
 use rpc_governance::{lane::LaneHook, server::load::LoadReporter};
-use rpc_registry::{Instance, Place, Registry, Scheme, Schemes};
+use rpc_registry::{Instance, MemoryRegistry, Place, Registry, Scheme, Schemes};
 use tower_layer::Layer;
 
 use super::HealthReporter;
@@ -38,6 +38,8 @@ pub struct ServerBuilder {
     without_health: bool,
     load: Option<LoadReporter>,
     places: Vec<Place>,
+    /// So many of them are embedded registries: no other process looks there.
+    embedded: usize,
     targets: Vec<String>,
     schemes: Schemes,
     instance: Option<Instance>,
@@ -68,6 +70,7 @@ impl ServerBuilder {
             without_health: false,
             load: None,
             places: Vec::new(),
+            embedded: 0,
             targets: Vec::new(),
             schemes: schemes::built_in_schemes(),
             instance: None,
@@ -218,6 +221,7 @@ impl ServerBuilder {
 
     /// The same as [`announce_at`](Self::announce_at), with the registry itself and the service's name in it.
     pub fn register(mut self, registry: impl Registry, name: impl Into<String>) -> Self {
+        self.embedded += usize::from((&registry as &dyn Any).is::<MemoryRegistry>());
         self.places.push(Place::new(Arc::new(registry), name));
         self
     }
@@ -231,6 +235,8 @@ impl ServerBuilder {
     /// Sets the host, or host and port, that others are told to call. Default: the address that the server listens on; if
     /// that is all addresses of the host, the one from which it calls others. An [`instance`](Self::instance) with addresses of
     /// its own has no need of it.
+    ///
+    /// A loopback address is announced with a warning, unless in a [`MemoryRegistry`]: only this host can call it.
     ///
     /// A host without a route to the outside has no such address. Its loopback address is announced until it has, which is
     /// looked at every second.
