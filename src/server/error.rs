@@ -38,8 +38,8 @@ impl ServeError {
         matches!(&*self.0, Kind::Address(_))
     }
 
-    /// True if the server cannot be announced: a registry said that the instance makes no sense, or panicked, or what is to be
-    /// advertised is none of the addresses that it listens on.
+    /// True if the server cannot be announced: a registry said that the instance makes no sense, or what is to be advertised
+    /// is none of the addresses that it listens on.
     pub fn is_announce(&self) -> bool {
         matches!(&*self.0, Kind::Announce { .. })
     }

@@ -60,9 +60,8 @@ impl Server {
     /// serves: its [announcements](Self::announcements) tell.
     ///
     /// # Errors
-    /// If it cannot begin: an address cannot be bound, or the first answer of a registry is that the instance makes no sense. Or
-    /// if the code of a registry panics. A registry is heard while the server serves: it stops as it would otherwise, and then
-    /// says so.
+    /// If it cannot begin: an address cannot be bound, or the first answer of a registry is that the instance makes no sense. A
+    /// registry is heard while the server serves: it stops as it would otherwise, and then says so.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -194,7 +193,7 @@ impl Bound {
     /// Serves until SIGTERM or SIGINT asks it to stop, or a [handle](Self::handle) does. See [`Server::serve`].
     ///
     /// # Errors
-    /// If the first answer of a registry is that the instance makes no sense, or its code panics; if signals cannot be listened for.
+    /// If the first answer of a registry is that the instance makes no sense, or signals cannot be listened for.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.
@@ -221,7 +220,7 @@ impl Bound {
     /// Serves until a future is done, or a [handle](Self::handle) stops it. See [`Server::serve_with_shutdown`].
     ///
     /// # Errors
-    /// If the first answer of a registry is that the instance makes no sense, or its code panics.
+    /// If the first answer of a registry is that the instance makes no sense.
     ///
     /// # Cancellation
     /// Dropping the future closes the sockets at once and breaks every connection off, without a stop.

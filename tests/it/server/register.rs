@@ -304,17 +304,25 @@ impl Registration for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_that_panics_ends_the_server_with_an_error() {
+async fn after_a_panic_of_a_registry_the_server_is_announced_anew() {
     let builder = quiet(&Gate::new()).register(Broken, "broken");
     let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
-    let announcements = bound.announcements();
-    let error = Running::serve(bound).failed().await;
-    assert!(error.is_announce());
-    assert_eq!(
-        error.to_string(),
-        "cannot announce the server as `broken`: the registry panicked"
-    );
-    assert!(matches!(announcements.states()[0].state, AnnounceState::Away(_)));
+    let mut announcements = bound.announcements();
+    let running = Running::serve(bound);
+    let mut panics = 0;
+    while panics < 2 {
+        assert!(in_time(announcements.announced()).await);
+        while let AnnounceState::Announced = announcements.states()[0].state {
+            assert!(in_time(announcements.changed()).await);
+        }
+        let AnnounceState::Away(fault) = announcements.states()[0].state.clone() else {
+            panic!("it is tried again: {:?}", announcements.states());
+        };
+        assert_eq!(fault.to_string(), "the registry panicked");
+        panics += 1;
+    }
+    // In the pause, in which nobody announces.
+    running.stop().await;
 }
 
 #[tokio::test]
