@@ -11,8 +11,8 @@ const LONGEST: Duration = Duration::from_hours(24 * 365);
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EtcdConfig {
-    /// The members of the cluster, or proxies in front of it: at least 1, at most 64. One is asked at a time; the next
-    /// one when it cannot be reached or stays silent.
+    /// The members of the cluster, or what passes their bytes or their gRPC on as they are, which etcd's `grpc-proxy` does
+    /// not: at least 1, at most 64. One is asked at a time; the next one when it cannot be reached or stays silent.
     pub endpoints: Vec<Address>,
     /// How long one exchange may take, the connect included; a year at most. Of several members, each one gets an equal part of
     /// it to be connected to, at least 500 ms, before the next one is asked. Default: 5 s.

@@ -231,7 +231,11 @@ impl Watcher {
 
     /// Checks that an answer comes from the history that we know, and says which moment it is of.
     fn compare(&self, header: Option<&ResponseHeader>) -> Result<Position> {
-        let now = Position::of(header)?;
+        let mut now = Position::of(header)?;
+        if now.cluster == 0 {
+            // No cluster has that number: etcd's `grpc-proxy` says it where it begins a watch that somebody has already.
+            now.cluster = self.position.cluster;
+        }
         if now.cluster != self.position.cluster {
             return Err(behind("the revision is of another cluster: etcd was set up anew"));
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 /// So long without a fault, and the row begins anew.
-const FORGOTTEN: Duration = Duration::from_mins(1);
+pub(crate) const FORGOTTEN: Duration = Duration::from_mins(1);
 /// 30 years: what "for ever" is on a clock that cannot add so much.
 const FAR: Duration = Duration::from_hours(24 * 365 * 30);
 

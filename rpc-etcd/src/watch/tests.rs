@@ -99,6 +99,17 @@ async fn progress_of_its_own_accord_moves_the_position_and_an_answer_does_not() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_does_not_know_the_cluster_is_no_other_cluster() {
+    let mut unnamed = answer(15);
+    unnamed.header.as_mut().unwrap().cluster_id = 0;
+    let (nothing, position) = told(unnamed).await;
+    assert!(nothing.is_none());
+    let cluster = START.cluster;
+    let revision = 15;
+    assert_eq!(position, Position { cluster, revision });
+}
+
+#[tokio::test(start_paused = true)]
 async fn parts_are_joined_also_when_nobody_waits_between_them() {
     let mut played = play();
     let mut first = with(answer(12), [put("a", 12)]);

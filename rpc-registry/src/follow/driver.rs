@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, disk::Disk, table::Table};
 use crate::{
     Fault, FaultKind, InstanceId, Refresh, Resolver, Update, Watch,
-    pause::{Pauses, later},
+    pause::{FORGOTTEN, Pauses, later},
 };
 
 /// What a client shall see of its target's instances, without end and without errors. See the [module](super).
@@ -27,8 +27,8 @@ pub struct Follow {
     /// Something that the registry told was handed on.
     has_told: bool,
     pauses: Pauses,
-    /// The watch has lost its place, and has not told a list since.
-    behind: bool,
+    /// When the watch last lost its place.
+    behind_at: Option<Instant>,
     /// The watch is not asked before.
     resume_at: Option<Instant>,
     /// The first answer is due.
@@ -106,7 +106,7 @@ impl Follow {
             told_at: None,
             has_told: false,
             pauses: Pauses::new(config.seed),
-            behind: false,
+            behind_at: None,
             resume_at: None,
             answer_by: None,
             settled_at: None,
@@ -135,10 +135,9 @@ impl Follow {
                 Event::Told(Ok(Update::Stale(fault))) => self.fault(fault),
                 Event::Told(Ok(update)) => self.learn(update),
                 Event::Told(Err(fault)) => {
-                    if fault.kind() == FaultKind::Behind && !self.behind {
+                    if fault.kind() == FaultKind::Behind && !self.is_behind_again() {
                         // It says nothing against the list, nor against the registry: the next list is asked for at once.
                         tracing::debug!(target = self.target, %fault, "asking for a new list");
-                        self.behind = true;
                         continue;
                     }
                     let pause = self.pauses.next();
@@ -254,9 +253,16 @@ impl Follow {
         }
     }
 
+    /// The watch has lost its place: true if it did so a moment ago as well, whatever it has told since. A registry that gives
+    /// a list each time would be asked for nothing but lists.
+    fn is_behind_again(&mut self) -> bool {
+        let now = Instant::now();
+        let last = self.behind_at.replace(now);
+        last.is_some_and(|last| now.duration_since(last) <= FORGOTTEN)
+    }
+
     fn learn(&mut self, update: Update) {
         self.answer_by = None;
-        self.behind = false;
         self.told_at = Some(SystemTime::now());
         if !matches!(self.freshness, Freshness::Live) {
             self.freshness = Freshness::Live;

@@ -17,10 +17,13 @@
 //!
 //! # When the registry is away
 //! A fault is told once, as [`Freshness::Stale`], and again if another [kind](crate::FaultKind) of it follows; a [`View`] shows
-//! the last one. The watch is asked again after pauses that grow to 30 s. At the very
-//! first start, when there is no list yet, one that was kept on disk is used ([`DiskCache`]) as soon as the first attempt
-//! has failed, or nothing was answered within [`FollowConfig::first_answer`]; it is told as [`Freshness::Disk`], with the
-//! time at which it was saved. The first live answer is then compared with it as with any other list, so that a registry
+//! the last one. The watch is asked again after pauses that grow to 30 s. One that has lost its place
+//! ([`Behind`](crate::FaultKind::Behind)) is asked for a list at once, and nothing is told; if it lost it within the last minute
+//! as well, that is a fault like any other, whatever was listed meanwhile.
+//!
+//! At the very first start, when there is no list yet, one that was kept on disk is used ([`DiskCache`]) as soon as the first
+//! attempt has failed, or nothing was answered within [`FollowConfig::first_answer`]; it is told as [`Freshness::Disk`], with
+//! the time at which it was saved. The first live answer is then compared with it as with any other list, so that a registry
 //! that has come up empty empties nobody.
 //!
 //! # Several targets
