@@ -2,7 +2,7 @@
 //!
 //! One file a target. The first line says what it is: version, target, when it was saved, a checksum of the rest; the
 //! second is the list. It is written to a temporary file, synced, and renamed, so that a crash leaves the old one or the
-//! new one. A file that does not fit its checksum is moved aside and not used.
+//! new one. A file that does not fit its checksum is moved aside and not used; one that cannot be read stays where it is.
 
 use std::{
     fs, io,
@@ -29,7 +29,8 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DiskCache {
-    /// The directory; it is made when first needed. Several clients, and several processes, may share it.
+    /// The directory; it is made when first needed. Several clients, and several processes, may share it; those of several
+    /// users only if they may read and replace each other's files.
     pub dir: PathBuf,
     /// What is older is not used. While the registry answers, the list is saved anew each eighth of that, also if it stays
     /// as it is. Default: 24 hours.
@@ -111,10 +112,15 @@ impl DiskCache {
                 Some(saved)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
+            Err(error) if is_of_content(&error) => {
                 let aside = file.with_extension("bad");
                 tracing::warn!(target, %error, aside = %aside.display(), "the list on disk cannot be used; moving it aside");
                 let _ = fs::rename(&file, aside);
+                None
+            }
+            // It may be a good one, for another user or in a moment.
+            Err(error) => {
+                tracing::warn!(target, %error, file = %file.display(), "the list on disk cannot be read");
                 None
             }
         }
@@ -126,6 +132,14 @@ fn read(file: &Path, target: &str) -> io::Result<Saved> {
         return Err(bad(format!("more than {MAX_BYTES} bytes")));
     }
     decode(&fs::read(file)?, target)
+}
+
+/// True if what was read is no list of that target, and false if nothing could be read.
+fn is_of_content(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
 }
 
 fn bad(problem: String) -> io::Error {

@@ -147,6 +147,27 @@ async fn what_cannot_be_trusted_is_moved_aside() {
     }
 }
 
+/// It may be another user's, or the disk may fail for a moment.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_stays_where_it_is() {
+    let dir = Dir::filled(3).await;
+    let kept = dir.file().with_extension("kept");
+    fs::rename(dir.file(), &kept).unwrap();
+    fs::create_dir(dir.file()).unwrap();
+    let mut client = dir.client();
+    client.away();
+    client.settle().await;
+    assert!(matches!(client.freshness, Freshness::Unresolved(_)));
+    assert!(dir.file().exists() && !dir.file().with_extension("bad").exists());
+    fs::remove_dir(dir.file()).unwrap();
+    fs::rename(&kept, dir.file()).unwrap();
+    let mut client = dir.client();
+    client.away();
+    client.settle().await;
+    assert!(matches!(client.freshness, Freshness::Disk { .. }));
+    assert_eq!(client.counts(), (3, 0));
+}
+
 /// Else a fleet in which nothing changes for a day has a list that is too old as soon as its registry is away.
 #[tokio::test(start_paused = true)]
 async fn a_list_that_stays_as_it_is_is_saved_anew() {
