@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use rpc_etcd::{Change, Entry};
 
-use crate::{InstanceId, InstanceState, Record, Update, record::Directory, update::id_of};
+use crate::{BadRecord, InstanceId, InstanceState, Record, Update, record::Directory, update::id_of};
+
+/// What each key tells of, with the revision of its last change. Bad records count as well: what nobody tells of any more is
+/// gone, whatever could be read of it last.
+type Keys = HashMap<Bytes, (i64, Vec<InstanceId>)>;
 
 /// Reads what etcd tells of keys, and says what that means for instances.
 pub(super) struct Known {
     directory: Directory,
-    /// With the revision of its last change. Bad records count as well: what nobody tells of any more is gone, whatever
-    /// could be read of it last.
-    keys: HashMap<Bytes, (i64, Vec<InstanceId>)>,
+    keys: Keys,
     /// How many keys tell of an instance. Mostly one; a process that came back has two until its old lease ends. What was
     /// written last counts.
     count: HashMap<InstanceId, u32>,
@@ -46,7 +48,7 @@ impl Known {
 
     /// Everything, read anew.
     pub(super) fn list(&mut self, keys: impl IntoIterator<Item = impl Into<Written>>) -> Update {
-        self.keys.clear();
+        let before = std::mem::take(&mut self.keys);
         self.count.clear();
         self.unclear = false;
         let mut keys: Vec<Written> = keys.into_iter().map(Into::into).collect();
@@ -54,7 +56,7 @@ impl Known {
         keys.sort_by_key(|written| written.revision);
         let mut records = Vec::with_capacity(keys.len());
         for Written { key, value, revision } in keys {
-            let read = self.directory.read(&key, &value.unwrap_or_default());
+            let read = self.read(&key, &value.unwrap_or_default(), &before);
             self.put(&key, revision, &read);
             records.extend(read);
         }
@@ -73,7 +75,7 @@ impl Known {
         for written in changes {
             let Written { key, value, revision } = written.into();
             let left = if let Some(value) = value {
-                let read = self.directory.read(&key, &value);
+                let read = self.read(&key, &value, &self.keys);
                 let left = self.put(&key, revision, &read);
                 put.extend(read);
                 left
@@ -116,15 +118,33 @@ impl Known {
         witnesses.map(|(key, revision)| (key.clone(), revision)).collect()
     }
 
+    /// What a key says. One that cannot be read takes nothing away: it is a bad record of those that it told of before, whose
+    /// last good ones stay in force, however it would be called by itself.
+    fn read(&self, key: &Bytes, value: &[u8], before: &Keys) -> Vec<Record> {
+        let mut records = self.directory.read(key, value);
+        let Some((_, ids)) = before.get(key).filter(|(_, ids)| !ids.is_empty()) else {
+            return records;
+        };
+        let Some(Err(BadRecord { fault, .. })) =
+            records.first().filter(|_| records.iter().all(Result::is_err))
+        else {
+            return records;
+        };
+        let fault = fault.clone();
+        records.retain(|record| ids.contains(id_of(record)));
+        for id in ids {
+            if !records.iter().any(|record| id_of(record) == id) {
+                records.push(Err(BadRecord::new(id.clone(), fault.clone())));
+            }
+        }
+        records
+    }
+
     /// A key was written. Says which instances nobody tells of any more.
     fn put(&mut self, key: &Bytes, revision: i64, records: &[Record]) -> Vec<InstanceId> {
         let mut new: Vec<InstanceId> = records.iter().map(|record| id_of(record).clone()).collect();
         let (known_at, ids) = self.keys.entry(key.clone()).or_default();
         let last_at = std::mem::replace(known_at, revision);
-        // A record that cannot be read takes nothing away: the last good one stays in force.
-        if !records.is_empty() && records.iter().all(Result::is_err) {
-            new.extend_from_slice(ids);
-        }
         new.sort_unstable();
         new.dedup();
         for id in new.iter().filter(|id| !ids.contains(id)) {
