@@ -24,7 +24,8 @@ const PORT: u16 = 2379;
 /// | `ns` | what stands before the name in a key | the layout's own |
 /// | `ttl` | how long an instance that is not renewed stays, in seconds; for who announces | 15 |
 ///
-/// Credentials and TLS are said here, to the scheme, as targets are logged. Targets with the same members share one client.
+/// Credentials and TLS are said here, to the scheme, as targets are logged. Targets with the same members share one client, with its
+/// connection and its token, also those of clones: give clones of one scheme to the clients and servers of a process.
 ///
 /// ```
 /// use rpc_registry::{EtcdScheme, Schemes};
@@ -34,14 +35,14 @@ const PORT: u16 = 2379;
 /// schemes.resolver(&target)?;
 /// # Ok::<(), rpc_core::BuildError>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct EtcdScheme {
     endpoints: Vec<Address>,
     user: Option<(String, Password)>,
     #[cfg(feature = "tls")]
     tls: Option<rpc_core::net::tls::ClientTls>,
-    /// One a set of members.
-    clients: Mutex<Vec<Etcd>>,
+    /// One a set of members, all with these credentials and TLS.
+    clients: Arc<Mutex<Vec<Etcd>>>,
 }
 
 impl EtcdScheme {
@@ -59,6 +60,7 @@ impl EtcdScheme {
     /// Logs in with a name and a password.
     pub fn with_user(mut self, name: impl Into<String>, password: impl Into<Password>) -> Self {
         self.user = Some((name.into(), password.into()));
+        self.clients = Arc::default();
         self
     }
 
@@ -66,6 +68,7 @@ impl EtcdScheme {
     #[cfg(feature = "tls")]
     pub fn with_tls(mut self, tls: rpc_core::net::tls::ClientTls) -> Self {
         self.tls = Some(tls);
+        self.clients = Arc::default();
         self
     }
 
@@ -157,5 +160,28 @@ fn address(host: &str) -> Result<Address, rpc_core::net::InvalidAddress> {
         host.parse()
     } else {
         format!("{host}:{PORT}").parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_a_client_unless_they_log_in_otherwise() {
+        let target: Target = "etcd://h:2379/shop".parse().expect("a target");
+        let user = |scheme: &EtcdScheme| {
+            let etcd = scheme.etcd(&target).expect("the target names a member");
+            etcd.config().user.clone().map(|(name, _)| name)
+        };
+        let clients = |scheme: &EtcdScheme| scheme.clients.lock().expect("nobody panicked").len();
+        let scheme = EtcdScheme::new();
+        assert_eq!(user(&scheme.clone()), None);
+        assert_eq!(user(&scheme), None);
+        assert_eq!(clients(&scheme), 1);
+        let other = scheme.clone().with_user("shop", "secret");
+        assert_eq!(user(&other.clone()).as_deref(), Some("shop"));
+        assert_eq!(user(&other).as_deref(), Some("shop"));
+        assert_eq!((clients(&scheme), clients(&other)), (1, 1));
     }
 }
