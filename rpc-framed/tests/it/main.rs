@@ -11,6 +11,7 @@ mod fallback;
 mod golden;
 mod keepalive;
 mod lies;
+mod losses;
 mod memory;
 mod peer;
 mod scaling;

@@ -61,13 +61,20 @@ pub(crate) fn link(address: &Address, change: impl FnOnce(&mut ClientConfig)) ->
     transport.link(address)
 }
 
-/// Connects to one pipe after the other.
-struct Pipes(Mutex<VecDeque<DuplexStream>>);
+/// Connects to one pipe after the other, as if there was TLS if it is to be `secure`.
+struct Pipes {
+    pipes: Mutex<VecDeque<DuplexStream>>,
+    secure: bool,
+}
 
 impl Connect for Pipes {
     fn connect<'a>(&'a self, _: &'a Address) -> BoxFuture<'a, Result<Dialed, Status>> {
-        let io = self.0.lock().unwrap().pop_front();
-        Box::pin(async { Ok(Dialed::new(Box::new(io.expect("there is a pipe for it")))) })
+        let io = self.pipes.lock().unwrap().pop_front();
+        Box::pin(async move {
+            let mut dialed = Dialed::new(Box::new(io.expect("there is a pipe for it")));
+            dialed.secure = self.secure;
+            Ok(dialed)
+        })
     }
 }
 
@@ -85,6 +92,19 @@ pub(crate) fn piped_links<const N: usize>(
     bytes: usize,
     change: impl FnOnce(&mut ClientConfig),
 ) -> (Arc<dyn Link>, [DuplexStream; N]) {
+    links_that_are(false, bytes, change)
+}
+
+/// The same, as if there was TLS.
+pub(crate) fn secure_links<const N: usize>(bytes: usize) -> (Arc<dyn Link>, [DuplexStream; N]) {
+    links_that_are(true, bytes, |_| ())
+}
+
+fn links_that_are<const N: usize>(
+    secure: bool,
+    bytes: usize,
+    change: impl FnOnce(&mut ClientConfig),
+) -> (Arc<dyn Link>, [DuplexStream; N]) {
     let mut config = ClientConfig::default();
     change(&mut config);
     let mut pipes = VecDeque::new();
@@ -93,7 +113,10 @@ pub(crate) fn piped_links<const N: usize>(
         pipes.push_back(ours);
         theirs
     });
-    let pipes = Arc::new(Pipes(Mutex::new(pipes)));
+    let pipes = Arc::new(Pipes {
+        pipes: Mutex::new(pipes),
+        secure,
+    });
     let transport = FramedTransport::with_connector(config, pipes).expect("legal settings");
     (transport.link(&"127.0.0.1:1".parse().unwrap()), theirs)
 }

@@ -48,6 +48,8 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<Arc<Address>>,
     slab: Slab<Waiting>,
     io: Mutex<Box<dyn Io>>,
+    /// A write that fails may have sent a part before, as TLS does.
+    fails_late: bool,
     life: Life,
     /// A call was answered on it.
     of_use: AtomicBool,
@@ -65,6 +67,8 @@ pub(super) struct Waiting {
     busy: bool,
     /// The how manyeth request of the connection it is.
     sequence: u64,
+    /// Where it begins in all that is written.
+    begins_at: u64,
     waker: Option<Waker>,
     /// When the task wakes it without an answer; `None` once it did.
     deadline: Option<Deadline>,
@@ -175,7 +179,7 @@ impl Connection {
         }
         // Settled while the queue is held: what the server says of its number can only come afterwards.
         let sequence = queue.requests + 1;
-        let id = self.occupy(slot, sequence, head.deadline, waker);
+        let id = self.occupy(slot, sequence, queue.position(), head.deadline, waker);
         if let Err(why) = self.append(&mut queue, id, head, opening) {
             drop(queue);
             self.waiting(slot).busy = false;
@@ -203,17 +207,25 @@ impl Connection {
             task.wake();
         }
         if let Some(alone) = alone {
-            alone.write(&self.hub.outbox, &self.io);
+            alone.write(&self.hub.outbox, &self.io, self.fails_late);
         }
         Ok(id)
     }
 
-    fn occupy(&self, slot: u32, sequence: u64, deadline: Option<Deadline>, waker: &Waker) -> CallId {
+    fn occupy(
+        &self,
+        slot: u32,
+        sequence: u64,
+        begins_at: u64,
+        deadline: Option<Deadline>,
+        waker: &Waker,
+    ) -> CallId {
         let mut waiting = self.waiting(slot);
         waiting.generation = waiting.generation.wrapping_add(1);
         waiting.busy = true;
         waiting.settled = false;
         waiting.sequence = sequence;
+        waiting.begins_at = begins_at;
         waiting.deadline = deadline;
         waiting.answer = None;
         if !waiting.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {

@@ -31,8 +31,8 @@ pub(super) enum WritesAlone {
 #[must_use = "nobody writes anything until it is written"]
 pub(crate) struct Alone {
     bytes: BytesMut,
-    /// How many requests had been handed over before.
-    taken_requests: u64,
+    /// Writing failed.
+    failed: bool,
 }
 
 impl Queue {
@@ -45,12 +45,12 @@ impl Queue {
         }
         let alone = Alone {
             bytes: std::mem::take(&mut self.buffer),
-            taken_requests: self.taken_requests,
+            failed: false,
         };
         self.alone = WritesAlone::Yes;
         self.writing = alone.bytes.len();
         // Before it is: if the connection breaks off meanwhile, nobody knows how much of it arrived.
-        self.taken_requests = self.requests;
+        self.handed += alone.bytes.len() as u64;
         Some(alone)
     }
 
@@ -66,16 +66,17 @@ impl Queue {
 }
 
 impl Alone {
-    /// Writes as much as goes at once, and leaves the rest to the task.
-    pub(crate) fn write(mut self, outbox: &Outbox, io: &Mutex<Box<dyn Io>>) {
+    /// Writes as much as goes at once, and leaves the rest to the task. Where writing `fails_late`, what it failed with counts as
+    /// written.
+    pub(crate) fn write(mut self, outbox: &Outbox, io: &Mutex<Box<dyn Io>>, fails_late: bool) {
         // `None` if the task reads.
         let flushed = try_use(io).map(|mut io| self.poll_write(&mut io));
         let mut queue = outbox.lock();
         let awaited = queue.alone == WritesAlone::Awaited;
         queue.alone = WritesAlone::No;
         queue.writing = 0;
-        if flushed.is_none() {
-            queue.taken_requests = self.taken_requests;
+        if !(self.failed && fails_late) {
+            queue.handed -= self.bytes.len() as u64;
         }
         queue.put_back(self.bytes);
         // Those who wait for room are woken by the task.
@@ -98,7 +99,8 @@ impl Alone {
             Poll::Ready(Ok(written)) if written == self.bytes.len() => self.bytes.clear(),
             Poll::Ready(Ok(written)) => self.bytes.advance(written),
             // The task meets the same error, and says what it means.
-            Poll::Ready(Err(_)) | Poll::Pending => {}
+            Poll::Ready(Err(_)) => self.failed = true,
+            Poll::Pending => {}
         }
         // TLS may hold on to what it took.
         self.bytes.is_empty() && Pin::new(io).poll_flush(&mut cx).is_ready()

@@ -80,8 +80,8 @@ pub(crate) struct Queue {
     pub(crate) looks_at: Option<Deadline>,
     /// A client's: no more requests, others have to carry them.
     pub(crate) refuses: bool,
-    /// Of these, how many were handed to the task, or to the socket.
-    pub(crate) taken_requests: u64,
+    /// How many bytes were handed to the task, or to a call that writes alone.
+    handed: u64,
 }
 
 impl Outbox {
@@ -103,7 +103,7 @@ impl Outbox {
             requests: 0,
             looks_at: None,
             refuses: false,
-            taken_requests: 0,
+            handed: 0,
         };
         Self {
             queue: Mutex::new(queue),
@@ -233,6 +233,11 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty() && self.pieces.is_empty()
+    }
+
+    /// Where the next frame begins in all that was ever appended.
+    pub(crate) fn position(&self) -> u64 {
+        self.handed + self.waiting_bytes() as u64
     }
 
     fn waiting_bytes(&self) -> usize {

@@ -13,7 +13,7 @@ use rpc_core::transport::Io;
 use rustc_hash::FxHashSet;
 use tokio::io::AsyncWrite;
 
-use super::{KEPT_BYTES, Outbox};
+use super::{KEPT_BYTES, Outbox, Queue};
 use crate::io::try_use;
 
 /// How many pieces go into one write.
@@ -25,6 +25,8 @@ pub(crate) struct Writer {
     pieces: VecDeque<Bytes>,
     buffer: BytesMut,
     bytes: usize,
+    /// Writing failed.
+    failed: bool,
     /// How many bytes were written so far.
     pub(crate) written: u64,
 }
@@ -66,7 +68,7 @@ impl Writer {
     fn poll_write_all(&mut self, io: &Mutex<Box<dyn Io>>, cx: &mut Poller<'_>) -> Poll<io::Result<()>> {
         let mut io = io.lock().unwrap_or_else(PoisonError::into_inner);
         while self.bytes > 0 {
-            let written = ready!(self.poll_write(&mut io, cx))?;
+            let written = ready!(self.poll_write(&mut io, cx)).inspect_err(|_| self.failed = true)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -78,6 +80,13 @@ impl Writer {
     /// True if something is yet to be written.
     pub(crate) fn is_busy(&self) -> bool {
         self.bytes > 0
+    }
+
+    /// Where in all that was ever appended begins what has certainly not been written. Where writing `fails_late`, that is none
+    /// of what it failed with.
+    pub(crate) fn untouched_from(&self, queue: &Queue, fails_late: bool) -> u64 {
+        let untouched = if self.failed && fails_late { 0 } else { self.bytes };
+        queue.handed - untouched as u64
     }
 
     /// Gives the buffers back.
@@ -120,7 +129,7 @@ impl Writer {
             self.bytes = self.buffer.len() + queue.piece_bytes;
             queue.piece_bytes = 0;
             queue.writing = self.bytes;
-            queue.taken_requests = queue.requests;
+            queue.handed += self.bytes as u64;
         }
         outbox.make_room(queue);
         self.bytes > 0

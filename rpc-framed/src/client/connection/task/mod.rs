@@ -240,10 +240,10 @@ impl Drop for Task {
         if self.answered {
             connection.of_use.store(true, SeqCst);
         }
-        let taken = {
+        let untouched_from = {
             let mut queue = connection.hub.outbox.lock();
             queue.refuses = true;
-            queue.taken_requests
+            self.writer.untouched_from(&queue, connection.fails_late)
         };
         connection.hub.outbox.close();
         connection.hub.credits.end_all();
@@ -256,7 +256,8 @@ impl Drop for Task {
                 continue;
             }
             waiting.settled = true;
-            let untouched = waiting.sequence > taken;
+            // One that is being answered was written, whatever the server read of it.
+            let untouched = waiting.begins_at >= untouched_from && waiting.arrival.is_none();
             let status = connection.explain(connection.lost());
             let status = if untouched { status.not_processed() } else { status };
             let arrival = waiting.arrival.take();
