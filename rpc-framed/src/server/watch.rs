@@ -112,6 +112,14 @@ impl Watched {
             _requests: requests,
         }
     }
+
+    /// A status that the call ends with, marked if it was not begun.
+    fn marked(&self, status: Status) -> Status {
+        match &self.unbegun {
+            Some(method) if !self.polled.get() => status.at_method(method).not_processed(),
+            _ => status,
+        }
+    }
 }
 
 impl Drop for Watched {
@@ -119,11 +127,7 @@ impl Drop for Watched {
         if self.watch.leave(&self.ticket.hub.outbox) || self.is_over {
             return;
         }
-        let status = match &self.unbegun {
-            Some(method) if !self.polled.get() => dropped().at_method(method).not_processed(),
-            _ => dropped(),
-        };
-        self.ticket.fail(self.served, &status);
+        self.ticket.fail(self.served, &self.marked(dropped()));
     }
 }
 
@@ -165,16 +169,17 @@ impl connection::Watch for Watched {
         if watch.is_given_up() {
             return Some(End::Cancelled);
         }
-        self.polled.set(true);
-        self.ticket
-            .must_end(watch.deadline, watch.is_stream)
-            .map(End::Failed)
+        let end = self.ticket.must_end(watch.deadline, watch.is_stream);
+        if end.is_none() {
+            self.polled.set(true);
+        }
+        end.map(End::Failed)
     }
 
     fn ended(mut self, end: End) {
         self.is_over = true;
         if let End::Failed(status) = end {
-            self.ticket.fail(self.served, &status);
+            self.ticket.fail(self.served, &self.marked(status));
         }
     }
 

@@ -7,14 +7,17 @@ use std::{
     time::Duration,
 };
 
-use rpc_core::{BoxFuture, Code, Response, Status, Streaming, executor::Executor, status::reason};
+use rpc_core::{
+    BoxFuture, Channel, Code, Response, Status, Streaming, client, executor::Executor, status::reason,
+    transport::DrainPhase,
+};
 use rpc_framed::ServerConfig;
 use tokio::sync::oneshot;
 
 use super::{
     peer::{CANCEL, DEFINE, END, MESSAGE, PING, PONG, Peer, REQUEST, define, frame},
-    service::TestService,
-    support::{echo, pair_with, serve_one},
+    service::{TYPES, TestService},
+    support::{Direct, echo, pair_with, piped_links, request, serve_one, within},
 };
 
 /// Polls what it is handed so many times, and drops it then.
@@ -73,6 +76,43 @@ struct Keeps(Mutex<Vec<BoxFuture<'static, ()>>>);
 impl Executor for Keeps {
     fn execute(&self, task: BoxFuture<'static, ()>) {
         self.0.lock().unwrap().push(task);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_begun_when_its_server_stops_goes_elsewhere() {
+    for begun in [false, true] {
+        let (link, [first, second]) = piped_links(1 << 16, |_| ());
+        let keeps = Arc::<Keeps>::default();
+        let mut config = ServerConfig::default();
+        config.executor = Some(Arc::clone(&keeps) as Arc<dyn Executor>);
+        let waits = TestService::new().download(|_| pending());
+        let (_served, drain) = serve_one(waits, first, config);
+        let (_other, _stop) = serve_one(TestService::new(), second, ServerConfig::default());
+        let channel = Channel::new(Direct(link));
+        let called = client::server_streaming(&channel, &TYPES[2], request("x"));
+        let (ended, ()) = tokio::join!(within(called), async {
+            // Until it is there, and until the server knows that it stops.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut call = keeps.0.lock().unwrap().pop().expect("it was handed over");
+            if begun {
+                let polled = call.as_mut().poll(&mut Poller::from_waker(Waker::noop()));
+                assert!(polled.is_pending());
+            }
+            drain.advance(DrainPhase::Draining);
+            drain.advance(DrainPhase::EndingStreams);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            call.await;
+        });
+        if begun {
+            let status = ended.map(drop).expect_err("its handler waits");
+            assert_eq!(status.reason(), Some(reason::DRAINING));
+            assert!(status.was_processed());
+        } else {
+            let mut messages = ended.expect("the other server takes it").into_inner();
+            let first = within(messages.message()).await.expect("it is answered");
+            assert_eq!(first.as_deref(), Some(&b"x"[..]));
+        }
     }
 }
 
