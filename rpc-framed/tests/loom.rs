@@ -159,3 +159,34 @@ fn no_call_is_sent_over_a_connection_that_has_just_ended() {
         assert!(!(is_over && is_sent), "it would be lost");
     });
 }
+
+#[test]
+fn no_call_is_sent_that_is_not_told_of_a_goaway() {
+    loom::model(|| {
+        let slab = Arc::new(Slab::<Waiting>::new(1));
+        // Slots are made behind a cell of the standard library, see above.
+        slab.give_back(slab.take().expect("it is free"));
+        let refuses = Arc::new(loom::sync::Mutex::new(false));
+        let call = {
+            let (slab, refuses) = (Arc::clone(&slab), Arc::clone(&refuses));
+            thread::spawn(move || {
+                let number = slab.take().expect("it is free");
+                let refuses = refuses.lock().unwrap();
+                if !*refuses {
+                    slab.get(number).expect("it was taken").lock().unwrap().generation = 1;
+                }
+                (number, !*refuses)
+            })
+        };
+        // The task, where nobody was refused yet.
+        for (_, slot) in slab.all_once(|| *refuses.lock().unwrap() = true) {
+            let mut slot = slot.lock().unwrap();
+            if slot.generation == 1 {
+                slot.answer = Some(1);
+            }
+        }
+        let (number, is_sent) = call.join().unwrap();
+        let answer = slab.get(number).expect("it was taken").lock().unwrap().answer;
+        assert!(answer.is_some() || !is_sent, "it would wait for ever");
+    });
+}

@@ -124,6 +124,12 @@ impl<T: Default> Slab<T> {
         (0..made).filter_map(|number| Some((number, self.get(number)?)))
     }
 
+    /// All slots that were taken by anybody who is not refused. `refuse` has everybody refused who comes after it.
+    pub(crate) fn all_once(&self, refuse: impl FnOnce()) -> impl Iterator<Item = (u32, &Mutex<T>)> {
+        refuse();
+        self.all()
+    }
+
     fn pop(&self) -> Option<u32> {
         let before = self.change(|state| {
             let number = state.top.checked_sub(1)?;

@@ -62,10 +62,10 @@ impl Task {
                 if self.connection.takes_calls() {
                     tracing::debug!(peer = ?self.connection.peer, "the server wants calls to go elsewhere");
                     self.connection.advance(Phase::Draining);
-                    self.connection
-                        .hub
-                        .outbox
-                        .with(|queue| queue.bare(kind::DRAIN, CallId::default()));
+                    let outbox = &self.connection.hub.outbox;
+                    // Whoever took it to its phase at the same time may not have got so far yet, and no request is to come behind.
+                    outbox.refuse();
+                    outbox.with(|queue| queue.bare(kind::DRAIN, CallId::default()));
                 }
                 Ok(())
             }
@@ -212,7 +212,9 @@ impl Task {
         if u16::from_le_bytes(*why) != goaway::STOPPING {
             let _ = self.connection.loss.set(format!("the server closes it: {text}"));
         }
-        for (slot, _) in self.connection.slab.all() {
+        // Nobody would tell a call that comes later.
+        let refuse = || self.connection.hub.outbox.refuse();
+        for (slot, _) in self.connection.slab.all_once(refuse) {
             let waker = {
                 let mut waiting = self.connection.waiting(slot);
                 // One that is being answered was taken, whatever the server says now.
