@@ -22,9 +22,9 @@ use rpc_framed::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{
-    peer::{DEFINE, DRAIN, END, GOAWAY, MESSAGE, Peer, REPLY, REQUEST, define, frame},
+    peer::{DEFINE, DRAIN, END, GOAWAY, MESSAGE, Peer, REPLY, REQUEST, Server, call, define, frame},
     service::{Counter, TYPES, TestService},
-    support::{Direct, echo, link, pair, pair_with, request, serve, serve_one, within},
+    support::{Direct, echo, link, pair, pair_with, piped_links, request, serve, serve_one, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,6 +141,26 @@ async fn an_idle_connection_is_closed_and_made_again() {
         let mut states = link.state();
         // It leaves, and either rests or is made again at once.
         let _ = tokio::time::timeout(Duration::from_millis(50), states.changed()).await;
+    }
+}
+
+/// As many in a row as would have calls fail at once, had they hung up before they were of use.
+#[tokio::test(start_paused = true)]
+async fn connections_that_go_with_their_first_answer_were_of_use() {
+    // One request was taken, and the server is stopping.
+    for (kind, payload) in [(DRAIN, &[][..]), (GOAWAY, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0])] {
+        let (link, pipes) = piped_links::<6>(1 << 10, |_| ());
+        for mut server in pipes.map(Server) {
+            let mut called = call(1);
+            let (reply, ()) = tokio::join!(within(link.call(&mut called)), async {
+                server.greet(1).await;
+                let request = server.next_request().await;
+                let mut bytes = frame(REPLY, MESSAGE | END, request.slot, request.generation, 0, b"");
+                bytes.extend(frame(kind, 0, 0, 0, 0, payload));
+                server.write(&bytes).await;
+            });
+            reply.expect("it is answered");
+        }
     }
 }
 

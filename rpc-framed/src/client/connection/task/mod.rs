@@ -157,9 +157,7 @@ impl Task {
                 begun: requests,
                 reads: self.inbox.reads,
             };
-            if std::mem::take(&mut self.answered) {
-                connection.of_use.store(true, SeqCst);
-            }
+            self.note_use();
             let Poll::Ready(due) = self.timers.poll(&mut cx, activity) else {
                 return Poll::Pending;
             };
@@ -178,6 +176,13 @@ impl Task {
                     self.writer.trim(&connection.hub.outbox);
                 }
             }
+        }
+    }
+
+    /// Says that a call was answered, if one was: before the phase changes, as the connection is then judged by it.
+    fn note_use(&mut self) {
+        if std::mem::take(&mut self.answered) {
+            self.connection.of_use.store(true, SeqCst);
         }
     }
 
@@ -236,10 +241,8 @@ impl Future for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        self.note_use();
         let connection = &*self.connection;
-        if self.answered {
-            connection.of_use.store(true, SeqCst);
-        }
         let untouched_from = {
             let mut queue = connection.hub.outbox.lock();
             queue.refuses = true;

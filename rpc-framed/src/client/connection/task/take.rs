@@ -61,6 +61,7 @@ impl Task {
                 self.inbox.skip(&head);
                 if self.connection.takes_calls() {
                     tracing::debug!(peer = ?self.connection.peer, "the server wants calls to go elsewhere");
+                    self.note_use();
                     self.connection.advance(Phase::Draining);
                     let outbox = &self.connection.hub.outbox;
                     // Whoever took it to its phase at the same time may not have got so far yet, and no request is to come behind.
@@ -208,6 +209,7 @@ impl Task {
         let (why, text) = rest.split_first_chunk::<2>().unwrap_or((&[0; 2], &[]));
         let text = String::from_utf8_lossy(&text[..text.len().min(256)]);
         tracing::debug!(peer = ?self.connection.peer, accepted, %text, "the server goes away");
+        self.note_use();
         self.connection.advance(Phase::Draining);
         if u16::from_le_bytes(*why) != goaway::STOPPING {
             let _ = self.connection.loss.set(format!("the server closes it: {text}"));
