@@ -184,7 +184,7 @@ impl Status {
     }
 
     /// What a call ends with whose request stream panicked. It is the caller's own, so the text may be read.
-    pub(crate) fn from_stream_panic(panic: &(dyn Any + Send)) -> Self {
+    pub fn from_stream_panic(panic: &(dyn Any + Send)) -> Self {
         Self::internal(format!("the request stream panicked: {}", text_of(panic))).at_side(Side::Client)
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     task::{Context as Poller, Poll},
 };
@@ -62,7 +63,7 @@ pub(crate) async fn attempt(
             return Poll::Pending;
         }
         if let Some(pump) = &mut pump
-            && let Poll::Ready(Err(status)) = pump.poll(cx)
+            && let Poll::Ready(Err(status)) = poll_requests(pump, cx)
         {
             // What it was that broke off is the caller's own.
             return Poll::Ready(Err(status));
@@ -127,6 +128,12 @@ fn give_back(again: Again, pump: Option<Box<Pump>>, call: &mut Call<'_>) -> Agai
         },
         _ => again,
     }
+}
+
+/// Sends what is left of a request. What panics in there is the caller's own.
+pub(super) fn poll_requests(pump: &mut Pump, cx: &mut Poller<'_>) -> Poll<Result<(), Status>> {
+    panic::catch_unwind(AssertUnwindSafe(|| pump.poll(cx)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_stream_panic(&*panic))))
 }
 
 type Sent<'c> = (UnderWay<'c>, Option<Box<Pump>>);

@@ -14,7 +14,10 @@ use rpc_core::{
     status::{Side, reason},
 };
 
-use super::{connection::Connection, exchange::UnderWay};
+use super::{
+    connection::Connection,
+    exchange::{UnderWay, poll_requests},
+};
 use crate::{
     stream::{End, Pump, Receiver},
     wire::{CallId, compress},
@@ -84,7 +87,7 @@ async fn collect(
     let mut message = None;
     let end: End = poll_fn(|cx| {
         if let Some(pump) = &mut pump
-            && let Poll::Ready(Err(status)) = pump.poll(cx)
+            && let Poll::Ready(Err(status)) = poll_requests(pump, cx)
         {
             return Poll::Ready(Err(status.at_side(Side::Client)));
         }
@@ -168,8 +171,9 @@ impl Incoming for ReplyStream {
 struct Running(Option<tokio::task::JoinHandle<Result<(), Status>>>);
 
 impl Running {
-    fn start(pump: Box<Pump>) -> Self {
-        Self(Some(tokio::spawn(pump)))
+    fn start(mut pump: Box<Pump>) -> Self {
+        let sending = poll_fn(move |cx| poll_requests(&mut pump, cx));
+        Self(Some(tokio::spawn(sending)))
     }
 
     /// What it failed with, if it did.

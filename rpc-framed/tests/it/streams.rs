@@ -1,11 +1,22 @@
 //! The three shapes that stream, and what a slow reader does.
 
-use std::{future::poll_fn, task::Poll, time::Duration};
+use std::{
+    any::Any,
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    task::{Context as Poller, Poll, ready},
+    time::Duration,
+};
 
-use bytes::Bytes;
-use rpc_core::{Code, Request, Response, Status, Streaming, client, status::reason};
+use bytes::{Bytes, BytesMut};
+use rpc_core::{
+    Body, Call, Code, Request, Response, Status, Streaming, client,
+    message::Outgoing,
+    status::{Side, reason},
+};
 use rpc_framed::ServerConfig;
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
     peer::{CHUNK, CREDIT, DEFINE, END, MESSAGE, MORE, Peer, REPLY, REQUEST, define, frame},
@@ -182,6 +193,61 @@ async fn a_request_stream_that_breaks_off_is_the_callers_failure() {
     assert_eq!((status.code(), status.message()), (Code::DataLoss, "the disk"));
     within(seen.wait()).await;
     assert_ne!(status.reason(), Some(reason::CALLER_GONE));
+}
+
+/// A request, and one that panics once it is its turn.
+struct Panics {
+    begun: bool,
+    turn: oneshot::Receiver<()>,
+}
+
+impl Outgoing for Panics {
+    fn poll_encode(&mut self, cx: &mut Poller<'_>, out: &mut BytesMut) -> Poll<Option<Result<(), Status>>> {
+        if mem::replace(&mut self.begun, true) {
+            let _ = ready!(Pin::new(&mut self.turn).poll(cx));
+            panic!("on purpose");
+        }
+        out.extend_from_slice(b"x");
+        Poll::Ready(Some(Ok(())))
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+#[tokio::test]
+async fn a_request_stream_that_panics_fails_its_call() {
+    let pair = pair(TestService::new()).await;
+    // Before there is an answer, and while one is read.
+    for answers in [false, true] {
+        let (begins, turn) = oneshot::channel();
+        let requests = Panics { begun: false, turn };
+        let method = if answers { &TYPES[3] } else { &TYPES[1] };
+        let mut call = Call::new(method.method(), "proto", Body::Outgoing(Box::new(requests)));
+        let failure = within(async {
+            if !answers {
+                drop(begins);
+                return pair.link.call(&mut call).await.map(drop);
+            }
+            let Body::Incoming(mut answer) = pair.link.call(&mut call).await?.body else {
+                panic!("it streams")
+            };
+            let mut next = async || poll_fn(|cx| answer.poll_message(cx)).await.transpose();
+            assert_eq!(next().await?.as_deref(), Some(&b"x"[..]));
+            drop(begins);
+            next().await.map(drop)
+        });
+        let status = failure.await.expect_err("it panics");
+        assert_eq!(
+            (status.code(), status.message(), status.place().side()),
+            (
+                Code::Internal,
+                "the request stream panicked: on purpose",
+                Some(Side::Client)
+            )
+        );
+    }
 }
 
 /// What a task reads that a handler left the rest of its requests to.
