@@ -14,9 +14,9 @@ pub struct ClientConfig {
     pub max_message_bytes: usize,
     /// The largest message that is sent, in bytes before compression. Default: none but the format's, 4 GiB.
     pub max_send_message_bytes: Option<usize>,
-    /// The largest metadata of one direction, as HTTP/2 counts: names, values and 32 bytes for each. More fails the call
-    /// with RESOURCE_EXHAUSTED and leaves the connection alone; of a failure that has more, the code arrives and what fits of its
-    /// text and its details. Default:
+    /// The largest metadata of one direction, as HTTP/2 counts: names, values and 32 bytes for each. Values of a `-bin` key that
+    /// came joined with `,` count one by one. More fails the call with RESOURCE_EXHAUSTED and leaves the connection alone; of a
+    /// failure that has more, the code arrives and what fits of its text and its details. Default:
     /// 16 KiB. Many peers take 8 KiB at most.
     ///
     /// Of an answer that has more than 4 MiB, than four times this, and than sixteen times `max_frame_bytes`, the rest is not

@@ -27,7 +27,7 @@ pub struct ServerConfig {
     /// The largest message to send, in bytes before compression. Default: no limit.
     pub max_send_message_bytes: usize,
     /// The most that the headers of a request, and the headers and the trailers of a reply, may take: the sum of name, value
-    /// and 32 bytes for each. Default 16 KiB.
+    /// and 32 bytes for each. Values of a `-bin` key that came joined with `,` count one by one. Default 16 KiB.
     ///
     /// A request or a reply with more fails with RESOURCE_EXHAUSTED; a failure with more arrives without its metadata. A request
     /// with four times as much fails with HTTP status 431, and from sixteen times as much on the connection is closed.

@@ -24,6 +24,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// What the names of headers with bytes end in.
+const BINARY: &str = "-bin";
+
 /// What HTTP/2 counts for a header besides its name and its value.
 const ENTRY_OVERHEAD_BYTES: usize = 32;
 
@@ -60,14 +63,14 @@ pub(crate) fn take_metadata(headers: HeaderMap) -> Result<Metadata, Status> {
         if MetadataKey::is_reserved(name.as_str()) {
             continue;
         }
-        if !name.as_str().ends_with("-bin") {
+        if !name.as_str().ends_with(BINARY) {
             metadata.push(
                 MetadataKey::from_header(name.clone()),
                 MetadataValue::from_header(value),
             );
             continue;
         }
-        for piece in value.as_bytes().split(|b| *b == b',') {
+        for piece in pieces(&value) {
             let bytes = binary(piece).ok_or_else(|| malformed(name))?;
             metadata.push(
                 MetadataKey::from_header(name.clone()),
@@ -76,6 +79,11 @@ pub(crate) fn take_metadata(headers: HeaderMap) -> Result<Metadata, Status> {
         }
     }
     Ok(metadata)
+}
+
+/// The values that an intermediary may have joined.
+fn pieces(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|b| *b == b',')
 }
 
 /// The bytes of one base64 value, blanks around it passed over; `None` if it is none.
@@ -93,9 +101,16 @@ pub(crate) fn size_of(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| entry_size(name, value)).sum()
 }
 
-/// The size of one header.
+/// The size of one header. Values that are joined in it count one by one, as they become an entry each: the commas between
+/// them cost next to nothing on the wire.
 pub(crate) fn entry_size(name: &HeaderName, value: &HeaderValue) -> usize {
-    name.as_str().len() + value.len() + ENTRY_OVERHEAD_BYTES
+    let name = name.as_str();
+    let entries = if name.ends_with(BINARY) {
+        pieces(value).count()
+    } else {
+        1
+    };
+    entries * (name.len() + ENTRY_OVERHEAD_BYTES) + value.len()
 }
 
 /// Checks the size of headers before they are sent.
@@ -250,6 +265,8 @@ mod tests {
     fn sizes_count_as_http2_does() {
         let headers = appended(&[("ab", "cde"), ("ab", "")]);
         assert_eq!(size_of(&headers), (2 + 3 + 32) + (2 + 32));
+        let joined = appended(&[("a-bin", "YQ,YQ,"), ("a", ",,")]);
+        assert_eq!(size_of(&joined), 3 * (5 + 32) + 6 + (1 + 2 + 32));
         assert!(check_size(&headers, 71).is_ok());
         let status = check_size(&headers, 70).expect_err("too large");
         assert_eq!(

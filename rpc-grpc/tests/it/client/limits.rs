@@ -74,27 +74,25 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
         |_| (),
         |mut exchange| async move {
             let sent = exchange.read().await;
-            let size = exchange.request.headers().get("x-size");
-            let large = "x".repeat(size.map_or(0, |size| size.to_str().unwrap().parse().unwrap()));
+            let of_request = |name| exchange.request.headers().get(name)?.to_str().ok();
+            let size = of_request("x-size").map_or(0, |size| size.parse().unwrap());
+            let large = of_request("x-filler").unwrap_or("x").repeat(size);
+            let name = if large.starts_with(',') {
+                "x-large-bin"
+            } else {
+                "x-large"
+            };
             match &sent[5..] {
                 b"head" => {
-                    let _ = exchange.respond.send_response(head(&[("x-large", &large)]), true);
+                    let _ = exchange.respond.send_response(head(&[(name, &large)]), true);
                 }
-                b"trailers" => exchange.answer(&[b"x"], &[OK, ("x-large", &large)]),
+                b"trailers" => exchange.answer(&[b"x"], &[OK, (name, &large)]),
                 b"failed head" => {
-                    let entries = [
-                        ("grpc-status", "5"),
-                        ("grpc-message", "gone"),
-                        ("x-large", &large),
-                    ];
+                    let entries = [("grpc-status", "5"), ("grpc-message", "gone"), (name, &large)];
                     let _ = exchange.respond.send_response(head(&entries), true);
                 }
                 b"failed trailers" => {
-                    let entries = [
-                        ("grpc-status", "5"),
-                        ("grpc-message", "gone"),
-                        ("x-large", &large),
-                    ];
+                    let entries = [("grpc-status", "5"), ("grpc-message", "gone"), (name, &large)];
                     exchange.answer(&[], &entries);
                 }
                 _ => exchange.answer(&[b"fine"], &[OK]),
@@ -102,19 +100,21 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
         },
     );
     for part in ["head", "trailers", "failed head", "failed trailers"] {
-        for size in [20_000, 70_000, 500_000] {
+        // Bytes that were joined count one by one.
+        for (filler, size) in [("x", 20_000), ("x", 70_000), ("x", 500_000), (",", 16_000)] {
             let mut call = call(&UNARY, part);
+            call.metadata.insert("x-filler", filler).unwrap();
             call.metadata.insert("x-size", &size.to_string()).unwrap();
             let status = link.call(&mut call).await.unwrap_err();
             if part.starts_with("failed") {
                 // It is worth more than its metadata, which is left out.
                 assert_eq!((status.code(), status.message()), (Code::NotFound, "gone"));
-                assert!(status.metadata().is_empty(), "{size} in the {part}");
+                assert!(status.metadata().is_empty(), "{size} of {filler:?} in the {part}");
             } else {
                 assert_eq!(
                     (status.code(), status.reason()),
                     (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE)),
-                    "{size} in the {part}"
+                    "{size} of {filler:?} in the {part}"
                 );
             }
             assert_eq!(unary(&link, "x").await.unwrap(), "fine");

@@ -147,6 +147,21 @@ async fn too_much_metadata_fails_the_call_and_spares_the_connection() {
     peer.assert_alive().await;
 }
 
+/// Commas take little of the wire, and each begins an entry of its own.
+#[tokio::test]
+async fn bytes_that_were_joined_count_one_by_one() {
+    let service = TestService::new().unary(async |request| {
+        let entries = request.metadata().len().to_string();
+        Ok(Response::new(entries.into()))
+    });
+    let peer = Peer::new(service).await;
+    let joined = |commas: usize| with_header(post("/test.Test/Unary"), "a-bin", &",".repeat(commas));
+    let answer = peer.request(joined(16_000), frame("")).await;
+    assert_eq!(answer.code(), Code::ResourceExhausted as u32, "{answer:?}");
+    let answer = peer.request(joined(400), frame("")).await;
+    assert_eq!(answer.messages(), ["401"]);
+}
+
 #[tokio::test]
 async fn far_too_much_is_431() {
     // A client made of h2 would not send it: the server has told its limit.
