@@ -12,7 +12,7 @@ use rpc_core::{
 use super::send::UNASKED_BYTES;
 use crate::wire::{
     frame::{Data, Encoder, GUESS_BYTES, PREFIX_BYTES, encode_next, encode_value, frame_encoded},
-    headers::{append_metadata, check_size},
+    headers::{self, append_metadata, check_size},
     status,
 };
 
@@ -172,6 +172,9 @@ impl Frames {
         // First, for peers that cut off what is too much for them.
         let mut trailers = status::ok();
         if !metadata.is_empty() {
+            if let Err(failure) = headers::reserve(&mut trailers, metadata.len()) {
+                return failed(&failure);
+            }
             append_metadata(metadata, &mut trailers);
             if let Err(failure) = check_size(&trailers, limit_bytes) {
                 return failed(&failure);

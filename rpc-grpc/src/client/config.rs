@@ -17,7 +17,7 @@ pub struct ClientConfig {
     /// The largest metadata of one direction, as HTTP/2 counts: names, values and 32 bytes for each. Values of a `-bin` key that
     /// came joined with `,` count one by one. More fails the call with RESOURCE_EXHAUSTED and leaves the connection alone; of a
     /// failure that has more, the code arrives and what fits of its text and its details. Default:
-    /// 16 KiB. Many peers take 8 KiB at most.
+    /// 16 KiB. Many peers take 8 KiB at most. More than 24,000 headers of a request are too large in any case.
     ///
     /// Of an answer that has more than 4 MiB, than four times this, and than sixteen times `max_frame_bytes`, the rest is not
     /// looked at: the call fails with INTERNAL, or with UNKNOWN where it is the trailers. Four times that closes the connection,

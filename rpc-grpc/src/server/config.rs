@@ -29,8 +29,9 @@ pub struct ServerConfig {
     /// The most that the headers of a request, and the headers and the trailers of a reply, may take: the sum of name, value
     /// and 32 bytes for each. Values of a `-bin` key that came joined with `,` count one by one. Default 16 KiB.
     ///
-    /// A request or a reply with more fails with RESOURCE_EXHAUSTED; a failure with more arrives without its metadata. A request
-    /// with four times as much fails with HTTP status 431, and from sixteen times as much on the connection is closed.
+    /// A request or a reply with more fails with RESOURCE_EXHAUSTED; a failure with more arrives without its metadata. More than
+    /// 24,000 headers of a reply or a failure are too large in any case. A request with four times as much fails with HTTP status
+    /// 431, and from sixteen times as much on the connection is closed.
     pub max_metadata_bytes: u32,
     /// How many calls may be under way at once. Default 256. A peer that heeds the setting waits; one that does not has
     /// its calls refused as not processed.

@@ -27,7 +27,7 @@ use crate::{
     wire::{
         compress,
         frame::{Data, Encoder},
-        headers::{append_metadata, check_size},
+        headers::{self, append_metadata, check_size},
         names,
         status::{self, Perspective},
     },
@@ -189,7 +189,8 @@ async fn send_parts(reply: Box<(HeaderMap, Frames)>, bounds: &Bounds<'_>, respon
 /// The headers of a reply, and what follows them.
 pub(super) fn begin(reply: Reply, form: &AnswerForm, conn: &Conn) -> Result<(HeaderMap, Frames), Status> {
     let limit_bytes = conn.config.max_metadata_bytes as usize;
-    let mut headers = HeaderMap::with_capacity(4 + reply.metadata.len());
+    let mut headers = HeaderMap::new();
+    headers::reserve(&mut headers, 4 + reply.metadata.len())?;
     headers.insert(header::CONTENT_TYPE, form.content_type.clone());
     let switch = reply.extensions.get::<SendCompressed>().cloned();
     // A stream's switch is thrown message by message, so the coding is named even if it is off now.

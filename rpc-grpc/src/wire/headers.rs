@@ -30,7 +30,25 @@ const BINARY: &str = "-bin";
 /// What HTTP/2 counts for a header besides its name and its value.
 const ENTRY_OVERHEAD_BYTES: usize = 32;
 
-/// Adds metadata to headers. What the protocol keeps for itself is left out.
+/// How many headers there may be with metadata: a map panics at its 24,577th name, and some of the protocol's may follow.
+const MAX_HEADERS: usize = 24_000;
+
+/// Makes room for so many more headers, before they are added.
+///
+/// # Errors
+/// As [`check_size`], if a map of headers does not take that many.
+pub(crate) fn reserve(headers: &mut HeaderMap, additional: usize) -> Result<(), Status> {
+    let count = headers.len() + additional;
+    if count > MAX_HEADERS {
+        return Err(too_large(format!(
+            "with the metadata there are {count} headers, the limit is {MAX_HEADERS}"
+        )));
+    }
+    headers.reserve(additional);
+    Ok(())
+}
+
+/// Adds metadata to headers, in which there must be [room](reserve). What the protocol keeps for itself is left out.
 pub(crate) fn append_metadata(metadata: &Metadata, headers: &mut HeaderMap) {
     for (key, value) in metadata.iter() {
         if MetadataKey::is_reserved(key.as_str()) {
@@ -126,11 +144,15 @@ pub(crate) fn check(size: usize, limit_bytes: usize) -> Result<(), Status> {
     if size <= limit_bytes {
         return Ok(());
     }
-    Err(Status::resource_exhausted(format!(
+    Err(too_large(format!(
         "the metadata is of {size} bytes, the limit is {limit_bytes}"
-    ))
-    .with_reason(reason::METADATA_TOO_LARGE)
-    .with_domain(reason::DOMAIN))
+    )))
+}
+
+fn too_large(text: String) -> Status {
+    Status::resource_exhausted(text)
+        .with_reason(reason::METADATA_TOO_LARGE)
+        .with_domain(reason::DOMAIN)
 }
 
 fn malformed(name: &HeaderName) -> Status {
@@ -273,6 +295,25 @@ mod tests {
             (status.code(), status.reason()),
             (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE))
         );
+    }
+
+    #[test]
+    fn what_there_is_room_for_can_be_added_and_more_is_refused() {
+        let mut headers = appended(&[("te", "trailers")]);
+        reserve(&mut headers, MAX_HEADERS - 1).expect("there is room");
+        for n in 1..MAX_HEADERS {
+            let name = HeaderName::try_from(format!("x-{n}")).expect("legal");
+            headers.append(name, HeaderValue::from_static("1"));
+        }
+        let status = reserve(&mut headers, 1).expect_err("too many");
+        assert_eq!(
+            (status.code(), status.reason()),
+            (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE))
+        );
+        for n in 0..100 {
+            let name = HeaderName::try_from(format!("grpc-{n}")).expect("legal");
+            headers.insert(name, HeaderValue::from_static("1"));
+        }
     }
 
     proptest! {

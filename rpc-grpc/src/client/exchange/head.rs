@@ -75,11 +75,11 @@ impl HeadTemplate {
             headers.insert(names::ENCODING, compress::value(compression));
         }
         if !call.metadata.is_empty() || !context.is_empty() {
-            headers.reserve(call.metadata.len() + context.len());
+            let ours = |status: Status| status.at_side(Side::Client).not_processed();
+            headers::reserve(&mut headers, call.metadata.len() + context.len()).map_err(ours)?;
             headers::append_metadata(&call.metadata, &mut headers);
             headers::append_metadata(&context, &mut headers);
-            headers::check_size(&headers, limit_bytes)
-                .map_err(|status| status.at_side(Side::Client).not_processed())?;
+            headers::check_size(&headers, limit_bytes).map_err(ours)?;
         }
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;

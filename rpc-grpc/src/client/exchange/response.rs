@@ -77,7 +77,10 @@ pub(crate) fn is_broken_off(response: &mut Response<RecvStream>) -> bool {
         Poll::Pending => false,
         Poll::Ready(trailers) => {
             let trailers = trailers.ok().flatten().unwrap_or_default();
-            response.headers_mut().extend(trailers);
+            // Where both are too many, the head says it.
+            if headers::reserve(response.headers_mut(), trailers.len()).is_ok() {
+                response.headers_mut().extend(trailers);
+            }
             true
         }
     }

@@ -51,8 +51,8 @@ pub(crate) fn write(status: &Status, limit_bytes: usize, trailers: &mut HeaderMa
         HeaderValue::from_static(CODES[status.code() as usize]),
     );
     let pushback = pushback(status);
-    if !status.metadata().is_empty() {
-        let mut metadata = HeaderMap::with_capacity(status.metadata().len());
+    let mut metadata = HeaderMap::new();
+    if !status.metadata().is_empty() && headers::reserve(&mut metadata, status.metadata().len()).is_ok() {
         append_metadata(status.metadata(), &mut metadata);
         let mut needed = headers::size_of(&metadata);
         if let Some(pushback) = &pushback {

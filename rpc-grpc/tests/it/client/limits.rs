@@ -130,6 +130,51 @@ async fn metadata_that_is_too_large_fails_its_call_only() {
     assert_eq!(net.dials(), 1);
 }
 
+/// There are more than a map of headers takes, whatever the limit.
+#[tokio::test(start_paused = true)]
+async fn metadata_of_too_many_entries_is_not_sent() {
+    for limit in [16 << 10, 16 << 20] {
+        let (net, link) = served(|config| config.max_metadata_bytes = limit, Exchange::echo);
+        for names in [1, 25_000] {
+            let mut call = call(&UNARY, "x");
+            for n in 0..25_000 {
+                let name = format!("x-{}", n % names);
+                call.metadata.append(&name, "1").unwrap();
+            }
+            let status = link.call(&mut call).await.unwrap_err();
+            assert_eq!(
+                (status.code(), status.reason(), status.was_processed()),
+                (Code::ResourceExhausted, Some(reason::METADATA_TOO_LARGE), false)
+            );
+        }
+        assert_eq!(unary(&link, "x").await.unwrap(), "x");
+        assert_eq!(net.dials(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_and_trailers_that_are_too_many_together_are_a_refusal_all_the_same() {
+    let (_net, link) = served(
+        |_| (),
+        |mut exchange| async move {
+            let mut refusal = head(&[("grpc-status", "7")]);
+            let mut trailers = headers(&[]);
+            for n in 0..20_000 {
+                let name = |letter| http::HeaderName::try_from(format!("{letter}{n}")).unwrap();
+                refusal.headers_mut().append(name('h'), n.into());
+                trailers.append(name('t'), n.into());
+            }
+            let mut stream = exchange.respond.send_response(refusal, false).unwrap();
+            stream.send_trailers(trailers).unwrap();
+        },
+    );
+    let (_sender, body) = requests();
+    let status = within("the refusal", link.call(&mut streaming_call(&UPLOAD, body)))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_above_the_servers_bound_take_turns() {
     let (net, mut incoming) = Net::new();

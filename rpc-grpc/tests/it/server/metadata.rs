@@ -136,6 +136,49 @@ async fn a_failure_arrives_between_two_with_the_same_limit() {
     }
 }
 
+/// There are more than a map of headers takes, whatever the limit.
+#[tokio::test]
+async fn too_many_entries_are_too_much() {
+    fn many(names: usize) -> Metadata {
+        let mut metadata = Metadata::new();
+        for n in 0..25_000 {
+            metadata.append(&format!("x-{}", n % names), "1").expect("legal");
+        }
+        metadata
+    }
+    let service = || {
+        TestService::new().unary(async |request| {
+            let (what, names) = request.message().split_at(1);
+            let many = many(
+                std::str::from_utf8(names)
+                    .expect("digits")
+                    .parse()
+                    .expect("a number"),
+            );
+            let mut response = Response::new(Bytes::new());
+            match what {
+                b"h" => *response.metadata_mut() = many,
+                b"t" => *response.trailers_mut() = many,
+                _ => return Err(Status::not_found("no such order").with_metadata(many)),
+            }
+            Ok(response)
+        })
+    };
+    for limit in [16 << 10, 16 << 20] {
+        let peer = Peer::with(service(), |config| config.max_metadata_bytes = limit).await;
+        for names in [1, 25_000] {
+            for (what, code) in [
+                ("h", Code::ResourceExhausted),
+                ("t", Code::ResourceExhausted),
+                ("f", Code::NotFound),
+            ] {
+                let answer = peer.call("/test.Test/Unary", format!("{what}{names}")).await;
+                assert_eq!(answer.code(), code as u32, "{what} {names}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn too_much_metadata_fails_the_call_and_spares_the_connection() {
     let peer = Peer::with(TestService::new(), |config| config.max_metadata_bytes = 4096).await;
