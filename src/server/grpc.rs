@@ -137,7 +137,23 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how old a connection may become before its peer is told to make a new one. Default: any age.
+    /// Sets the least time between two pings of a gRPC client. Default: 5 min; zero allows any number. The third that comes too
+    /// early closes the connection (`too_many_pings`), unless the server sent something in between. Clients whose keepalive is
+    /// set to less than 5 min need less here.
+    pub fn min_ping_interval(mut self, interval: Duration) -> Self {
+        self.grpc.config.min_ping_interval = Some(interval);
+        self
+    }
+
+    /// Sets whether [`min_ping_interval`](Self::min_ping_interval) is enough for a gRPC client that has no call under way as well.
+    /// Default: no, that may ping once in 2 h.
+    pub fn permit_ping_without_calls(mut self, permit: bool) -> Self {
+        self.grpc.config.permit_ping_without_calls = permit;
+        self
+    }
+
+    /// Sets how old a connection may become before its peer is told to make a new one. Default: any age. Where a balancer of
+    /// connections, a `ClusterIP` for instance, stands before the servers, this is what brings clients to those that are new.
     pub fn max_connection_age(mut self, age: Duration) -> Self {
         self.grpc.config.max_connection_age = Some(age);
         self

@@ -7,6 +7,7 @@ mod health;
 mod layers;
 mod listeners;
 mod load;
+mod pings;
 mod register;
 #[cfg(unix)]
 mod signals;
