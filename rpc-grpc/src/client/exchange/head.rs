@@ -6,7 +6,11 @@ use http::{
     header::{CONTENT_TYPE, TE, USER_AGENT},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use rpc_core::{Call, Status, context::Expiry, status::Side};
+use rpc_core::{
+    Call, Status,
+    context::{Expiry, TRACEPARENT_KEY},
+    status::Side,
+};
 
 use crate::{
     Compression,
@@ -79,6 +83,10 @@ impl HeadTemplate {
             headers::reserve(&mut headers, call.metadata.len() + context.len()).map_err(ours)?;
             headers::append_metadata(&call.metadata, &mut headers);
             headers::append_metadata(&context, &mut headers);
+            if let Some(trace) = headers.get_mut(TRACEPARENT_KEY) {
+                // It is another one in each call, and would drive all else out of the tables.
+                trace.set_sensitive(true);
+            }
             headers::check_size(&headers, limit_bytes).map_err(ours)?;
         }
         let mut request = Request::new(());
@@ -115,7 +123,7 @@ fn no_path(call: &Call<'_>) -> Status {
 mod tests {
     use std::time::Duration;
 
-    use rpc_core::{Body, Context, Deadline, Method, MethodDescriptor, Shape};
+    use rpc_core::{Body, Context, Deadline, Method, MethodDescriptor, Shape, context::TraceContext};
 
     use super::*;
 
@@ -171,5 +179,16 @@ mod tests {
         call.metadata.append("x-a", "2").expect("legal");
         let headers = headers(&call, false);
         assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn the_trace_stays_out_of_the_tables() {
+        let mut call = call("proto");
+        let trace = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        call.context = Context::new().with_trace(trace);
+        call.metadata.append("x-a", "1").expect("legal");
+        let headers = headers(&call, false);
+        assert!(headers[TRACEPARENT_KEY].is_sensitive());
+        assert!(!headers["x-a"].is_sensitive());
     }
 }

@@ -49,7 +49,7 @@ impl Pump {
             return Poll::Ready(None);
         };
         panic::catch_unwind(AssertUnwindSafe(|| body.poll_send(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_panic(&*panic))))
+            .unwrap_or_else(|panic| Poll::Ready(Err(Status::from_stream_panic(&*panic))))
             .map(Result::err)
     }
 

@@ -153,6 +153,7 @@ async fn a_request_stream_that_is_slow_to_go_does_not_hide_its_failure() {
         (Code::Internal, Some(Side::Client)),
         "{status}"
     );
+    assert_eq!(status.message(), "the request stream panicked: a test does this");
 }
 
 /// Panics when it is told, and takes its time to be dropped.
