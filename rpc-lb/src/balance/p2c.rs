@@ -15,11 +15,11 @@ use crate::Endpoint;
 /// latency * (in_flight * mean_weight / weight + 1) / reliability^2
 /// ```
 /// `latency` is a peak EWMA with a time constant of ten seconds: a slow answer counts at once, and is forgotten slowly.
-/// `reliability` is the share of calls that ended well; failures fade with the same constant, and none counts as faster than
-/// the peers' median, so that an endpoint that fails fast looks slow, not fast. Failures are here also errors that say little
-/// by themselves, UNKNOWN say, and calls that were refused for lack of capacity. Its square, and not more than 10,000 times
-/// the cost: one that fails always gets some calls again a few seconds after it was found out, when
-/// [ejection](crate::health) does not keep it away for longer.
+/// `reliability` is the share of calls that ended well; failures fade with the same constant. None makes an endpoint look faster
+/// than it did when it was called last, nor, where most of its calls fail, than the peers' median: one that fails fast looks slow,
+/// not fast. Failures are here also errors that say little by themselves, UNKNOWN say, and calls that were refused for lack of
+/// capacity. Its square, and not more than 10,000 times the cost: one that fails always gets some calls again a few seconds
+/// after it was found out, when [ejection](crate::health) does not keep it away for longer.
 ///
 /// While calls are under way at an endpoint, time alone does not make it look faster than its rival: one is enough to see how it
 /// does. One that hangs, after a pause in which all estimates have faded, would get call after call until the first deadline.

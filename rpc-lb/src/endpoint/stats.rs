@@ -37,6 +37,8 @@ pub struct Stats {
     hot: Hot,
     /// EWMA of successes, in parts of `WHOLE`.
     success: AtomicU16,
+    /// The same for balancers. Unlike `failing` it does not fade: calls that are seconds apart tell as much.
+    well: AtomicU16,
     /// Failures one after the other. It stays where it is full.
     consecutive: AtomicU16,
     /// Since the last sweep.
@@ -101,6 +103,7 @@ impl Stats {
                 timed: AtomicU64::new(0),
             },
             success: AtomicU16::new(u16::MAX),
+            well: AtomicU16::new(u16::MAX),
             consecutive: AtomicU16::new(0),
             successes: AtomicU32::new(0),
             failures: AtomicU32::new(0),
@@ -140,7 +143,7 @@ impl Stats {
     /// The share of calls that ended well, lately: 0 to 1. It changes with calls alone.
     #[inline]
     pub fn success(&self) -> f32 {
-        f32::from(self.success.load(Ordering::Relaxed)) / WHOLE
+        share(&self.success)
     }
 
     /// The same for balancers, to whom what is doubtful and what was refused for lack of capacity did not end well either.
@@ -277,7 +280,7 @@ impl Stats {
                         .timed
                         .fetch_add((spent << TIMED_BITS) + 1, Ordering::Relaxed);
                 }
-                self.tend(1.0);
+                tend(&self.success, 1.0);
                 self.rely(1.0, done.now);
             }
             Verdict::Failed => {
@@ -285,7 +288,7 @@ impl Stats {
                 if self.consecutive.load(Ordering::Relaxed) < u16::MAX / 2 {
                     failed = u32::from(self.consecutive.fetch_add(1, Ordering::Relaxed)) + 1;
                 }
-                self.tend(0.0);
+                tend(&self.success, 0.0);
                 self.rely(0.0, done.now);
             }
             Verdict::Doubtful => {
@@ -314,14 +317,15 @@ impl Stats {
         self.hot.picked.store(picked.saturating_add(1), Ordering::Relaxed);
         match verdict {
             Verdict::Healthy => self.hot.latency.peak(sample, tick),
-            // One that fails fast is not fast: a failure never makes it look better than it did. Nor than its peers, if it does
-            // little else: where a few calls fail everywhere, all would be as slow as their median was, for ever.
+            // One that fails fast is not fast: a failure never makes it look better than it did when it was called last. Nor
+            // than its peers, if it does little else: where a few calls fail everywhere, all would be as slow as their median
+            // was, for ever.
             _ if is_failure(verdict) => {
-                let known = self.hot.latency.at(tick);
-                let fails_mostly = self.hot.failing.at(tick).unwrap_or(0.0) > MOSTLY;
-                let compares = known.is_none() || fails_mostly;
+                let known = self.hot.latency.last();
+                let fails_mostly = 1.0 - share(&self.well) > MOSTLY;
+                let compares = known == 0.0 || fails_mostly;
                 let peers = self.peers_latency().filter(|_| compares);
-                let floor = known.unwrap_or(0.0).max(peers.unwrap_or(0.0));
+                let floor = known.max(peers.unwrap_or(0.0));
                 self.hot.latency.peak(sample.max(floor), tick);
             }
             _ => return,
@@ -339,18 +343,9 @@ impl Stats {
         }
     }
 
-    /// Learns of success.
-    fn tend(&self, to: f32) {
-        let was = self.success();
-        if was.to_bits() != to.to_bits() {
-            #[allow(clippy::cast_sign_loss, reason = "a share")]
-            let is = (toward(was, to) * WHOLE).round() as u16;
-            self.success.store(is, Ordering::Relaxed);
-        }
-    }
-
     /// Learns of reliability.
     fn rely(&self, to: f32, now: Option<Instant>) {
+        tend(&self.well, to);
         let failing = &self.hot.failing;
         if let Some(now) = now
             && (to < 1.0 || failing.last() > 0.0)
@@ -372,6 +367,22 @@ impl Stats {
 /// True if it counts as a failure where balancers compare.
 fn is_failure(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Failed | Verdict::Doubtful | Verdict::Overloaded)
+}
+
+/// A share in parts of `WHOLE`.
+#[inline]
+fn share(parts: &AtomicU16) -> f32 {
+    f32::from(parts.load(Ordering::Relaxed)) / WHOLE
+}
+
+/// The same learns of one more outcome.
+fn tend(parts: &AtomicU16, to: f32) {
+    let was = share(parts);
+    if was.to_bits() != to.to_bits() {
+        #[allow(clippy::cast_sign_loss, reason = "a share")]
+        let is = (toward(was, to) * WHOLE).round() as u16;
+        parts.store(is, Ordering::Relaxed);
+    }
 }
 
 /// A share after one more outcome.

@@ -10,7 +10,7 @@ use std::{
 use rpc_core::status::Verdict;
 use rpc_lb::{
     Balancer, Endpoint,
-    balance::{LeastRequest, P2c, ShortestResponse, Smart},
+    balance::{LeastRequest, P2c, Prequal, ShortestResponse, Smart},
     endpoint::InFlight,
 };
 use tokio::time::Instant;
@@ -232,18 +232,17 @@ fn what_was_picked_last_is_known() {
     assert_eq!(stats.age(list.now), Duration::from_mins(1));
 }
 
-/// Calls at fixed times for ten seconds; endpoint 0 ends each with a failure within 50 microseconds, the others take ten
-/// milliseconds. The share of the calls that went to endpoint 0.
-fn broken_share(balancer: &dyn Balancer, calls_per_second: u32, failure: Verdict) -> f64 {
-    let mut list = later(List::of(balancer, 10));
+/// Calls at fixed times for some seconds; endpoint 0 ends each with a failure within 50 microseconds, the others take ten
+/// milliseconds. Which of the calls went to endpoint 0.
+fn broken_calls(mut list: List, calls_per_second: u32, seconds: u32, failure: Verdict) -> Vec<bool> {
     let call = call();
     let start = list.now;
-    let calls = 10 * calls_per_second;
     let mut ends: BinaryHeap<(Reverse<Instant>, usize)> = BinaryHeap::new();
-    let mut held: Vec<VecDeque<InFlight<Arc<Endpoint>>>> = (0..10).map(|_| VecDeque::new()).collect();
-    let mut broken = 0;
+    let mut held: Vec<VecDeque<InFlight<Arc<Endpoint>>>> =
+        list.endpoints.iter().map(|_| VecDeque::new()).collect();
+    let mut broken = Vec::new();
     let mut refreshed = start;
-    for n in 0..calls {
+    for n in 0..seconds * calls_per_second {
         list.now = start + Duration::from_secs(1) * n / calls_per_second;
         while let Some((Reverse(end), endpoint)) = ends.peek().copied()
             && end <= list.now
@@ -257,7 +256,7 @@ fn broken_share(balancer: &dyn Balancer, calls_per_second: u32, failure: Verdict
             refreshed = list.now;
         }
         let picked = list.pick(&call);
-        broken += u32::from(picked == 0);
+        broken.push(picked == 0);
         let took = if picked == 0 {
             Duration::from_micros(50)
         } else {
@@ -267,7 +266,13 @@ fn broken_share(balancer: &dyn Balancer, calls_per_second: u32, failure: Verdict
         held[picked].push_back(InFlight::begin(endpoint, Some(list.now)));
         ends.push((Reverse(list.now + took), picked));
     }
-    f64::from(broken) / f64::from(calls)
+    broken
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share")]
+fn broken_share(calls: &[bool]) -> f64 {
+    let broken = calls.iter().filter(|is_broken| **is_broken).count();
+    broken as f64 / calls.len() as f64
 }
 
 #[test]
@@ -280,12 +285,41 @@ fn a_black_hole_attracts_nothing() {
         // From nearly idle to more than ten at a time for each.
         for calls_per_second in [20, 500, 5000, 12_000] {
             for failure in FAILURES {
-                let share = broken_share(balancer, calls_per_second, failure);
+                let list = later(List::of(balancer, 10));
+                let share = broken_share(&broken_calls(list, calls_per_second, 10, failure));
                 assert!(
                     share <= 0.1,
                     "{}, {failure:?} at {calls_per_second}/s: {share}",
                     balancer.name()
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_black_hole_attracts_nothing_where_calls_are_rare() {
+    for balancer in [
+        &P2c::new().with_seed(1) as &dyn Balancer,
+        &Prequal::default().with_seed(1),
+    ] {
+        for calls_per_second in [1, 2] {
+            for failure in FAILURES {
+                // As fast as the other one until it fails, faster, and never well.
+                for before in [Some(ms(10)), Some(ms(1)), None] {
+                    let list = later(List::of(balancer, 2));
+                    if let Some(before) = before {
+                        ended(&list.endpoints[0], Verdict::Healthy, list.now, before);
+                        ended(&list.endpoints[1], Verdict::Healthy, list.now, ms(10));
+                    }
+                    let calls = broken_calls(list, calls_per_second, 120, failure);
+                    let share = broken_share(&calls[calls.len() / 2..]);
+                    assert!(
+                        share <= 0.35,
+                        "{}, {failure:?} at {calls_per_second}/s, {before:?} before: {share}",
+                        balancer.name()
+                    );
+                }
             }
         }
     }
