@@ -247,9 +247,9 @@ impl Stats {
         (calls as u32, Duration::from_micros(spent * SPENT_UNIT))
     }
 
-    /// Begins to count failures one after the other anew.
-    pub(crate) fn forget_consecutive(&self) {
-        self.consecutive.store(0, Ordering::Relaxed);
+    /// Goes on counting failures one after the other from there, if they are more.
+    pub(crate) fn keep_consecutive(&self, at_most: u16) {
+        self.consecutive.fetch_min(at_most, Ordering::Relaxed);
     }
 
     /// The head of a stream is there: that is its latency.

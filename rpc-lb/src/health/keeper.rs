@@ -10,7 +10,7 @@ use super::{
     eject::{Decision, Ejection, Ejector, Sample, What},
     slow_start,
 };
-use crate::{Endpoint, numbered::Numbered, route::Traffic};
+use crate::{Endpoint, endpoint::Stats, numbered::Numbered, route::Traffic};
 
 /// Why an endpoint is sick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,10 @@ struct Chart {
     age: Duration,
     at: Instant,
     condition: Condition,
+    /// It could not be called when it was last seen, or its connection was lost since.
+    was_away: bool,
+    /// As how many failures, one after the other, those count from before it came back last.
+    failures: u16,
     round: u64,
 }
 
@@ -139,6 +143,7 @@ impl Health {
             let chart = self.charts.get_or_insert_with(seen.number, new);
             chart.round = self.round;
             chart.learn(started_at, now, &mut wall);
+            chart.meet(seen.endpoint.stats(), seen.is_away);
             any_is_grown |= !seen.is_away && chart.age(now) >= self.slow_start.window;
         }
         if self.charts.len() > count {
@@ -188,6 +193,7 @@ impl Health {
     pub(crate) fn lose(&mut self, number: u64, now: Instant) {
         if let Some(chart) = self.charts.get_mut(number) {
             chart.condition.lose(now);
+            chart.was_away = true;
         }
     }
 
@@ -219,6 +225,8 @@ impl Chart {
             age,
             at: now,
             condition: Condition::default(),
+            was_away: false,
+            failures: 0,
             round: 0,
         }
     }
@@ -233,6 +241,18 @@ impl Chart {
             self.age = slow_start::age(started_at, *wall.get_or_insert_with(SystemTime::now));
             self.at = now;
         }
+    }
+
+    /// Once it is back, all that failed since it was back before counts as one failure: many calls may have been under way when it
+    /// went. One that goes time after time is still found out.
+    fn meet(&mut self, stats: &Stats, is_away: bool) {
+        let failures = stats.consecutive_failures() as u16;
+        self.failures = self.failures.min(failures);
+        if self.was_away && !is_away {
+            self.failures = failures.min(self.failures.saturating_add(1));
+            stats.keep_consecutive(self.failures);
+        }
+        self.was_away = is_away;
     }
 
     fn age(&self, now: Instant) -> Duration {
@@ -275,7 +295,7 @@ fn note<'e>(decisions: &[Decision], seen: impl Iterator<Item = Seen<'e>>) -> Fou
                 What::StillSpared => {}
             }
             // It needs as many failures again.
-            endpoint.stats().forget_consecutive();
+            endpoint.stats().keep_consecutive(0);
         }
     }
     let found = decisions.iter().map(|decision| match decision.what {

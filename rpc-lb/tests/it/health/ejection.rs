@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use rpc_core::{Stage as _, Status, context::Deadline, status::reason, transport::LinkState};
 use rpc_lb::{
     Balancer, Endpoint, EndpointState, HealthConfig, PickRequest, Picker, RoundRobin,
@@ -102,6 +103,51 @@ impl Picker for Counting {
     fn refresh(&self, _: &[Arc<Endpoint>], _: Instant) {
         self.1.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The n-th instance goes while so many calls are under way at each of them, which then fail at it, and comes back after a while.
+async fn goes_and_comes_back(fleet: &Fleet, n: usize, calls: usize) {
+    let ready = fleet.endpoints.snapshot().counts().ready;
+    let (endpoint, link) = (fleet.endpoint(n), fleet.transport.of(&address(n)));
+    link.delay(STEP);
+    link.behave(|_| Err(broken()));
+    let goes = async {
+        link.set(LinkState::Failing(Status::unavailable("gone")));
+        fleet.until_ready(ready - 1).await;
+        assert_ne!(endpoint.stats().in_flight(), 0);
+    };
+    tokio::join!(join_all((0..calls * ready).map(|_| fleet.call())), goes);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    link.behave(|_| Ok(()));
+    link.set(LinkState::Ready);
+    fleet.until_ready(ready).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_went_with_calls_under_way_is_not_ejected_when_it_is_back() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    goes_and_comes_back(&fleet, 1, 10).await;
+    // A sweep before any call there has ended.
+    fleet.transport.of(&address(1)).delay(Duration::from_secs(5));
+    let looks = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(sick(&fleet), 0);
+    };
+    tokio::join!(join_all((0..3).map(|_| fleet.call())), looks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_goes_with_each_call_is_ejected() {
+    let (fleet, _registrations) = Fleet::new().with(3).await;
+    fleet.until_ready(3).await;
+    for _ in 0..5 {
+        assert_eq!(sick(&fleet), 0);
+        goes_and_comes_back(&fleet, 1, 1).await;
+    }
+    fleet.transport.of(&address(1)).delay(Duration::from_secs(5));
+    let looks = fleet.until(|snapshot| snapshot.counts().sick == 1);
+    tokio::join!(join_all((0..3).map(|_| fleet.call())), looks);
 }
 
 #[tokio::test(start_paused = true)]
