@@ -28,19 +28,13 @@ pub struct Done {
 #[must_use = "the call is in flight as long as this lives"]
 pub struct InFlight<E: Deref<Target = Endpoint>> {
     endpoint: Option<E>,
+    /// Until its latency is known, if that matters.
     started: Option<Instant>,
+    /// It matters when it ends.
+    is_timed: bool,
     deadline: Option<Deadline>,
-    head: Head,
-}
-
-/// Whether the head of a stream is there, whose end is yet to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Head {
-    Awaited,
-    /// Its latency is known.
-    Timed,
-    /// Its latency does not matter.
-    Untimed,
+    /// The head of a stream is there, whose end is yet to come.
+    has_head: bool,
 }
 
 impl<E: Deref<Target = Endpoint>> InFlight<E> {
@@ -51,8 +45,9 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         Self {
             endpoint: Some(endpoint),
             started,
+            is_timed: started.is_some(),
             deadline: None,
-            head: Head::Awaited,
+            has_head: false,
         }
     }
 
@@ -62,9 +57,17 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         Self {
             endpoint: Some(endpoint),
             started,
+            is_timed: started.is_some(),
             deadline,
-            head: Head::Awaited,
+            has_head: false,
         }
+    }
+
+    /// How long it takes is its caller's doing, and says nothing of the endpoint; how it ends does.
+    #[inline]
+    pub(crate) fn without_latency(mut self) -> Self {
+        self.started = None;
+        self
     }
 
     /// Until when it is waited for. Dropped after that, the call was not given up: it did not answer in time.
@@ -79,8 +82,9 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
         InFlight {
             endpoint: self.endpoint.take().map(|_| endpoint),
             started: self.started,
+            is_timed: self.is_timed,
             deadline: self.deadline,
-            head: self.head,
+            has_head: self.has_head,
         }
     }
 
@@ -93,19 +97,17 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     /// `now` is asked for the time only if it matters.
     #[inline]
     pub fn head(&mut self, now: impl FnOnce() -> Instant) {
+        self.has_head = true;
         if let (Some(endpoint), Some(started)) = (&self.endpoint, self.started.take()) {
-            self.head = Head::Timed;
             let now = now();
             endpoint.stats().head(now.saturating_duration_since(started), now);
-        } else if self.head == Head::Awaited {
-            self.head = Head::Untimed;
         }
     }
 
     /// The call has ended. `now` is asked for the time only if it matters.
     #[inline]
     pub fn end(mut self, verdict: Verdict, now: impl FnOnce() -> Instant) {
-        let now = (self.started.is_some() || self.head == Head::Timed).then(now);
+        let now = self.is_timed.then(now);
         if let Some(endpoint) = self.endpoint.take() {
             let latency = now
                 .zip(self.started)
@@ -127,17 +129,17 @@ impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
         let Some(endpoint) = self.endpoint.take() else {
             return;
         };
-        let needs_now = self.deadline.is_some() || self.head == Head::Timed;
+        let needs_now = self.deadline.is_some() || (self.is_timed && self.has_head);
         let now = needs_now.then(Instant::now);
         let is_late = now
             .zip(self.deadline)
             .is_some_and(|(now, deadline)| deadline.instant() <= now);
         let verdict = if is_late {
             Verdict::Failed
-        } else if self.head == Head::Awaited {
-            Verdict::Unknown
-        } else {
+        } else if self.has_head {
             Verdict::Healthy
+        } else {
+            Verdict::Unknown
         };
         let failed = endpoint.stats().end(&Done {
             verdict,
@@ -145,7 +147,7 @@ impl<E: Deref<Target = Endpoint>> Drop for InFlight<E> {
                 .zip(self.started)
                 .map(|(now, started)| now.saturating_duration_since(started)),
             // As `end` has it: who is not timed when all goes well says nothing of the last seconds either.
-            now: now.filter(|_| self.started.is_some() || self.head == Head::Timed),
+            now: now.filter(|_| self.is_timed),
         });
         if failed > 0 {
             endpoint.failed(failed);

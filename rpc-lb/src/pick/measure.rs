@@ -8,7 +8,9 @@
 //!
 //! # Streams
 //! A call whose answer is a stream is in flight until the stream has ended or is dropped, and that end says how it went: a
-//! stream that is dropped before its deadline went well. Its latency is that of the head. In process a stream is handed over to the caller as it is, and counts until its head is there.
+//! stream that is dropped before its deadline went well. Its latency is that of the head. In process a stream is handed over to the
+//! caller as it is, and counts until its head is there. A call whose request is a stream has no latency: it is answered once its
+//! caller has sent enough.
 //!
 //! # In process
 //! A call to the only endpoint that there is, in this very process, is not counted: there is nobody who could take over, and no
@@ -90,7 +92,7 @@ impl<S: EndpointStage> EndpointStage for Measure<S> {
 
 impl<S: EndpointStage> Measure<S> {
     async fn measured(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
-        let attempt = Attempt::begin(picked, call.context.deadline());
+        let attempt = Attempt::begin(picked, call);
         let mut result = self.inner.call(picked, call).await;
         let in_flight = attempt.over();
         if let Ok(Reply {
@@ -118,12 +120,17 @@ impl<S: EndpointStage> Measure<S> {
 struct Attempt<'p> {
     picked: &'p Picked,
     deadline: Option<Deadline>,
+    streams_requests: bool,
 }
 
 impl<'p> Attempt<'p> {
-    fn begin(picked: &'p Picked, deadline: Option<Deadline>) -> Self {
+    fn begin(picked: &'p Picked, call: &Call<'_>) -> Self {
         picked.endpoint.stats().begin();
-        Self { picked, deadline }
+        Self {
+            picked,
+            deadline: call.context.deadline(),
+            streams_requests: call.method.shape().streams_requests(),
+        }
     }
 
     /// What is left is to say how it ended.
@@ -135,7 +142,13 @@ impl<'p> Attempt<'p> {
     }
 
     fn in_flight(&self) -> InFlight<&'p Endpoint> {
-        InFlight::resume(&self.picked.endpoint, self.picked.started, self.deadline)
+        let endpoint: &Endpoint = &self.picked.endpoint;
+        let in_flight = InFlight::resume(endpoint, self.picked.started, self.deadline);
+        if self.streams_requests {
+            in_flight.without_latency()
+        } else {
+            in_flight
+        }
     }
 }
 

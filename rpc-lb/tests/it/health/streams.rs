@@ -1,4 +1,4 @@
-//! Calls whose answer is a stream.
+//! Calls whose answer, or whose request, is a stream.
 
 use std::{
     task::{Context as Poller, Poll},
@@ -11,10 +11,13 @@ use rpc_core::{
     message::Incoming,
 };
 use rpc_lb::health::Sickness;
+use tokio::time::Instant;
 
 use crate::fleet::{Fleet, METHOD, address, call};
 
 static STREAM: MethodDescriptor = MethodDescriptor::new("/test.Service/Stream", Shape::ServerStreaming);
+static UPLOAD: MethodDescriptor = MethodDescriptor::new("/test.Service/Upload", Shape::ClientStreaming);
+static TALK: MethodDescriptor = MethodDescriptor::new("/test.Service/Talk", Shape::Bidi);
 
 /// Some messages, then an end.
 struct Messages(Vec<Result<Bytes, Status>>);
@@ -180,4 +183,32 @@ async fn does_not_make_a_slow_one_look_fast() {
     }
     let sickness = fleet.view(4).sickness;
     assert!(matches!(sickness, Some(Sickness::Ejected(_))), "{sickness:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn takes_as_long_as_its_caller_sends() {
+    for method in [&UPLOAD, &TALK] {
+        let fleet = fleet_of(2, None).await;
+        let link = fleet.transport.of(&address(0));
+        link.delay(Duration::from_mins(10));
+        for _ in 0..2 {
+            let mut call = call();
+            call.method = Method::from(method);
+            drop(fleet.pick.call(&mut call).await.unwrap());
+        }
+        let (endpoint, now) = (fleet.endpoint(0), Instant::now());
+        assert_eq!(endpoint.stats().latency(now), None, "{}", method.path());
+        assert_eq!(endpoint.stats().take_counts(), (1, 0));
+        assert_eq!(endpoint.stats().take_timed(), (0, Duration::ZERO));
+
+        // How it ends says as much as it does of others.
+        link.behave(|_| Err(super::broken()));
+        for _ in 0..2 {
+            let mut call = call();
+            call.method = Method::from(method);
+            let _ = fleet.pick.call(&mut call).await;
+        }
+        assert!(endpoint.stats().reliability(Instant::now()) < 1.0);
+        assert_eq!(endpoint.stats().latency(Instant::now()), None);
+    }
 }
