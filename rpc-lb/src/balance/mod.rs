@@ -32,6 +32,7 @@ mod p2c;
 mod peers;
 mod prequal;
 mod random;
+mod ratings;
 mod round_robin;
 mod shares;
 mod shortest_response;

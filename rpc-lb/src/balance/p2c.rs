@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Balancer, PickRequest, Picker, draws::Draws, peers, shares::Shares};
+use super::{Balancer, PickRequest, Picker, draws::Draws, peers::Peers, shares::Shares};
 use crate::Endpoint;
 
 /// Draws two endpoints by weight, and takes the one that costs less: power of two choices (Mitzenmacher, 2001) on the peak
@@ -69,6 +69,7 @@ impl Balancer for P2c {
         Box::new(Pair {
             draws: self.draws.clone(),
             shares: Shares::new(endpoints),
+            peers: Peers::default(),
         })
     }
 }
@@ -77,6 +78,7 @@ impl Balancer for P2c {
 struct Pair {
     draws: Draws,
     shares: Shares,
+    peers: Peers,
 }
 
 impl Picker for Pair {
@@ -106,7 +108,7 @@ impl Picker for Pair {
 
     fn refresh(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
         self.shares.refresh(endpoints);
-        peers::compare(endpoints, now);
+        self.peers.compare(endpoints, now);
     }
 }
 
@@ -137,7 +139,7 @@ impl Pair {
         let stats = endpoint.stats();
         let in_flight = stats.in_flight();
         let (latency, floor) = match stats.latency_and_last(now) {
-            None => (stats.peers_latency(), 0.0),
+            None => (self.peers.latency(stats), 0.0),
             Some((latency, last)) => (Some(latency), if in_flight > 0 { last } else { 0.0 }),
         };
         let reliability = stats.reliability(now).max(LEAST);

@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, peers, shares::Shares};
+use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, peers::Peers, shares::Shares};
 use crate::Endpoint;
 
 /// Draws a few endpoints, leaves out those with many calls in flight, and takes the one with the least latency: Prequal's rule
@@ -105,6 +105,7 @@ impl Balancer for Prequal {
         Box::new(Rule {
             prequal: self.clone(),
             shares: Shares::new(endpoints),
+            peers: Peers::default(),
         })
     }
 }
@@ -113,6 +114,7 @@ impl Balancer for Prequal {
 struct Rule {
     prequal: Prequal,
     shares: Shares,
+    peers: Peers,
 }
 
 /// What is known of one that was drawn.
@@ -145,7 +147,7 @@ impl Picker for Rule {
 
     fn refresh(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
         self.shares.refresh(endpoints);
-        peers::compare(endpoints, now);
+        self.peers.compare(endpoints, now);
     }
 }
 
@@ -178,7 +180,7 @@ impl Rule {
         let reported = reported.map_or(0.0, |(reported, _)| reported.in_flight);
         let latency = stats
             .latency(now)
-            .or_else(|| stats.peers_latency())
+            .or_else(|| self.peers.latency(stats))
             .unwrap_or(0.0);
         let reliability = stats.reliability(now).max(LEAST);
         Look {

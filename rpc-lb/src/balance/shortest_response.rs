@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, peers, shares::Shares};
-use crate::Endpoint;
+use super::{
+    Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, peers, ratings::Ratings, shares::Shares,
+};
+use crate::{Endpoint, endpoint::Recent};
 
 /// Settings of [`ShortestResponse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,6 +85,7 @@ impl Balancer for ShortestResponse {
             config: self.config,
             draws: self.draws.clone(),
             shares: Shares::new(endpoints),
+            means: Ratings::new(endpoints),
         })
     }
 }
@@ -92,6 +95,7 @@ struct Shortest {
     config: ShortestResponseConfig,
     draws: Draws,
     shares: Shares,
+    means: Ratings,
 }
 
 impl Picker for Shortest {
@@ -103,13 +107,15 @@ impl Picker for Shortest {
         for more in &mut drawn[2..] {
             *more = self.shares.at(self.draws.two().0);
         }
-        let rating = |index: usize| request.endpoints.get(index)?.stats().rating();
         // One that is not rated yet is as the others are.
-        let usual = drawn.iter().find_map(|index| rating(*index)).unwrap_or(1.0);
+        let usual = drawn
+            .iter()
+            .find_map(|index| self.means.at(*index))
+            .unwrap_or(1.0);
         let cost = |index: usize| {
             request.endpoints.get(index).map_or(f32::MAX, |endpoint| {
                 let busy = self.shares.relative(endpoint.stats().in_flight(), endpoint) + 1.0;
-                rating(index).unwrap_or(usual) * busy
+                self.means.at(index).unwrap_or(usual) * busy
             })
         };
         let (mut best, mut least) = (one, cost(one));
@@ -130,7 +136,7 @@ impl Picker for Shortest {
             .collect();
         let known = recents.iter().filter(|recent| recent.has_latency());
         let median = peers::median(known.map(|recent| recent.mean).collect());
-        for (endpoint, recent) in endpoints.iter().zip(&recents) {
+        let rating = |recent: &Recent| {
             let mean = if recent.has_latency() {
                 recent.mean
             } else {
@@ -138,7 +144,8 @@ impl Picker for Shortest {
                 median.unwrap_or(1.0)
             };
             let success = (1.0 - recent.error_rate()).max(0.01);
-            endpoint.stats().set_rating(mean / (success * success));
-        }
+            mean / (success * success)
+        };
+        self.means.refresh(endpoints, recents.iter().map(rating));
     }
 }

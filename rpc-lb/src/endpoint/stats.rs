@@ -174,7 +174,7 @@ impl Stats {
         self.hot.latency.at_and_last(self.tick(now))
     }
 
-    /// What the endpoints beside it take, in nanoseconds; `None` if nobody has compared them yet.
+    /// What the endpoints beside it take, in nanoseconds: those of the list that was compared last. `None` if none was yet.
     #[inline]
     pub fn peers_latency(&self) -> Option<f32> {
         let peers = f32::from_bits(self.hot.peers.load(Ordering::Relaxed));
@@ -189,7 +189,7 @@ impl Stats {
     }
 
     /// What the balancer made of all that was learnt when it was last [refreshed](crate::Picker::refresh), in a unit of its
-    /// own. `None` before that. It stands beside what changes with each call, so that a pick looks at one place.
+    /// own and beside whichever endpoints: those of the list that was refreshed last. `None` before that.
     #[inline]
     pub fn rating(&self) -> Option<f32> {
         let rating = f32::from_bits(self.hot.rating.load(Ordering::Relaxed));

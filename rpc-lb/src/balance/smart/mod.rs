@@ -20,7 +20,8 @@
 //! the last ten to twenty seconds. [`Smart::scores`] shows them: `7.4 of 10: cpu 1.8/2.0, ...`.
 //!
 //! # The pick
-//! Scores are worked out once a second. A pick draws two endpoints by weight, and takes the one for which
+//! Scores are worked out once a second, beside those that the same requests may go to. A pick draws two endpoints by weight, and
+//! takes the one for which
 //! ```text
 //! (in_flight * mean_weight / weight + 1) / (score * reliability)^2
 //! ```
@@ -47,7 +48,7 @@ pub use self::{
     config::SmartConfig,
     score::{Part, PartKind, Score},
 };
-use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, shares::Shares};
+use super::{Balancer, InvalidBalancer, PickRequest, Picker, draws::Draws, ratings::Ratings, shares::Shares};
 use crate::Endpoint;
 
 /// Picks by a score of everything that is known. See the [module](self).
@@ -103,6 +104,7 @@ impl Balancer for Smart {
             config: self.config,
             draws: self.draws.clone(),
             shares: Shares::new(endpoints),
+            scores: Ratings::new(endpoints),
         })
     }
 }
@@ -112,6 +114,7 @@ struct ByScore {
     config: SmartConfig,
     draws: Draws,
     shares: Shares,
+    scores: Ratings,
 }
 
 /// What score and reliability count as at least: one that has nothing to show is tried now and then.
@@ -137,7 +140,7 @@ impl Picker for ByScore {
             return one;
         };
         // One that is not rated yet is as its rival is.
-        let (score, rival) = (first.stats().rating(), second.stats().rating());
+        let (score, rival) = (self.scores.at(one), self.scores.at(other));
         let score = score.or(rival).unwrap_or(10.0);
         let rival = rival.unwrap_or(score);
         // Equal ones: who was drawn first.
@@ -151,9 +154,9 @@ impl Picker for ByScore {
     fn refresh(&self, endpoints: &[Arc<Endpoint>], now: Instant) {
         self.shares.refresh(endpoints);
         let facts = facts(endpoints, &self.config, now);
-        for (endpoint, score) in endpoints.iter().zip(facts::scores(&facts, &self.config)) {
-            // None at all would be "not rated".
-            endpoint.stats().set_rating(score.without_state().max(LEAST));
-        }
+        let scores = facts::scores(&facts, &self.config);
+        // None at all would be "not rated".
+        let ratings = scores.map(|score| score.without_state().max(LEAST));
+        self.scores.refresh(endpoints, ratings);
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod hash;
+mod lists;
 mod load;
 mod reports;
 mod shares;

@@ -220,7 +220,9 @@ fn one_that_is_not_rated_yet_gets_as_much_as_its_peers() {
             ended(endpoint, Verdict::Healthy, list.now, 10);
         }
         // It comes after the last refresh.
-        list.picker.refresh(&list.endpoints[1..], list.now);
+        let before = balancer.picker(&list.endpoints[1..]);
+        before.refresh(&list.endpoints[1..], list.now);
+        list.picker = balancer.picker(&list.endpoints);
         let before = share(&list, 0);
         assert!((60..=140).contains(&before), "{}: {before}", balancer.name());
         list.picker.refresh(&list.endpoints, list.now);
