@@ -125,6 +125,8 @@ pub struct Counts {
     pub foreign: usize,
     /// Called over TLS, which this client does not speak.
     pub tls_only: usize,
+    /// Not in the [part](crate::Subsetting) of the list that this client connects to.
+    pub left_out: usize,
 }
 
 impl Snapshot {
@@ -232,6 +234,7 @@ impl fmt::Display for Counts {
             (self.sick, "sick"),
             (self.foreign, "of another protocol"),
             (self.tls_only, "over TLS, which this client does not speak"),
+            (self.left_out, "not in the part that this client connects to"),
         ];
         let mut any = false;
         for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {

@@ -214,6 +214,7 @@ impl Upkeep {
         let mut snapshot = self.links.snapshot(&self.health, scheme);
         snapshot.freshness = self.freshness.clone();
         snapshot.awaited = self.follow.is_awaited();
+        snapshot.counts.left_out = self.part.as_ref().map_or(0, |part| part.left_out());
         self.shared.publish(snapshot);
         self.links.close_leaving();
     }

@@ -22,6 +22,9 @@
 //! Instances that drain or are disabled are not chosen; one that was chosen before keeps its connection until it goes. Those that
 //! are [near](crate::Near) are used besides, whatever is chosen.
 //!
+//! Nothing else counts, not even whether an instance can be reached: where all of the part cannot, calls fail though others could
+//! take them, and say how many there are. A part should reach across zones and racks, and be large enough that it does not go as a whole.
+//!
 //! # Routers
 //! work on the part alone: of instances that are few, a version or those with a tag say, most clients have none, and requests for
 //! them find nobody. What few instances are for is better a lane.

@@ -47,6 +47,11 @@ impl Part {
         change
     }
 
+    /// How many of the list are not in the part.
+    pub(crate) fn left_out(&self) -> usize {
+        self.all.len() - self.used.len()
+    }
+
     fn wanted(&self, is_near: impl Fn(&Instance) -> bool) -> HashSet<InstanceId> {
         let mut lanes: HashMap<Option<&Lane>, Vec<&InstanceId>> = HashMap::new();
         let mut wanted = HashSet::new();

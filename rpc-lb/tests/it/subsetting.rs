@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rpc_core::context::Lane;
+use rpc_core::{Status, context::Lane, transport::LinkState};
 use rpc_lb::{EndpointsConfig, Near, Subsetting};
 use rpc_registry::{InstanceId, InstanceState};
 
-use crate::fleet::{FakeTransport, Fleet, instance};
+use crate::fleet::{FakeTransport, Fleet, address, instance};
 
 fn ids(n: usize) -> Vec<InstanceId> {
     (0..n).map(|n| InstanceId::from(format!("i-{n}"))).collect()
@@ -121,4 +121,29 @@ async fn only_the_part_is_connected_to_and_who_drains_is_replaced() {
         .until(|snapshot| snapshot.counts().off == 1 && snapshot.counts().ready == 6)
         .await;
     assert_eq!(fleet.transport.made(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_part_cannot_be_reached_calls_say_that_there_are_others() {
+    let mut config = EndpointsConfig::default();
+    let subsetting = Subsetting::seed(3, 1);
+    config.subsetting = Some(subsetting);
+    let fleet = Fleet::routed(FakeTransport::default(), config);
+    let (fleet, _registrations) = fleet.with(50).await;
+    fleet.until_ready(3).await;
+    assert_eq!(fleet.endpoints.snapshot().counts().left_out, 47);
+    let all = ids(50);
+    for id in subsetting.choose(&all) {
+        let n = all.iter().position(|other| other == id).unwrap();
+        let gone = LinkState::Failing(Status::unavailable("gone"));
+        fleet.transport.of(&address(n)).set(gone);
+    }
+    fleet.until_ready(0).await;
+    let nobody = fleet.call().await.unwrap_err();
+    assert!(
+        nobody
+            .message()
+            .contains("(3 failing, 47 not in the part that this client connects to)"),
+        "{nobody}"
+    );
 }
