@@ -3,7 +3,7 @@
 //! Services that are deployed together need not call each other through a network: one in the same process is called
 //! directly, one on the same host through its unix socket, if its record names one that is there. Which address of an instance is used is
 //! decided when it comes on the list. Among the endpoints that can be called now, the nearest get all calls; the others take
-//! over as soon as no nearer one is ready and well.
+//! over as soon as no nearer one is ready and well, or none has a weight.
 
 use std::{fmt, sync::Arc};
 

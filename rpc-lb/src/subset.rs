@@ -146,10 +146,14 @@ impl Subset {
 }
 
 /// Takes out those that are farther than the nearest one that is well: to be near is no use when sick. Where none is well, all
-/// count.
+/// count. One that is to get no calls while others have a weight is not the nearest of them either.
 fn keep_the_nearest(members: &mut Vec<&Member>) {
+    let has_weight = |member: &Member| member.instance.weight > 0;
+    let any_has_weight = members.iter().any(|member| has_weight(member));
     let nearest_of = |is_counted: fn(&Member) -> bool| {
-        let counted = members.iter().filter(|member| is_counted(member));
+        let counted = members
+            .iter()
+            .filter(|member| is_counted(member) && (has_weight(member) || !any_has_weight));
         counted.map(|member| member.distance).min()
     };
     let nearest = nearest_of(|member| member.sickness.is_none()).or_else(|| nearest_of(|_| true));

@@ -35,7 +35,8 @@ pub struct Instance {
     pub id: InstanceId,
     /// Where it listens, by protocol, the one it likes best first.
     pub addresses: Vec<InstanceAddress>,
-    /// Its share of the calls, relative to the others'. Default: 100.
+    /// Its share of the calls, relative to the others'. 0: no calls while others have a weight; balancers that do not look at
+    /// weights, or that go by keys, give it some. Default: 100.
     pub weight: u32,
     /// The lane that it serves; `None` is the base lane.
     pub lane: Option<Lane>,

@@ -42,7 +42,7 @@ register: announces an instance until a signal comes, then withdraws it. Beside 
 
 amend: changes an instance that somebody announced, and keeps it changed until `enable` or until its provider ends. What is
   not said stays as it is.
-  --weight N      its share of the calls; 100 is the usual one
+  --weight N      its share of the calls; 100 is the usual one, with 0 it gets none while others have a weight
   --lane L        the lane that it serves
   --no-lane       it serves the base lane
   --group G       a group that it belongs to, in place of all that it belonged to; may be given several times

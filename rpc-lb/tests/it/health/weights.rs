@@ -11,7 +11,7 @@ use rpc_core::{Status, transport::LinkState};
 use rpc_lb::{Endpoints, EndpointsConfig};
 use rpc_registry::{Fault, MemoryRegistry, Registry as _, Resolver, Source, Update, Watch};
 
-use crate::fleet::{FakeTransport, Fleet, address, instance};
+use crate::fleet::{FakeTransport, Fleet, address, in_process, instance};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -201,4 +201,19 @@ async fn few_successes_cost_weight_though_failures_are_never_in_a_row() {
     let weight = fleet.weight(1);
     assert!((40.0..=60.0).contains(&weight), "{weight}");
     assert_eq!(fleet.endpoints.snapshot().counts().sick, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_near_one_without_weight_leaves_the_calls_to_those_that_have_some() {
+    let mut config = EndpointsConfig::default();
+    config.near = in_process(["i-0"]);
+    let fleet = Fleet::routed(FakeTransport::default(), config);
+    let near = instance(0).with_weight(0);
+    let _near = fleet.announce(&near).await;
+    let far = fleet.announce(&instance(1)).await;
+    fleet.until_ready(2).await;
+    assert_eq!(fleet.tally(10).await, [(address(1), 10)].into());
+    drop(far);
+    fleet.until_ready(1).await;
+    assert_eq!(fleet.tally(10).await, [("local:i-0".to_owned(), 10)].into());
 }
