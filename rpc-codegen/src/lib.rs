@@ -119,7 +119,7 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[rpc(code = NotFound)]` on a variant | one of gRPC's codes; required |
 /// | `#[rpc(reason = "SKU_UNKNOWN")]` on a variant | default: `UPPER_SNAKE_CASE` of the variant's name |
 /// | `#[rpc(other)]` on a variant | holds the `Status` of every other failure; required once |
-/// | `#[rpc(json)]` on a field | travels as JSON, for what is `Serialize` and `Deserialize` |
+/// | `#[rpc(json)]` on a field | travels as JSON, for what is `Serialize` and `Deserialize`; nests at most 128 levels deep, as messages do |
 #[proc_macro_derive(ServiceError, attributes(rpc))]
 pub fn service_error(item: TokenStream) -> TokenStream {
     error::derive(item.into()).into()

@@ -12,6 +12,10 @@ pub(crate) struct Place {
     shelf: u8,
 }
 
+/// Nests without a byte of its own for a level.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Chain(Option<Box<Chain>>);
+
 #[derive(Debug, thiserror::Error, rpc_codegen::ServiceError)]
 #[rpc(domain = "shop.v1")]
 pub(crate) enum ReserveError {
@@ -32,6 +36,12 @@ pub(crate) enum ReserveError {
         place: Place,
         #[rpc(json)]
         other: Option<Vec<Place>>,
+    },
+    #[error("something broke")]
+    #[rpc(code = Internal)]
+    Broken {
+        #[rpc(json)]
+        cause: Chain,
     },
     #[error("closed")]
     #[rpc(code = Unavailable)]
@@ -62,6 +72,7 @@ fn samples() -> Vec<ReserveError> {
             place: Place { shelf: 1 },
             other: Some(vec![Place { shelf: 2 }]),
         },
+        ReserveError::Broken { cause: Chain(None) },
         ReserveError::Closed,
     ]
 }
@@ -153,6 +164,7 @@ fn what_is_not_understood_is_the_catch_all() {
             .with_parameter("sku", "1")
             .with_parameter("left", "1")
             .with_parameter("until", "soon"),
+        status("BROKEN", "shop.v1").with_parameter("cause", "1"),
         Status::internal("none"),
     ] {
         let code = status.code();

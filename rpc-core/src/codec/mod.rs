@@ -35,6 +35,8 @@ pub use self::bincode::Bincode;
 pub use self::json::Json;
 #[cfg(feature = "msgpack")]
 pub use self::msgpack::MsgPack;
+#[cfg(feature = "json")]
+pub(crate) use self::nested::Bounded;
 #[cfg(feature = "postcard")]
 pub use self::postcard::Postcard;
 #[cfg(feature = "prost")]

@@ -17,7 +17,7 @@ use serde::de::{
 const MAX_DEPTH: usize = 128;
 
 /// A value that nests at most [`MAX_DEPTH`] levels deep.
-pub(super) struct Bounded<T>(pub(super) T);
+pub(crate) struct Bounded<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
     fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {

@@ -4,6 +4,8 @@
 
 use super::Parameter;
 use crate::Status;
+#[cfg(feature = "json")]
+use crate::codec::Bounded;
 
 /// How one field is written and read. Made once for each field, so that a missing bound is reported once.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub const fn json_field<T: super::SerdeMessage>(key: &'static str) -> Field<T> {
     Field {
         key,
         write: |value| serde_json::to_string(value).ok(),
-        read: |text| serde_json::from_str(text).ok(),
+        read: |text| serde_json::from_str(text).ok().map(|Bounded(value)| value),
     }
 }
 
