@@ -11,49 +11,10 @@ use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use crate::{
-    Error,
+    Error, includes,
     service::{Problems, ServiceWriter, descriptor_file},
     style::Style,
 };
-
-/// The file that includes all others.
-const INCLUDES: &str = "mod.rs";
-
-/// How it begins where it was generated.
-const GENERATED: &[u8] = b"// This file is @generated";
-
-/// What somebody has written into the place of that file.
-struct Own {
-    path: PathBuf,
-    text: Option<Vec<u8>>,
-}
-
-impl Own {
-    fn read(path: PathBuf) -> Self {
-        let text = fs::read(&path).ok().filter(|text| !text.starts_with(GENERATED));
-        Self { path, text }
-    }
-
-    /// Puts it back, and says so, if it was written over.
-    fn check(self) -> Result<(), Error> {
-        let Self {
-            path,
-            text: Some(text),
-        } = self
-        else {
-            return Ok(());
-        };
-        if fs::read(&path).is_ok_and(|now| now == text) {
-            return Ok(());
-        }
-        fs::write(&path, &text).map_err(|error| Error::file("write", &path, error))?;
-        Err(Error::new(format!(
-            "`{}` is not generated: move it, or have the generated one called otherwise by `messages(|messages| {{ \
-             messages.include_file(\"all.rs\"); }})`",
-            path.display()
-        )))
-    }
-}
 
 /// How `.proto` files become Rust.
 #[must_use = "nothing is compiled before `compile`"]
@@ -68,7 +29,7 @@ impl Config {
     /// The usual: into `OUT_DIR`, methods with `Request` and `Response`, the crate called `rpc`.
     pub fn new() -> Self {
         let mut messages = prost_build::Config::new();
-        messages.include_file(INCLUDES);
+        messages.include_file(includes::DRAFT);
         Self {
             includes: Vec::new(),
             out_dir: None,
@@ -149,6 +110,11 @@ impl Config {
     /// Compiles the files and all that they import, one `.rs` file a package, and writes `mod.rs`, which has them all, each in
     /// the modules that its package names: messages of another package are found there.
     ///
+    /// A build script may do so several times into one folder, where different packages need different settings: `mod.rs` has those of
+    /// all calls. The files of one package belong in one call, because the last one writes the package.
+    ///
+    /// Cargo runs the build script again when one of the files or of their imports has changed.
+    ///
     /// # Errors
     /// If a file cannot be read or understood, a service's trait or a method's function would have the name of another item, a
     /// name or path that was given is not Rust's, no file has a service or method that was named, or `OUT_DIR` is not set because
@@ -162,11 +128,8 @@ impl Config {
                 Error::new("`OUT_DIR` is not set: call this from a build script, or set `out_dir`")
             })?,
         };
-        for path in files.iter().chain(&includes) {
-            println!("cargo:rerun-if-changed={}", path.display());
-        }
-        let set = protox::compile(&files, &includes)
-            .map_err(|error| Error::new(format!("{error:?}")).with_source(error))?;
+        let set =
+            read(&files, &includes).map_err(|error| Error::new(format!("{error:?}")).with_source(error))?;
         self.generate(&set, &out_dir)
     }
 
@@ -186,11 +149,10 @@ impl Config {
                 problems.clone(),
                 Arc::clone(&packages),
             )));
-        let own = Own::read(out_dir.join(INCLUDES));
         self.messages
             .compile_fds(set.clone())
             .map_err(|error| Error::new(format!("cannot generate messages: {error}")).with_source(error))?;
-        own.check()?;
+        includes::settle(out_dir)?;
         problems.into_result()?;
         let packages = packages.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for package in packages.iter() {
@@ -221,6 +183,20 @@ impl Default for Config {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Reads the files and all that they import, and has Cargo watch them: not the folders, which may hold what a build writes.
+fn read(files: &[PathBuf], includes: &[PathBuf]) -> Result<FileDescriptorSet, protox::Error> {
+    let mut compiler = protox::Compiler::new(includes)?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(files)?;
+    // Those of `google.protobuf` are built in, and have no path.
+    for path in compiler.files().filter_map(protox::file::FileMetadata::path) {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
+    Ok(compiler.file_descriptor_set())
 }
 
 /// The files of a package and all that they import, imports first.

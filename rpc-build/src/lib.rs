@@ -26,6 +26,7 @@
 
 mod config;
 mod error;
+mod includes;
 mod service;
 mod style;
 

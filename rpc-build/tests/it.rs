@@ -1,6 +1,11 @@
 //! From files to generated code, through the public API.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -345,6 +350,61 @@ fn all_packages_are_in_the_modules_that_they_name() {
             .generated("shop.v1.rs")
             .contains("super::super::common::Unit")
     );
+}
+
+#[test]
+fn what_several_calls_generate_is_in_one_file() {
+    let files = Files::new(&[
+        ("shop.proto", SHOP),
+        ("common/unit.proto", UNIT),
+        (
+            "ship.proto",
+            "syntax = \"proto3\"; package shop.ship; message Box {}",
+        ),
+        ("none.proto", "syntax = \"proto3\"; message Bare {}"),
+    ]);
+    let all = ["shop.proto", "ship.proto", "none.proto"];
+    for file in all {
+        files.compile(|config| config, &[file]).expect("compiles");
+    }
+    let several = files.generated("mod.rs");
+    let code = several.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "include!(\"_.rs\"); pub mod common { include!(\"common.rs\"); } pub mod shop { \
+                    pub mod ship { include!(\"shop.ship.rs\"); } pub mod v1 { include!(\"shop.v1.rs\"); } }";
+    assert!(code.ends_with(expected), "{code}");
+    fs::remove_file(files.path("out/mod.rs")).unwrap();
+    files.compile(|config| config, &all).expect("compiles");
+    assert_eq!(files.generated("mod.rs"), several);
+}
+
+/// In a process of its own, because the folder of a build script is its crate's and what it prints is for Cargo.
+#[test]
+fn cargo_is_told_of_files_and_not_of_folders() {
+    const CHILD: &str = "RPC_BUILD_TEST_CHILD";
+    if env::var_os(CHILD).is_some() {
+        let config = Config::new().out_dir("out");
+        return config.compile(["shop.proto"]).expect("compiles");
+    }
+    let shop = shop();
+    let output = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "cargo_is_told_of_files_and_not_of_folders",
+            "--nocapture",
+        ])
+        .env(CHILD, "")
+        .current_dir(shop.0.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let output = String::from_utf8(output.stdout).unwrap();
+    let told = output
+        .split_whitespace()
+        .filter_map(|line| line.strip_prefix("cargo:rerun-if-changed="));
+    let told: Vec<_> = told
+        .map(|path| Path::new(path).strip_prefix(".").unwrap())
+        .collect();
+    assert_eq!(told, ["common/unit.proto", "shop.proto"].map(Path::new));
 }
 
 #[test]
