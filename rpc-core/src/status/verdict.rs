@@ -33,7 +33,7 @@ impl Verdict {
         let Err(status) = result else {
             return Self::Healthy;
         };
-        if status.place().side() == Some(Side::Client) && !is_waited_for(status) {
+        if status.place().side() == Some(Side::Client) && !status.is_waited_for() {
             return Self::Unknown;
         }
         if status.is_overload() || status.pushback().is_some() {
@@ -53,12 +53,15 @@ impl Verdict {
     }
 }
 
-/// True if it is the deadline of this very call that passed, and not one further down that a request stream passed on.
-fn is_waited_for(status: &Status) -> bool {
-    let is_passed_on = status.source().is_some_and(<dyn Error>::is::<Status>);
-    status.reason() == Some(reason::DEADLINE_PASSED)
-        && status.domain() == Some(reason::DOMAIN)
-        && !is_passed_on
+impl Status {
+    /// True if it is the deadline of this very call that passed, and not one further down that a handler or a request stream
+    /// passed on.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let is_passed_on = self.source().is_some_and(<dyn Error>::is::<Self>);
+        self.reason() == Some(reason::DEADLINE_PASSED)
+            && self.domain() == Some(reason::DOMAIN)
+            && !is_passed_on
+    }
 }
 
 /// It stops, it does not know the service, or the message itself is at fault: none of that is a sickness.

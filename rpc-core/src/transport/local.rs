@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::{Link, LinkState, Transport};
 use crate::{
-    Call, CallFuture, Extensions, Reply, Stage, Status,
+    Call, CallFuture, Deadline, Extensions, Reply, Stage, Status,
     context::{Caller, until},
     message::Tie,
     net::Address,
@@ -49,6 +49,7 @@ impl Stage for LocalTransport {
     /// What the server does not take of the call, because it refuses it, stays there for another attempt.
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let deadline = call.own_deadline();
+        let lent_until = call.context.deadline();
         // What a user writes into the metadata wins, as it does where the context travels as metadata.
         let mut context = call.context.child();
         context.take_on(&call.metadata);
@@ -67,7 +68,9 @@ impl Stage for LocalTransport {
             let mut answer = pin!(self.dispatch.answer(arrived));
             let answer = async {
                 let mut result = answer.as_mut().await;
-                if let Err(status) = &mut result {
+                if let Err(status) = &mut result
+                    && !is_at_deadline(status, lent_until)
+                {
                     status.set_side(Side::Server);
                 }
                 result
@@ -95,6 +98,11 @@ impl Stage for LocalTransport {
         }
         result
     }
+}
+
+/// True if it is the caller's deadline that passed: layers of the server look at the same clock, and are polled first.
+fn is_at_deadline(status: &Status, deadline: Option<Deadline>) -> bool {
+    status.is_waited_for() && deadline.is_some_and(Deadline::has_passed)
 }
 
 /// Ends what ties a request stream to its call together with the call, also where that is dropped before there is a reply.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rpc::{
     Call, CallOptions, Channel, Deadline, OwnedCall, Reply,
+    lb::fault::{Delay, FaultRule},
+    matcher::Matcher,
     message::Body,
     prelude::*,
     stage::CallService,
@@ -14,7 +16,7 @@ use tower::util::service_fn;
 use tower_layer::layer_fn;
 use tower_service::Service;
 
-use super::support::{Echo, EchoClient, LONG, Running, local};
+use super::support::{Echo, EchoClient, EchoServer, LONG, Named, Running, local};
 
 fn assert_expired(status: &Status) {
     assert_eq!(
@@ -92,12 +94,23 @@ async fn a_stream_has_no_default_and_ends_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_bounds_a_layer_that_hangs() {
+async fn it_bounds_layers_that_hang_and_faults() {
     let hang = layer_fn(|_: CallService| service_fn(|_: OwnedCall| std::future::pending::<Result<Reply>>()));
-    let client = local("a").layer(hang).default_timeout(Duration::from_millis(70));
-    let echo = EchoClient::new(client.build().unwrap());
-    assert_expired(&timeout(LONG, echo.name()).await.unwrap().unwrap_err());
-    assert_expired(&timeout(LONG, echo.wait_bounded(0)).await.unwrap().unwrap_err());
+    let held_up = FaultRule::new("slow", Matcher::every()).with_delay(Delay::new(Duration::from_hours(1)));
+    let server = Server::builder().add_service(EchoServer::new(Named("a".into())));
+    let behind = server.layer(hang).build().unwrap();
+    let clients = [
+        local("a").layer(hang),
+        local("a").attempt_layer(hang),
+        local("a").faults([held_up]),
+        Client::builder().target("local:///echo").local(behind.dispatch()),
+    ];
+    for client in clients {
+        let client = client.default_timeout(Duration::from_millis(70)).build();
+        let echo = EchoClient::new(client.unwrap());
+        assert_expired(&timeout(LONG, echo.name()).await.unwrap().unwrap_err());
+        assert_expired(&timeout(LONG, echo.wait_bounded(0)).await.unwrap().unwrap_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]

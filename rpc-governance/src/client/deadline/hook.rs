@@ -3,10 +3,12 @@
 use rpc_core::{
     Call, Status,
     stage::{Hook, Outcome},
-    status::reason,
 };
 
-use super::{DeadlinePolicy, policy::ours};
+use super::{
+    DeadlinePolicy,
+    policy::{is_unclaimed, ours},
+};
 
 /// Gives each call its deadline where it comes by, and leaves it to others to end the call there: for a place above layers
 /// that it bounds as well, and that may pass a call on several times. See the [module](super).
@@ -33,9 +35,7 @@ impl Hook for DeadlineHook {
     /// The layers below it are ended by the same deadline, and do not know whose it is.
     fn after(&self, _: &mut Call<'_>, outcome: Outcome<'_>) {
         if let Outcome::Failed(status) = outcome
-            && status.place().side().is_none()
-            && status.reason() == Some(reason::DEADLINE_PASSED)
-            && status.domain() == Some(reason::DOMAIN)
+            && is_unclaimed(status)
         {
             *status = ours(status.clone());
         }

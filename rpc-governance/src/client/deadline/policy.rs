@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use rpc_core::{Call, Deadline, Shape, Status, context::Expiry, status::Side};
+use rpc_core::{
+    Call, Deadline, Shape, Status,
+    context::Expiry,
+    status::{Side, reason},
+};
 
 /// Which deadline a call gets that asks for none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,4 +84,11 @@ impl Default for DeadlinePolicy {
 /// It is we who stop waiting.
 pub(super) fn ours(status: Status) -> Status {
     status.at_side(Side::Client)
+}
+
+/// True if something below was ended by a deadline and does not know whose that is: it is the one that was settled here.
+pub(super) fn is_unclaimed(status: &Status) -> bool {
+    status.place().side().is_none()
+        && status.reason() == Some(reason::DEADLINE_PASSED)
+        && status.domain() == Some(reason::DOMAIN)
 }

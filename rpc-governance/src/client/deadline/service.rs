@@ -11,7 +11,10 @@ use rpc_core::{
 };
 use tower_service::Service;
 
-use super::{DeadlinePolicy, policy::ours};
+use super::{
+    DeadlinePolicy,
+    policy::{is_unclaimed, ours},
+};
 
 /// Gives each call its deadline and ends it there. See the [module](super).
 #[derive(Debug, Clone)]
@@ -101,7 +104,8 @@ fn ended(
             }
             Ok(reply)
         }
-        Err(status) if has_expired => Err(ours(status)),
+        // What waits below has timers of its own, which may be looked at first.
+        Err(status) if has_expired || is_unclaimed(&status) => Err(ours(status)),
         Err(status) => Err(status),
     }
 }
