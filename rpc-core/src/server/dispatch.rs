@@ -82,7 +82,12 @@ impl Dispatch {
             return Lent::new(call, None, Some(slot), context);
         }
         let Resolved { method, slot } = self.resolve(call.method.path());
-        Lent::new(call, Some(method), slot, context)
+        let mut lent = Lent::new(call, Some(method), slot, context);
+        if slot.is_none() && self.pipeline.is_some() {
+            // Layers see it as well, and the router will refuse it: another server may know it.
+            lent.copy();
+        }
+        lent
     }
 
     /// Answers a call. Its failure is as the caller shall see it, and says of which method it is.

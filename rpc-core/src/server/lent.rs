@@ -1,6 +1,12 @@
 //! A caller's call, lent to the server in the same process.
 
-use crate::{Call, Context, Extensions, Method, call::Options};
+use bytes::BytesMut;
+
+use crate::{
+    Body, Call, Context, Extensions, Metadata, Method,
+    call::Options,
+    message::{Encoded, Value},
+};
 
 use super::Slot;
 
@@ -16,6 +22,8 @@ pub(crate) struct Lent<'c, 'a> {
     options: Options<'a>,
     extensions: Extensions,
     slot: Option<Slot>,
+    /// What is the caller's where the server has a copy.
+    copied: Option<Box<(Body<'a>, Metadata)>>,
 }
 
 impl<'c, 'a> Lent<'c, 'a> {
@@ -34,8 +42,23 @@ impl<'c, 'a> Lent<'c, 'a> {
             options: std::mem::take(&mut call.options),
             extensions: std::mem::take(&mut call.extensions),
             slot: std::mem::replace(&mut call.slot, slot),
+            copied: None,
             call,
         }
+    }
+
+    /// Lends a copy of message and metadata in their place, as a wire does: layers that own what they pass on take that. A
+    /// stream, and a message that its codec cannot write, are lent themselves.
+    #[cold]
+    pub(super) fn copy(&mut self) {
+        let Some(message) = encoded(&self.call.body) else {
+            return;
+        };
+        let metadata = self.call.metadata.clone();
+        self.copied = Some(Box::new((
+            std::mem::replace(&mut self.call.body, Body::Encoded(message)),
+            std::mem::replace(&mut self.call.metadata, metadata),
+        )));
     }
 
     /// The call as the server sees it.
@@ -55,5 +78,22 @@ impl Drop for Lent<'_, '_> {
         self.call.extensions = std::mem::take(&mut self.extensions);
         self.call.slot = self.slot;
         self.call.tie = None;
+        if let Some(copied) = self.copied.take() {
+            (self.call.body, self.call.metadata) = *copied;
+        }
     }
+}
+
+fn encoded(body: &Body<'_>) -> Option<Encoded> {
+    let value: &dyn Value = match body {
+        Body::Value(value) => &**value,
+        Body::Boxed(value) => &**value,
+        Body::Encoded(encoded) => return Some(encoded.clone()),
+        _ => return None,
+    };
+    let mut bytes = BytesMut::new();
+    value.encode(&mut bytes).ok()?;
+    Some(Encoded {
+        bytes: bytes.freeze(),
+    })
 }

@@ -1,6 +1,7 @@
 //! The in-process transport: typed hand-over.
 //!
-//! A call goes from the client's pipeline straight into the server's, values and streams as they are, nothing encoded.
+//! A call goes from the client's pipeline straight into the server's, values and streams as they are, nothing encoded but what
+//! layers get of a method that the server does not know.
 //! The rules are those of the wire: the handler runs in its own context with the same deadline, lane, baggage and trace;
 //! its panic is INTERNAL; dropping the call drops the handler; a request stream whose call is over ends with an error;
 //! facts of the hop below stay below, and so do the extensions of either side.
@@ -46,7 +47,8 @@ impl LocalTransport {
 }
 
 impl Stage for LocalTransport {
-    /// What the server does not take of the call, because it refuses it, stays there for another attempt.
+    /// What the server does not take of the call, because it refuses it, stays there for another attempt. Layers take what they
+    /// pass on; of a method that the server does not know they get a copy, unless it is a stream.
     async fn call(&self, call: &mut Call<'_>) -> Result<Reply, Status> {
         let deadline = call.own_deadline();
         let lent_until = call.context.deadline();

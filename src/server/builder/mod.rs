@@ -118,6 +118,10 @@ impl ServerBuilder {
     ///
     /// Any `tower::Layer` fits whose service takes an [`OwnedCall`], answers with a [`Reply`], and can be cloned. Without
     /// one, calls pay nothing for this.
+    ///
+    /// A caller in this process hands its message over as it is. Of a method that no service here has, layers get it encoded, as
+    /// from the network, so that the call can go to another instance once the server has refused it. A request stream is handed
+    /// over, and such a call fails then.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<CallService> + Send + Sync + 'static,

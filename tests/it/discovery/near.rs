@@ -8,7 +8,9 @@ use rpc::{
     prelude::*,
     registry::HoldBack,
     server::{HealthReporter, ServingStatus},
+    stage::CallService,
 };
+use tower_layer::layer_fn;
 
 use super::support::{Book, Running, Who, WhoClient, WhoServer, in_time, server, tally, until, until_ready};
 
@@ -85,6 +87,49 @@ async fn the_others_take_over_from_a_server_of_this_process_that_fails() {
     assert_eq!(tally(&client, 10).await, [("far".to_owned(), 10)].into());
     near.stop().await;
     far.stop().await;
+}
+
+/// What an older server does not know.
+#[rpc::service(package = "discovery.test.v1")]
+trait Newer {
+    async fn header(&self, request: Request<String>) -> Result<String>;
+}
+
+struct New;
+
+impl Newer for New {
+    async fn header(&self, request: Request<String>) -> Result<String> {
+        let value = request.metadata().get(request.message());
+        Ok(value.unwrap_or("none").to_owned())
+    }
+}
+
+#[tokio::test]
+async fn another_one_answers_what_a_server_of_this_process_does_not_know() {
+    let (memory, local) = (MemoryRegistry::new(), LocalServers::new());
+    let older = server("older").layer(layer_fn(|inner: CallService| inner));
+    let newer = server("newer").add_service(NewerServer::new(New));
+    let mut running = Vec::new();
+    for builder in [older, newer] {
+        running.push(Running::start(builder.register(memory.clone(), "who").local_servers(&local)).await);
+    }
+    until(|| memory.instances("who").len() == 2).await;
+    let client = Client::builder()
+        .registry(memory.clone())
+        .target("memory:///who")
+        .local_servers(&local)
+        .balancer(rpc::lb::RoundRobin::new())
+        .build()
+        .unwrap();
+    until_ready(&client, 2).await;
+    for _ in 0..4 {
+        let mut request = Request::new("x-tenant".to_owned());
+        request.metadata_mut().insert("x-tenant", "acme").unwrap();
+        assert_eq!(NewerClient::new(&client).header(request).await.unwrap(), "acme");
+    }
+    for running in running {
+        running.stop().await;
+    }
 }
 
 #[tokio::test]
