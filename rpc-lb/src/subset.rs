@@ -15,6 +15,8 @@ use crate::{
 #[non_exhaustive]
 pub struct Subset {
     endpoints: Box<[Arc<Endpoint>]>,
+    /// As well as those, and farther away: for calls that the near ones refused.
+    farther: Box<[Arc<Endpoint>]>,
     /// None where there is no choice.
     picker: Option<Box<dyn Picker>>,
     /// How many may become ready without anybody doing anything.
@@ -52,15 +54,22 @@ impl Subset {
         let has_choice = usable.len() > 1;
         // Before those that are far: where a few near ones are sick, the others are there to take over.
         let panic = leave_out_the_sick(&mut usable, plan.panic);
-        keep_the_nearest(&mut usable);
+        let farther = keep_the_nearest(&mut usable);
 
-        let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
+        let shared = |members: &[&Member]| {
+            members
+                .iter()
+                .map(|member| Arc::clone(&member.endpoint))
+                .collect()
+        };
+        let endpoints: Box<[_]> = shared(&usable);
         let is_picked = endpoints.len() > 1;
         Self {
             picker: is_picked.then(|| plan.balancer.picker(&endpoints)),
             needs_latency: is_picked && (plan.needs_latency || plan.balancer.needs_latency()),
             has_choice,
             endpoints,
+            farther: shared(&farther),
             pending,
             steps,
             panic,
@@ -138,6 +147,15 @@ impl Subset {
         after.iter().chain(before).find(untried)
     }
 
+    /// One that was not tried among those that are farther away than the ones that calls choose from.
+    #[cold]
+    pub(crate) fn pick_farther(&self, tried: &[Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
+        let start = fastrand::usize(..self.farther.len().max(1));
+        let (before, after) = self.farther.split_at(start);
+        let untried = |endpoint: &&Arc<Endpoint>| !tried.iter().any(|other| Arc::ptr_eq(other, endpoint));
+        after.iter().chain(before).find(untried)
+    }
+
     pub(crate) fn refresh(&self, now: Instant) {
         if let Some(picker) = &self.picker {
             picker.refresh(&self.endpoints, now);
@@ -146,8 +164,8 @@ impl Subset {
 }
 
 /// Takes out those that are farther than the nearest one that is well: to be near is no use when sick. Where none is well, all
-/// count. One that is to get no calls while others have a weight is not the nearest of them either.
-fn keep_the_nearest(members: &mut Vec<&Member>) {
+/// count. One that is to get no calls while others have a weight is not the nearest of them either. Answers whom it took out.
+fn keep_the_nearest<'m>(members: &mut Vec<&'m Member>) -> Vec<&'m Member> {
     let has_weight = |member: &Member| member.instance.weight > 0;
     let any_has_weight = members.iter().any(|member| has_weight(member));
     let nearest_of = |is_counted: fn(&Member) -> bool| {
@@ -157,7 +175,9 @@ fn keep_the_nearest(members: &mut Vec<&Member>) {
         counted.map(|member| member.distance).min()
     };
     let nearest = nearest_of(|member| member.sickness.is_none()).or_else(|| nearest_of(|_| true));
-    members.retain(|member| Some(member.distance) == nearest);
+    members
+        .extract_if(.., |member| Some(member.distance) != nearest)
+        .collect()
 }
 
 /// Takes the sick ones out, unless they are too many: then the few healthy ones would break down under the load of all. True

@@ -220,9 +220,13 @@ fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Pic
     };
     if others.is_empty() {
         // Nothing to look at, and nothing to compare.
-        let untried = !tried.iter().any(|other| Arc::ptr_eq(other, first));
-        return untried.then(|| Picked {
-            endpoint: Arc::clone(first),
+        let endpoint = if tried.iter().any(|other| Arc::ptr_eq(other, first)) {
+            subset.pick_farther(tried)?
+        } else {
+            first
+        };
+        return Some(Picked {
+            endpoint: Arc::clone(endpoint),
             started: None,
             has_choice: subset.has_choice(),
         });
@@ -230,7 +234,9 @@ fn pick(subset: &Subset, call: &Call<'_>, tried: &[Arc<Endpoint>]) -> Option<Pic
     let now = Instant::now();
     #[allow(clippy::cast_possible_truncation, reason = "attempts are few")]
     let request = PickRequest::new(call, subset.endpoints(), now).with_attempt(tried.len() as u32);
-    let endpoint = subset.pick(&request, tried)?;
+    let endpoint = subset
+        .pick(&request, tried)
+        .or_else(|| subset.pick_farther(tried))?;
     Some(Picked {
         endpoint: Arc::clone(endpoint),
         started: subset.needs_latency().then_some(now),

@@ -1,11 +1,12 @@
 //! A call that an endpoint refused without having begun on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use rpc_core::{Body, Code, Stage as _, Status, status::reason, transport::LinkState};
 use tokio::time::timeout;
 
-use crate::fleet::{FakeTransport, Fleet, address, call, instance, refusal, settle};
+use crate::fleet::{FakeTransport, Fleet, address, call, in_process, instance, refusal, settle};
+use rpc_lb::{EndpointsConfig, Near};
 
 async fn two() -> Fleet {
     let (fleet, registrations) = Fleet::new().with(2).await;
@@ -35,6 +36,24 @@ async fn goes_to_another() {
         assert_eq!(fleet.call().await.unwrap().peer.unwrap().to_string(), address(1));
     }
     assert_eq!(calls(&fleet)[1], 10);
+}
+
+/// Who answers calls, where the first of the near ones does not know the service.
+async fn answering(near: Near) -> HashSet<String> {
+    let mut config = EndpointsConfig::default();
+    config.near = near;
+    let (fleet, _registrations) = Fleet::routed(FakeTransport::default(), config).with(4).await;
+    fleet.until_ready(4).await;
+    fleet.transport.of("local:i-0").behave(|_| Err(unknown()));
+    fleet.tally(100).await.into_keys().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_farther_only_where_no_other_is_as_near() {
+    let far = answering(in_process(["i-0"])).await;
+    assert_eq!(far, [1, 2, 3].map(address).into());
+    let near = answering(in_process(["i-0", "i-1"])).await;
+    assert_eq!(near, ["local:i-1".to_owned()].into());
 }
 
 #[tokio::test(start_paused = true)]
