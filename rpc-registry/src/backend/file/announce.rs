@@ -39,14 +39,13 @@ impl FileRegistry {
             if still_wanted.strong_count() == 0 {
                 return Err(Fault::transient("it was given up"));
             }
-            let fault = |error| cannot("changed", path, error);
             let mut document = if path.exists() {
                 read(path)?
             } else {
                 Document::empty()
             };
             let result = f(&mut document)?;
-            replace(path, &document).map_err(fault)?;
+            replace(path, &document.to_text()?)?;
             Ok(result)
         });
         let gone = |error| Fault::transient("the file could not be changed").with_source(error);
@@ -203,16 +202,43 @@ fn cannot(what: &str, path: &Path, error: io::Error) -> Fault {
     Fault::transient(format!("`{}` cannot be {what}: {error}", path.display())).with_source(error)
 }
 
-fn replace(path: &Path, document: &Document) -> io::Result<()> {
+/// Writes the file anew beside it, and renames that: a crash leaves the old one or the new one.
+fn replace(path: &Path, text: &[u8]) -> Result<(), Fault> {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{:x}", std::process::id()));
-    let mut temporary = fs::File::create(&name)?;
-    if let Ok(before) = fs::metadata(path) {
-        make_alike(&temporary, &before)?;
+    name.push(format!(".{:x}-{:x}", std::process::id(), fastrand::u64(..)));
+    let name = PathBuf::from(name);
+    let fault = |error| {
+        let text = format!(
+            "`{}` cannot be changed: `{}`: {error}",
+            path.display(),
+            name.display()
+        );
+        Fault::transient(text).with_source(error)
+    };
+    let before = fs::metadata(path).ok();
+    let mut options = fs::File::options();
+    // Never what somebody else has put there, a link for instance.
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    if before.is_some() {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        // Until it is like the one that it replaces.
+        options.mode(0o600);
     }
-    temporary.write_all(&serde_json::to_vec_pretty(document)?)?;
-    temporary.sync_all()?;
-    fs::rename(&name, path)
+    let mut temporary = options.open(&name).map_err(fault)?;
+    let replaced = (|| {
+        temporary.write_all(text)?;
+        if let Some(before) = &before {
+            make_alike(&temporary, before)?;
+        }
+        temporary.sync_all()?;
+        fs::rename(&name, path)
+    })();
+    if replaced.is_err() {
+        let _ = fs::remove_file(&name);
+    }
+    replaced.map_err(fault)
 }
 
 /// Gives a file the mode of another one, and its owner and group as far as this process may.
@@ -227,4 +253,22 @@ fn make_alike(file: &fs::File, other: &fs::Metadata) -> io::Result<()> {
         let _ = fchown(file, Some(other.uid()), None);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind_where_the_file_cannot_be_replaced() {
+        let name = format!("rpc-replace-{}-{:x}", std::process::id(), fastrand::u64(..));
+        let dir = std::env::temp_dir().join(name);
+        let path = dir.join("services.yaml");
+        fs::create_dir_all(&path).unwrap();
+        let fault = replace(&path, b"{}").expect_err("it is a folder");
+        let named = format!("services.yaml.{:x}-", std::process::id());
+        assert!(fault.to_string().contains(&named), "{fault}");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -82,6 +82,12 @@ impl Document {
             .collect()
     }
 
+    /// The document as JSON.
+    pub(crate) fn to_text(&self) -> Result<Vec<u8>, Fault> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|error| Fault::invalid("record", "cannot be written").with_source(error))
+    }
+
     /// Adds an instance, in place of the one with its id.
     pub(crate) fn put(&mut self, name: &str, instance: &Instance) -> Result<(), Fault> {
         let value = serde_json::to_value(Plain::from(instance))

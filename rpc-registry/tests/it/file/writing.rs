@@ -120,6 +120,29 @@ async fn writing_keeps_mode_owner_and_link() {
     );
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_lies_beside_it_is_left_alone() {
+    use std::os::unix::fs::symlink;
+
+    let file = File::new();
+    file.list(&["b"]);
+    let victim = file.0.join("victim");
+    fs::write(&victim, "precious").unwrap();
+    // Under a name that could be guessed.
+    symlink(
+        "victim",
+        file.path()
+            .with_extension(format!("yaml.{:x}", std::process::id())),
+    )
+    .unwrap();
+    let _announced = file.announce(&Instance::new("a")).await;
+    assert_eq!(ids(&next(&mut file.follow()).await), ["a", "b"]);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    let names = fs::read_dir(&file.0).unwrap().count();
+    assert_eq!(names, 4, "the file, its lock, the link and where that leads");
+}
+
 #[tokio::test]
 async fn a_lock_that_cannot_be_taken_is_named() {
     let file = File::new();
