@@ -25,7 +25,7 @@ pub fn instances_file(input: &[u8]) {
             // A file that names an id twice is written with the later one.
             last.insert(instance.id.clone(), instance);
         }
-        let text = serde_json::to_string(&written).expect("a document can be written");
+        let text = written.to_text().expect("a document can be written");
         let again = Document::parse(&text).expect("what was written can be read");
         let again = sound(again.records(SERVICE));
         assert_eq!(again.len(), last.len());

@@ -3,7 +3,7 @@
 //! A derived reader would say where a record breaks, but not keep what it does not know as it was written. Here each field
 //! is read on its own, so that an error has its name, and what is left over is passed on as text.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -65,22 +65,24 @@ impl Fields {
 /// Writes JSON as Go does: `<`, `>`, `&` and two line separators are escaped, so that the same record has the same bytes.
 pub(super) fn to_json(record: &impl serde::Serialize) -> Result<Vec<u8>, Fault> {
     let text = serde_json::to_string(record).map_err(|error| Fault::invalid("record", error))?;
-    if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
-        return Ok(text.into_bytes());
+    let is_escaped = |c| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+    Ok(escaped(text, is_escaped).into_bytes())
+}
+
+/// Escapes characters of JSON that stand inside strings only.
+pub(crate) fn escaped(json: String, is_escaped: impl Fn(char) -> bool) -> String {
+    if !json.contains(&is_escaped) {
+        return json;
     }
-    // They stand inside strings only: JSON itself has none of them.
-    let mut escaped = String::with_capacity(text.len() + 32);
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("\\u003c"),
-            '>' => escaped.push_str("\\u003e"),
-            '&' => escaped.push_str("\\u0026"),
-            '\u{2028}' => escaped.push_str("\\u2028"),
-            '\u{2029}' => escaped.push_str("\\u2029"),
-            c => escaped.push(c),
+    let mut escaped = String::with_capacity(json.len() + 32);
+    for c in json.chars() {
+        if is_escaped(c) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
         }
     }
-    Ok(escaped.into_bytes())
+    escaped
 }
 
 /// A field that was kept as JSON; one that is none (any more) is left out.

@@ -23,4 +23,6 @@ mod kratos;
 mod layout;
 pub mod plain;
 
+#[cfg(feature = "file")]
+pub(crate) use self::fields::escaped;
 pub use self::layout::{Directory, Layout};

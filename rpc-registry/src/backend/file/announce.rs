@@ -45,7 +45,7 @@ impl FileRegistry {
                 Document::empty()
             };
             let result = f(&mut document)?;
-            replace(path, &document.to_text()?)?;
+            replace(path, document.to_text()?.as_bytes())?;
             Ok(result)
         });
         let gone = |error| Fault::transient("the file could not be changed").with_source(error);

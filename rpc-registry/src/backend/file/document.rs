@@ -7,12 +7,15 @@ use serde_json::Value;
 
 use crate::{
     Fault, FaultKind, Instance, Record,
-    record::plain::{self, Plain},
+    record::{
+        escaped,
+        plain::{self, Plain},
+    },
 };
 
 const VERSION: u32 = 1;
 /// What is larger is not read.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// All services of a file. Records are kept as they are: a bad one is nobody else's affair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,9 +43,8 @@ impl Document {
             Fault::new(kind, format!("`{}`: {error}", path.display())).with_source(error)
         };
         let length = fs::metadata(path).map_err(fault)?.len();
-        if length > MAX_BYTES {
-            let problem = format!("{length} bytes; at most {MAX_BYTES} are read");
-            return Err(Fault::invalid(&path.display().to_string(), problem));
+        if length > MAX_BYTES as u64 {
+            return Err(Fault::invalid(&path.display().to_string(), too_long(length)));
         }
         let text = fs::read_to_string(path).map_err(fault)?;
         Self::parse(&text).map_err(|problem| Fault::invalid(&path.display().to_string(), problem))
@@ -52,7 +54,16 @@ impl Document {
         if text.trim().is_empty() {
             return Err("it is empty; `version` and `services` are wanted".to_owned());
         }
-        let document: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let options = serde_saphyr::options! {
+            // Whatever fits in a file; no key of metadata is longer, also where all of it is escaped.
+            budget: serde_saphyr::budget! {
+                max_nodes: MAX_BYTES,
+                max_events: MAX_BYTES,
+                simple_key_max_lookahead: 512 * 1024,
+            },
+        };
+        let document: Self =
+            serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
         if document.version != VERSION {
             let found = document.version;
             return Err(format!(
@@ -82,10 +93,20 @@ impl Document {
             .collect()
     }
 
-    /// The document as JSON.
-    pub(crate) fn to_text(&self) -> Result<Vec<u8>, Fault> {
-        serde_json::to_vec_pretty(self)
-            .map_err(|error| Fault::invalid("record", "cannot be written").with_source(error))
+    /// The document as JSON that is YAML as well.
+    ///
+    /// # Errors
+    /// If nobody could read it again, for its length for instance.
+    pub(crate) fn to_text(&self) -> Result<String, Fault> {
+        let json = serde_json::to_string_pretty(self)
+            .map_err(|error| Fault::invalid("record", "cannot be written").with_source(error))?;
+        let text = escaped(json, is_foreign_to_yaml);
+        let read = match text.len() {
+            length if length > MAX_BYTES => Err(too_long(length as u64)),
+            _ => Self::parse(&text).map(drop),
+        };
+        let unread = |problem| Fault::invalid("services", format!("could not be read again: {problem}"));
+        read.map(|()| text).map_err(unread)
     }
 
     /// Adds an instance, in place of the one with its id.
@@ -130,6 +151,18 @@ impl Document {
     }
 }
 
+fn too_long(length: u64) -> String {
+    format!("{length} bytes; at most {MAX_BYTES} are read")
+}
+
+/// True for what may stand in the texts of JSON as it is, and what YAML does not allow there, or takes for the end of a line.
+fn is_foreign_to_yaml(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +183,23 @@ mod tests {
             let problem = Document::parse(text).expect_err(text);
             assert!(problem.contains(expected), "`{text}`: {problem}");
         }
+    }
+
+    #[test]
+    fn as_much_is_read_as_fits_in_a_file() {
+        let text = format!("version: 1\nservices: {{shop: [{}]}}", "0,".repeat(250_001));
+        let document = Document::parse(&text).unwrap();
+        assert_eq!(document.services["shop"].len(), 250_001);
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let mut document = Document::empty();
+        let deep = (0..100).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+        document.services.insert("shop".to_owned(), vec![deep]);
+        let fault = document.to_text().expect_err("nobody reads it");
+        assert_eq!(fault.kind(), FaultKind::Invalid);
+        assert!(fault.to_string().contains("`services`"), "{fault}");
     }
 
     #[test]

@@ -23,7 +23,8 @@
 //! # Writing
 //! Providers can announce themselves in a file, which is meant for one host: the file is read, changed and replaced by
 //! rename, under a lock (`.lock` beside it, which whoever may read it can take). What is renamed has a name that is drawn, and
-//! goes where that fails; only a crash leaves it there. The file is written as JSON, comments are lost; its mode stays, its
+//! goes where that fails; only a crash leaves it there. The file is written as JSON, and only if it can be read again: comments
+//! are lost; its mode stays, its
 //! owner and group as far as the writer may set them, and a link to it. Several users need a folder that all of them may write to, and a
 //! mode with which they may read the file. One that is not there is made; one that
 //! makes no sense is left as it is, and tried again, until somebody has mended it. There are no leases: who ends without

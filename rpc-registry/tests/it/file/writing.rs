@@ -144,6 +144,24 @@ async fn what_lies_beside_it_is_left_alone() {
 }
 
 #[tokio::test]
+async fn whatever_is_announced_can_be_read() {
+    let file = File::new();
+    // JSON takes all of it as it is; YAML does not.
+    let odd = Instance::new("a")
+        .with_metadata("\u{7f}", "\u{85}\u{9f}\u{2028}\u{feff}\u{fffe}")
+        .with_metadata("k".repeat(2_000), "v");
+    let mut first = file.announce(&odd).await;
+    let _second = file.announce(&Instance::new("b")).await;
+    assert_eq!(first.verify().await.unwrap(), None);
+    let change = next(&mut file.follow()).await;
+    assert_eq!(ids(&change), ["a", "b"]);
+    assert!(
+        change.put.iter().any(|listed| *listed.instance == odd),
+        "{change:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_lock_that_cannot_be_taken_is_named() {
     let file = File::new();
     fs::create_dir(file.path().with_extension("yaml.lock")).unwrap();
