@@ -44,8 +44,9 @@ pub enum AnnounceState {
     Away(Fault),
     /// It is not wanted any more, and was taken out, or there was nothing of it to take out.
     Withdrawn,
-    /// It is not wanted any more, and the registry did not confirm in time that it was taken out: it may stay there until its
-    /// lease ends, or where there are no leases until somebody takes it out.
+    /// It is not wanted any more, and the registry did not confirm in time that it was taken out, or did not answer the last
+    /// announcement, which may have been heard all the same: it may stay there until its lease ends, or where there are no
+    /// leases until somebody takes it out.
     Left(Fault),
 }
 
@@ -88,6 +89,8 @@ impl Announcer {
         let mut is_first = true;
         let mut end = AnnounceState::Withdrawn;
         let mut last: Option<Last> = None;
+        // Of an announcement that may be there all the same, with nothing in hand that could take it out.
+        let mut unconfirmed = None;
         while self.healthy().await {
             if let Some(last) = &mut last {
                 let found = bounded(self.config.timeout, last.registration.verify());
@@ -97,6 +100,7 @@ impl Announcer {
                 let pause = match found.as_ref().map_err(Fault::kind) {
                     Err(FaultKind::Superseded) => {
                         (last.is_doubtful, last.is_superseded) = (false, true);
+                        unconfirmed = None;
                         Some(self.between_looks(last.registration.lease()))
                     }
                     Err(kind @ FaultKind::Transient) if last.is_superseded => {
@@ -114,7 +118,7 @@ impl Announcer {
             let fault = match self.announce(&shown).await {
                 Ok(registration) => {
                     is_first = false;
-                    last = None;
+                    (last, unconfirmed) = (None, None);
                     tracing::info!(name = self.name, instance = %shown.id, state = %shown.state, "announced");
                     self.state.send_replace(AnnounceState::Announced);
                     match Keep::new(&mut self, registration, shown).run().await {
@@ -142,12 +146,19 @@ impl Announcer {
             if std::mem::take(&mut is_first) && fault.kind() == FaultKind::Invalid {
                 return Err(fault);
             }
+            if fault.kind() == FaultKind::Transient {
+                unconfirmed = Some(fault.clone());
+            }
             let pause = self.between_attempts(fault.kind());
             self.away(fault, pause).await;
         }
         if let Some(last) = last.filter(|last| last.is_doubtful) {
             let shown = self.shown();
             end = Keep::new(&mut self, last.registration, shown).withdraw().await;
+        }
+        if let (AnnounceState::Withdrawn, Some(fault)) = (&end, unconfirmed) {
+            tracing::warn!(name = self.name, %fault, "an announcement that was not confirmed may be there still; only the end of a lease will take it out");
+            end = AnnounceState::Left(fault);
         }
         self.state.send_replace(end);
         Ok(())

@@ -11,6 +11,8 @@
 //! - Renewals come each third of the lease, give or take a tenth, and get a sixth of it to be answered. A lease that was
 //!   not renewed for its whole time is taken as lost; it is withdrawn all the same if the stop comes before the next
 //!   announcement, as a registry that was away may have prolonged it.
+//! - An announcement that got no answer is tried again; what may have come of it cannot be taken out before one is confirmed, and
+//!   a stop that comes first says so ([`AnnounceState::Left`]).
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
 //!   would make an instance unreachable for ever that serves perfectly well. Only an instance that clients [refuse](crate::Instance::check),

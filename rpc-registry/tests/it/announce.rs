@@ -43,7 +43,7 @@ struct State {
     takes: Duration,
     /// How long it takes to read a record.
     reading_takes: Duration,
-    /// How much longer it takes to write one.
+    /// How much longer it takes to write one. A first one is there by then.
     writing_takes: Duration,
     /// Nothing has to be renewed.
     unleased: bool,
@@ -108,12 +108,15 @@ impl Lease {
 impl Registry for Leases {
     async fn announce(&self, name: &str, instance: &Instance) -> Result<Box<dyn Registration>, Fault> {
         self.asked(format!("announce {name} {}", instance.state)).await?;
-        let epoch = self.with(|state| {
+        let (epoch, takes) = self.with(|state| {
             state.start.get_or_insert_with(Instant::now);
             state.record = Some(instance.clone());
             state.renewed_at = Some(Instant::now());
-            state.epoch
+            (state.epoch, state.writing_takes)
         });
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         Ok(Box::new(Lease {
             registry: self.clone(),
             epoch,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpc_registry::{Amendment, AnnounceState, Fault};
+use rpc_registry::{Amendment, AnnounceState, Fault, FaultKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Leases, Running, lost_in_silence, run, settle, shop};
@@ -105,4 +105,45 @@ async fn what_was_not_renewed_in_time_is_taken_out_nevertheless() {
     running.handle.withdraw();
     running.task.await.unwrap().unwrap();
     assert_eq!(registry.record(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_confirmed_may_be_left() {
+    // Stopped meanwhile, and between two attempts, of which the second was refused.
+    for waits in [Duration::ZERO, Duration::from_mins(2)] {
+        let registry = Leases::default();
+        registry.with(|state| state.writing_takes = Duration::from_hours(1));
+        let running = run(&registry, shop(), 1);
+        running.handle.set_healthy(true);
+        settle().await;
+        registry.with(|state| state.broken = Some(Fault::new(FaultKind::Denied, "read only")));
+        sleep(waits).await;
+        running.handle.withdraw();
+        running.task.await.unwrap().unwrap();
+        assert_eq!(registry.record(), Some(shop()));
+        assert!(matches!(*running.state.borrow(), AnnounceState::Left(_)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_or_confirmed_later_is_not_left() {
+    let registry = Leases::default();
+    for broken in [
+        Fault::new(FaultKind::Denied, "read only"),
+        Fault::transient("no leader"),
+    ] {
+        registry.with(|state| state.broken = Some(broken.clone()));
+        let running = run(&registry, shop(), 1);
+        running.handle.set_healthy(true);
+        settle().await;
+        if broken.kind() == FaultKind::Transient {
+            registry.with(|state| state.broken = None);
+            sleep(Duration::from_mins(1)).await;
+            assert!(running.is_announced());
+        }
+        running.handle.withdraw();
+        running.task.await.unwrap().unwrap();
+        assert_eq!(registry.record(), None);
+        assert!(matches!(*running.state.borrow(), AnnounceState::Withdrawn));
+    }
 }
