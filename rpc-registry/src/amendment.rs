@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rpc_core::context::Lane;
 
-use crate::{Instance, InstanceState};
+use crate::{Fault, Instance, InstanceState};
 
 /// What a mark names.
 const FIELDS: [&str; 4] = ["state", "weight", "lane", "groups"];
@@ -104,6 +104,16 @@ impl Amendment {
         marked.lane = lane.or(marked.lane);
         marked.groups = groups.or(marked.groups);
         marked.mark(instance);
+    }
+
+    /// The same, unless clients or a registry would refuse what this says, or clients what comes of it. What it does not touch
+    /// may be as somebody wrote it: such an instance has to be drained as well.
+    pub(crate) fn check_and_apply_as_operator(&self, instance: &mut Instance) -> Result<(), Fault> {
+        let mut alone = Instance::new(instance.id.clone());
+        self.apply(&mut alone);
+        alone.check_written()?;
+        self.apply_as_operator(instance);
+        instance.check()
     }
 
     /// What operators have made of an instance, by its mark. A mark that names nothing, as other tools may write it, is one of

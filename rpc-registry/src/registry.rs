@@ -41,7 +41,8 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`FaultKind::Lost`] if there is no such instance. [`FaultKind::Invalid`] if it would be one that clients
-    /// [refuse](Instance::check), and where a registry cannot do that, which is the default.
+    /// [refuse](Instance::check), if the amendment says what is not [written](Instance::check_written), and where a registry
+    /// cannot do that, which is the default.
     async fn amend(&self, name: &str, id: &InstanceId, amendment: &Amendment) -> Result<(), Fault> {
         let _ = (name, id, amendment);
         let text = "instances of this registry cannot be amended from outside";

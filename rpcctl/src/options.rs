@@ -180,6 +180,10 @@ mod tests {
             ),
             ("register t --address a:1 --group", "`--group` wants a value"),
             (
+                "register t --address a:1 --group a,b",
+                "`groups`: `a,b` has a `,`",
+            ),
+            (
                 "register t --address a:1 --tls-ca f",
                 "`--tls-ca` is for a `--health`",
             ),
@@ -193,6 +197,7 @@ mod tests {
             ("amend t i", "what is to change?"),
             ("amend t i --weight 1000001", "`--weight` wants 0 to 1000000"),
             ("amend t i --lane a/b", "`--lane`: not a lane"),
+            ("amend t i --group a,b", "`groups`: `a,b` has a `,`"),
             (
                 "amend t i --lane a --no-lane",
                 "one of `--lane` and `--no-lane` is wanted",

@@ -79,8 +79,8 @@ impl Announcer {
     /// [`Withdrawn`](AnnounceState::Withdrawn) or [`Left`](AnnounceState::Left).
     ///
     /// # Errors
-    /// Only if the instance is one that clients [refuse](Instance::check), or the first thing that the registry says is that
-    /// it makes no sense: that does not mend itself. Said
+    /// Only if the instance is one that clients or registries [refuse](Instance::check_written), or the first thing that the
+    /// registry says is that it makes no sense: that does not mend itself. Said
     /// later, by a registry that was away or had taken it, it is tried again.
     ///
     /// # Cancellation

@@ -40,7 +40,7 @@ impl InstanceHandle {
     }
 
     /// Changes anything but the id. A change, while it is announced, that makes it one that clients
-    /// [refuse](Instance::check) is not made, with a warning that names the field.
+    /// or registries [refuse](Instance::check_written) is not made, with a warning that names the field.
     pub fn update(&self, f: impl FnOnce(&mut Instance)) {
         self.0.send_if_modified(|wanted| {
             let before = wanted.instance.clone();

@@ -15,7 +15,7 @@
 //!   a stop that comes first says so ([`AnnounceState::Left`]).
 //! - What is lost is announced again after a pause drawn from 0 to a third of the lease, at most 5 s: a registry that
 //!   restarts is not met by all its providers at once. There is no number of attempts after which it gives up: giving up
-//!   would make an instance unreachable for ever that serves perfectly well. Only an instance that clients [refuse](crate::Instance::check),
+//!   would make an instance unreachable for ever that serves perfectly well. Only an instance that clients or registries [refuse](crate::Instance::check_written),
 //!   or a registry whose very first answer is that it makes no sense, ends it.
 //! - Where somebody else has announced the same id and [started](crate::Instance::started_at) later, that record stays: it is
 //!   looked at as often as one's own, announced again only once it is gone, and a stop takes nothing out. Starts are compared

@@ -111,8 +111,9 @@ impl Registry for MemoryRegistry {
         self.change(name, |list| {
             if let Some((_, instance)) = list.get_mut(id) {
                 let mut new = instance.clone();
-                amendment.apply_as_operator(&mut new);
-                amended = new.check_written().map(|()| *instance = new);
+                amended = amendment
+                    .check_and_apply_as_operator(&mut new)
+                    .map(|()| *instance = new);
             }
         });
         amended

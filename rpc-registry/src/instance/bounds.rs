@@ -62,8 +62,11 @@ impl Instance {
     }
 
     /// Refuses as well what one registry or other would not give back as it was written: a group with a `,` in it, since most
-    /// layouts of etcd write the groups into one text.
-    pub(crate) fn check_written(&self) -> Result<(), Fault> {
+    /// layouts of etcd write the groups into one text. An instance that is announced is held to this.
+    ///
+    /// # Errors
+    /// The first field that is wrong, by name.
+    pub fn check_written(&self) -> Result<(), Fault> {
         self.check()?;
         match self.groups.iter().find(|group| group.contains(',')) {
             Some(group) => Err(Fault::invalid("groups", format!("`{group}` has a `,` in it"))),

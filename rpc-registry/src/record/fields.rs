@@ -22,10 +22,7 @@ pub(super) struct Fields {
 impl Fields {
     /// Of a whole record.
     pub(super) fn of_record(value: &[u8]) -> Result<Self, Fault> {
-        if value.len() > MAX_RECORD {
-            let problem = format!("{} bytes; at most {MAX_RECORD} are accepted", value.len());
-            return Err(Fault::invalid("record", problem));
-        }
+        check_size(value.len())?;
         let left = serde_json::from_slice(value).map_err(|error| Fault::invalid("record", error))?;
         let within = String::new();
         Ok(Self { within, left })
@@ -62,11 +59,22 @@ impl Fields {
     }
 }
 
-/// Writes JSON as Go does: `<`, `>`, `&` and two line separators are escaped, so that the same record has the same bytes.
+fn check_size(bytes: usize) -> Result<(), Fault> {
+    if bytes > MAX_RECORD {
+        let problem = format!("{bytes} bytes; at most {MAX_RECORD} are accepted");
+        return Err(Fault::invalid("record", problem));
+    }
+    Ok(())
+}
+
+/// Writes JSON as Go does: `<`, `>`, `&` and two line separators are escaped, so that the same record has the same bytes. Refuses
+/// what would be too much to be read.
 pub(super) fn to_json(record: &impl serde::Serialize) -> Result<Vec<u8>, Fault> {
     let text = serde_json::to_string(record).map_err(|error| Fault::invalid("record", error))?;
     let is_escaped = |c| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-    Ok(escaped(text, is_escaped).into_bytes())
+    let record = escaped(text, is_escaped);
+    check_size(record.len())?;
+    Ok(record.into_bytes())
 }
 
 /// Escapes characters of JSON that stand inside strings only.

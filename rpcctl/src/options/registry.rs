@@ -101,7 +101,7 @@ impl Register {
             .ok_or("`--address` is missing: where is it called?")?;
         // The same service is the same instance, also after a restart of this program.
         instance.id = id.unwrap_or_else(|| first.address.to_string()).into();
-        instance.check().map_err(|fault| fault.to_string())?;
+        instance.check_written().map_err(|fault| fault.to_string())?;
         if let Some(option) = tls.given()
             && !matches!(probe, Some(Probe::Grpc { .. }))
         {
@@ -157,7 +157,7 @@ impl Operate {
         }
         let mut amended = Instance::new(id.as_str());
         amendment.apply(&mut amended);
-        amended.check().map_err(|fault| fault.to_string())?;
+        amended.check_written().map_err(|fault| fault.to_string())?;
         Ok(Self {
             target,
             id,

@@ -198,7 +198,7 @@ impl ServerBuilder {
                 "the instance has addresses of its own, which are announced: leave one of both out",
             );
         }
-        if let Some(Err(fault)) = self.instance.as_ref().map(Instance::check) {
+        if let Some(Err(fault)) = self.instance.as_ref().map(Instance::check_written) {
             return Err(BuildError::new("instance", fault.to_string()).with_source(fault));
         }
         if self.places.iter().any(|place| place.name.is_empty()) {

@@ -224,6 +224,13 @@ fn mistakes_name_the_method() {
             "instance",
             "`id`",
         ),
+        (
+            bare()
+                .register(memory(), "who")
+                .instance(Instance::new("a").with_group("vip,eu")),
+            "instance",
+            "`groups`",
+        ),
         (bare().register(memory(), ""), "register", "name is empty"),
     ] {
         let error = builder.build().unwrap_err();

@@ -134,8 +134,7 @@ impl Registry for EtcdRegistry {
         // Of several keys the one that was written last is in force.
         let last = found.max_by_key(|(entry, _, _)| entry.revision);
         let (entry, mut instance, alone) = last.ok_or_else(unknown)?;
-        amendment.apply_as_operator(&mut instance);
-        instance.check_written()?;
+        amendment.check_and_apply_as_operator(&mut instance)?;
         let record = directory.write(&instance)?;
         let (Some(record), true) = (record, alone && directory.layout() != Layout::GoZero) else {
             let layout = directory.layout();

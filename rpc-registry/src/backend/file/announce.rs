@@ -99,8 +99,7 @@ impl Registry for FileRegistry {
             let found = records.find(|instance| instance.id == id);
             let mut found =
                 found.ok_or_else(|| Fault::lost(format!("there is no instance `{id}` of `{name}`")))?;
-            amendment.apply_as_operator(&mut found);
-            found.check_written()?;
+            amendment.check_and_apply_as_operator(&mut found)?;
             document.put(&name, &found)
         })
         .await

@@ -162,6 +162,20 @@ async fn whatever_is_announced_can_be_read() {
 }
 
 #[tokio::test]
+async fn an_operator_may_amend_what_no_provider_would_have_written() {
+    let file = File::new();
+    file.replace("version: 1\nservices: {shop: [{id: a, endpoints: ['a:1'], groups: ['vip,eu']}]}");
+    let registry = file.place().registry;
+    let drained = Amendment::new().with_state(InstanceState::Draining);
+    registry.amend("shop", &"a".into(), &drained).await.unwrap();
+    let text = fs::read_to_string(file.path()).unwrap();
+    assert!(text.contains("draining") && text.contains("vip,eu"), "{text}");
+    let refused = Amendment::new().with_groups(["vip,us"]);
+    let fault = registry.amend("shop", &"a".into(), &refused).await.unwrap_err();
+    assert!(fault.to_string().contains("`groups`"), "{fault}");
+}
+
+#[tokio::test]
 async fn a_lock_that_cannot_be_taken_is_named() {
     let file = File::new();
     fs::create_dir(file.path().with_extension("yaml.lock")).unwrap();

@@ -174,6 +174,23 @@ fn names_and_ids_that_no_key_can_hold_are_refused() {
 }
 
 #[test]
+fn what_nobody_would_read_is_not_written() {
+    // Each of them is six bytes in a record.
+    let markup = |bytes| {
+        Instance::new("a")
+            .with_address("grpc", "10.0.0.1:1".parse().unwrap())
+            .with_metadata("k", "<".repeat(bytes))
+    };
+    for layout in [Layout::Kratos, Layout::Grpc, Layout::GoMicro, Layout::Kitex] {
+        let written = write(layout, &markup(20_000));
+        read(layout, "a", written.as_bytes()).expect("it is read");
+        let error = directory(layout).write(&markup(25_000)).unwrap_err();
+        assert_eq!(error.kind(), FaultKind::Invalid);
+        assert!(error.to_string().contains("`record`"), "{layout}: {error}");
+    }
+}
+
+#[test]
 fn what_go_zero_cannot_say_it_says_by_silence() {
     let instance = Instance::new("a").with_address("grpc", "10.0.0.1:1".parse().unwrap());
     let directory = directory(Layout::GoZero);
