@@ -4,7 +4,10 @@ use std::{error::Error, process::ExitCode};
 
 use rpc::{BuildError, Client, Status, call::CallOptions, registry::Fault, status::Side};
 
-use crate::options::Health as Options;
+use crate::{
+    options::Health as Options,
+    say::{self, complain},
+};
 
 #[allow(
     missing_docs,
@@ -32,7 +35,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     let client = match client(&options) {
         Ok(client) => client,
         Err(error) => {
-            eprintln!("rpcctl: {error}");
+            complain(error);
             return ExitCode::from(1);
         }
     };
@@ -65,7 +68,7 @@ fn failed(status: &Status, options: &Options, code: u8) -> ExitCode {
         Some(fault) => options.etcd.advice(fault),
         None => options.tls.advice(status.message()),
     };
-    eprintln!("rpcctl: {status}{advice}");
+    complain(format_args!("{status}{advice}"));
     ExitCode::from(code)
 }
 
@@ -77,7 +80,11 @@ async fn check(stub: &HealthClient, options: &Options) -> Ending {
         })
         .await
     {
-        Ok(response) => print(response),
+        Ok(response) => {
+            // How it is shows in how this ends as well.
+            let _ = say::print(response.status().as_str_name());
+            ending(response)
+        }
         Err(status) => ended(status),
     }
 }
@@ -97,15 +104,19 @@ async fn watch(stub: &HealthClient, options: &Options) -> Ending {
     let mut last = Ending::NotServing;
     loop {
         match responses.message().await {
-            Ok(Some(response)) => last = print(response),
+            Ok(Some(response)) => {
+                last = ending(response);
+                if say::print(response.status().as_str_name()).is_err() {
+                    return last;
+                }
+            }
             Ok(None) => return last,
             Err(status) => return ended(status),
         }
     }
 }
 
-fn print(response: HealthCheckResponse) -> Ending {
-    println!("{}", response.status().as_str_name());
+fn ending(response: HealthCheckResponse) -> Ending {
     if response.status() == ServingStatus::Serving {
         Ending::Serving
     } else {

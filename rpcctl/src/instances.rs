@@ -7,13 +7,16 @@ use rpc::registry::{
     record::plain::Plain,
 };
 
-use crate::options::Instances as Options;
+use crate::{
+    options::Instances as Options,
+    say::{self, complain},
+};
 
 pub(crate) async fn run(options: Options) -> ExitCode {
     match follow(&options) {
         Ok(follow) => print(follow, &options).await,
         Err(error) => {
-            eprintln!("rpcctl: {error}");
+            complain(error);
             ExitCode::from(1)
         }
     }
@@ -39,17 +42,21 @@ async fn print(mut follow: Follow, options: &Options) -> ExitCode {
         let freshness = change.freshness.clone();
         apply(&mut list, change);
         for bad in follow.view().refused {
-            eprintln!(
-                "rpcctl: the record of `{}` cannot be understood: {}",
+            complain(format_args!(
+                "the record of `{}` cannot be understood: {}",
                 bad.id, bad.fault
-            );
+            ));
         }
         match freshness {
-            Freshness::Live => show(&list, options.json),
+            Freshness::Live => {
+                if let Err(code) = show(&list, options.json) {
+                    return code;
+                }
+            }
             other => {
                 if let Some(fault) = other.fault() {
                     let advice = options.etcd.advice(fault);
-                    eprintln!("rpcctl: the registry cannot be asked: {fault}{advice}");
+                    complain(format_args!("the registry cannot be asked: {fault}{advice}"));
                 }
                 if !options.watch {
                     return ExitCode::from(2);
@@ -71,12 +78,11 @@ fn apply(list: &mut BTreeMap<InstanceId, Arc<Instance>>, change: Change) {
     }
 }
 
-fn show(list: &BTreeMap<InstanceId, Arc<Instance>>, json: bool) {
+fn show(list: &BTreeMap<InstanceId, Arc<Instance>>, json: bool) -> Result<(), ExitCode> {
     if json {
         let plain: Vec<_> = list.values().map(|instance| Plain::from(&**instance)).collect();
         // It is made of texts and numbers: there is nothing that could not be written.
-        println!("{}", serde_json::to_string(&plain).unwrap_or_default());
-        return;
+        return say::print(serde_json::to_string(&plain).unwrap_or_default());
     }
     let mut rows = vec![
         [
@@ -108,12 +114,13 @@ fn show(list: &BTreeMap<InstanceId, Arc<Instance>>, json: bool) {
     let widths: Vec<_> = (0..8)
         .map(|n| rows.iter().map(|row| row[n].len()).max().unwrap_or(0))
         .collect();
-    for row in rows {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        println!("{}", cells.join("  ").trim_end());
-    }
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    say::print(lines.join("\n"))
 }

@@ -16,6 +16,7 @@ mod operate;
 mod options;
 mod probe;
 mod register;
+mod say;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     match options::Command::parse(std::env::args().skip(1)) {
         Ok(options::Command::Help) => {
-            println!("{}", options::USAGE);
+            say::say(options::USAGE);
             ExitCode::SUCCESS
         }
         Ok(options::Command::Health(options)) => health::run(options).await,
@@ -31,7 +32,7 @@ async fn main() -> ExitCode {
         Ok(options::Command::Register(options)) => register::run(*options).await,
         Ok(options::Command::Operate(options)) => operate::run(options).await,
         Err(problem) => {
-            eprintln!("rpcctl: {problem}\n\n{}", options::USAGE);
+            say::complain(format_args!("{problem}\n\n{}", options::USAGE));
             ExitCode::from(1)
         }
     }

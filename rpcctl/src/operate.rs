@@ -5,7 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use rpc::registry::{Fault, FaultKind, Instance, InstanceState, Place, Schemes, Target, Update};
 use tokio::time::timeout;
 
-use crate::options::{Etcd, Operate as Options};
+use crate::{
+    options::{Etcd, Operate as Options},
+    say::{complain, say},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -19,7 +22,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     let place = match place(&options.target, &options.etcd) {
         Ok(place) => place,
         Err(error) => {
-            eprintln!("rpcctl: {error}");
+            complain(error);
             return ExitCode::from(1);
         }
     };
@@ -33,17 +36,19 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     match amended.unwrap_or_else(|_| Err(Fault::transient("the registry did not answer in time"))) {
         Ok(()) => {
             match options.amendment.state {
-                Some(state) => println!("{id} is {state}"),
-                None => println!("amended {id}"),
+                Some(state) => say(format_args!("{id} is {state}")),
+                None => say(format_args!("amended {id}")),
             }
             if !left.is_empty() {
                 let left = left.join(", ");
-                println!("as amended until its provider puts them back, which takes one of ours: {left}");
+                say(format_args!(
+                    "as amended until its provider puts them back, which takes one of ours: {left}"
+                ));
             }
             ExitCode::SUCCESS
         }
         Err(fault) => {
-            eprintln!("rpcctl: {fault}{}", options.etcd.advice(&fault));
+            complain(format_args!("{fault}{}", options.etcd.advice(&fault)));
             ExitCode::from(if fault.kind() == FaultKind::Transient {
                 2
             } else {

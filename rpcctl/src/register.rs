@@ -7,7 +7,12 @@ use rpc::{
     registry::{AnnounceConfig, AnnounceState, Announcer, FaultKind, InstanceHandle, Place},
 };
 
-use crate::{operate::place, options::Register as Options, probe::Prober};
+use crate::{
+    operate::place,
+    options::Register as Options,
+    probe::Prober,
+    say::{complain, say},
+};
 
 /// So many failures in a row, and it is said, and shown as disabled.
 const FAILURES: u32 = 2;
@@ -16,7 +21,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     let (place, prober) = match prepare(&options) {
         Ok(both) => both,
         Err(error) => {
-            eprintln!("rpcctl: {error}");
+            complain(error);
             return ExitCode::from(1);
         }
     };
@@ -26,18 +31,18 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     let announcer = Announcer::new(place, &handle, AnnounceConfig::default());
     let mut state = announcer.state();
     let end = announcer.state();
-    let say = async {
+    let tell = async {
         while state.changed().await.is_ok() {
             let state = state.borrow_and_update().clone();
             match state {
-                AnnounceState::Announced => println!("announced {}", options.instance.id),
+                AnnounceState::Announced => say(format_args!("announced {}", options.instance.id)),
                 AnnounceState::Away(fault) => {
                     let advice = options.etcd.advice(&fault);
                     let what = match fault.kind() {
                         FaultKind::Superseded => "not announced",
                         _ => "the registry is away",
                     };
-                    eprintln!("rpcctl: {what}: {fault}{advice}");
+                    complain(format_args!("{what}: {fault}{advice}"));
                 }
                 _ => {}
             }
@@ -46,7 +51,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     };
     let stop = async {
         if let Err(error) = stopped().await {
-            eprintln!("rpcctl: signals cannot be heard: {error}");
+            complain(format_args!("signals cannot be heard: {error}"));
         }
         handle.withdraw();
         std::future::pending::<()>().await;
@@ -57,19 +62,19 @@ pub(crate) async fn run(options: Options) -> ExitCode {
                 let id = &options.instance.id;
                 if let AnnounceState::Left(fault) = &*end.borrow() {
                     let advice = options.etcd.advice(fault);
-                    eprintln!("rpcctl: {id} could not be withdrawn, its record may be there still: {fault}{advice}");
+                    complain(format_args!("{id} could not be withdrawn, its record may be there still: {fault}{advice}"));
                     return ExitCode::from(2);
                 }
-                println!("withdrew {id}");
+                say(format_args!("withdrew {id}"));
                 ExitCode::SUCCESS
             }
             Err(fault) => {
-                eprintln!("rpcctl: {fault}{}", options.etcd.advice(&fault));
+                complain(format_args!("{fault}{}", options.etcd.advice(&fault)));
                 ExitCode::from(3)
             }
         },
         () = probe(prober, &handle, &options) => ExitCode::FAILURE,
-        () = say => ExitCode::FAILURE,
+        () = tell => ExitCode::FAILURE,
         () = stop => ExitCode::FAILURE,
     }
 }
@@ -102,7 +107,9 @@ async fn probe(prober: Option<Prober>, handle: &InstanceHandle, options: &Option
                 failures = failures.saturating_add(1);
                 if failures == FAILURES {
                     let advice = options.tls.advice(&problem);
-                    eprintln!("rpcctl: the service does not answer as it should: {problem}{advice}");
+                    complain(format_args!(
+                        "the service does not answer as it should: {problem}{advice}"
+                    ));
                     handle.set_healthy(false);
                 }
             }

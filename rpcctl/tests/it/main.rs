@@ -14,6 +14,7 @@ use rpc::{
     server::{HealthReporter, ServeError, ServerBuilder, ServerHandle, ServingStatus},
 };
 use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     task::JoinHandle,
 };
@@ -314,6 +315,46 @@ async fn what_could_not_be_withdrawn_is_said() {
     lock.lock().unwrap();
     assert_eq!(terminate(child).await, Some(2));
     assert!(services.json().await.contains("10.0.0.1:50051"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_goes_away_does_not_end_what_is_registered() {
+    use tokio::net::TcpListener;
+
+    let services = Services::new();
+    let unheard = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let probed = unheard.local_addr().unwrap().to_string();
+    let health = format!("tcp://{probed}");
+    let mut child = services.register_telling(Stdio::piped(), &["--address", &probed, "--health", &health]);
+    services.until(true, r#""state":"up""#).await;
+    drop(child.stderr.take());
+    // It says so first, and then shows it.
+    drop(unheard);
+    services.until(true, r#""state":"disabled""#).await;
+    assert_eq!(terminate(child).await, Some(0));
+    assert_eq!(services.json().await, "[]");
+}
+
+#[tokio::test]
+async fn who_goes_away_ends_what_is_watched() {
+    let services = Services::new();
+    services.file("services.json", r#"{"version": 1, "services": {}}"#);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rpcctl"))
+        .args(["instances", &services.target(), "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program runs");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("[]"));
+    drop(lines);
+    let new = r#"{"version": 1, "services": {"shop": [{"id": "a", "endpoints": ["a:1"]}]}}"#;
+    fs::rename(services.file("new", new), services.0.join("services.json")).unwrap();
+    let output = child.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[tokio::test]
