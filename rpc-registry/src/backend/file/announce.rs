@@ -182,11 +182,20 @@ fn try_lock(path: &Path) -> Result<Option<Locked>, Fault> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let fault = |error| cannot("locked", &name, error);
-    let mut options = fs::File::options();
-    options.create(true).truncate(false).write(true);
-    let opened = options.open(&name).or_else(|error| match error.kind() {
-        // Somebody else's: reading it is enough.
-        io::ErrorKind::PermissionDenied => fs::File::open(&name).map_err(|_| error),
+    let open = || {
+        let opened = fs::File::options().write(true).open(&name);
+        opened.or_else(|error| match error.kind() {
+            // Somebody else's: reading it is enough.
+            io::ErrorKind::PermissionDenied => fs::File::open(&name).map_err(|_| error),
+            _ => Err(error),
+        })
+    };
+    let opened = open().or_else(|error| match error.kind() {
+        // Made here, and not where a link leads.
+        io::ErrorKind::NotFound => fs::File::create_new(&name).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => open(),
+            _ => Err(error),
+        }),
         _ => Err(error),
     });
     let lock = opened.map_err(fault)?;

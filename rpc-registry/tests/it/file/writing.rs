@@ -175,6 +175,18 @@ async fn an_operator_may_amend_what_no_provider_would_have_written() {
     assert!(fault.to_string().contains("`groups`"), "{fault}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn no_lock_is_made_where_a_link_leads() {
+    let (file, elsewhere) = (File::new(), File::new());
+    let lock = file.path().with_extension("yaml.lock");
+    std::os::unix::fs::symlink(elsewhere.path(), &lock).unwrap();
+    let announced = file.place().registry.announce("shop", &Instance::new("a")).await;
+    let fault = announced.err().expect("there is no lock");
+    assert!(fault.to_string().contains("services.yaml.lock"), "{fault}");
+    assert!(!elsewhere.path().exists() && !file.path().exists());
+}
+
 #[tokio::test]
 async fn a_lock_that_cannot_be_taken_is_named() {
     let file = File::new();
