@@ -77,9 +77,13 @@ impl Client {
 
     /// Resolves and connects, unless that has begun, and waits until a call could be sent.
     ///
+    /// It has no deadline of its own, and where the client waits for ready it waits for ever if nobody comes. A server that
+    /// awaits it before it says that it serves bounds it by `tokio::time::timeout`, and serves in any case: two that call each
+    /// other would never begin. Beside it, it awaits its own end, or a signal stops the server and not the program.
+    ///
     /// # Errors
     /// As a call would: UNAVAILABLE with reason `NO_ENDPOINT` when nobody can be reached, unless this client
-    /// [waits for ready](ClientBuilder::wait_for_ready). It has no deadline of its own.
+    /// [waits for ready](ClientBuilder::wait_for_ready). The client goes on connecting after that.
     pub async fn ready(&self) -> Result<()> {
         self.endpoints.ready(self.wait_for_ready).await
     }

@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
-use rpc::{Client, server::Server};
+use rpc::{
+    Client, MemoryRegistry,
+    server::{Bound, Server, ServingStatus},
+};
 
 use super::support::{Gate, GateClient, in_time};
 
 /// In the environment of a started process: its call of `Wait` is let go once the listener is closed (`released`), or never
-/// (`stuck`).
+/// (`stuck`); or it is still warming up (`warming`).
 const CHILD: &str = "RPC_TEST_SIGNALS_CHILD";
 
 /// What a started process runs, in place of the test that it is started as.
@@ -19,6 +22,9 @@ async fn child(mode: &str) {
     let gate = Gate::new();
     let builder = Server::builder().add_service(gate.clone()).notice(Duration::ZERO);
     let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+    if mode == "warming" {
+        return warming(bound).await;
+    }
     let address = bound.local_addresses()[0].to_string();
     println!("listening on {address}");
     let is_released = mode == "released";
@@ -32,6 +38,33 @@ async fn child(mode: &str) {
     });
     bound.serve().await.unwrap();
     println!("stopped");
+}
+
+/// A program that warms up beside its server, as the guide has it. Nobody is there of those whom it calls.
+async fn warming(bound: Bound) {
+    let health = bound.health();
+    health.set("", ServingStatus::NotServing);
+    let own = client(&bound.local_addresses()[0].to_string());
+    let nobody = Client::builder()
+        .target("memory:///nobody")
+        .registry(MemoryRegistry::new());
+    let nobody = nobody.wait_for_ready(true).build().unwrap();
+    let mut serving = tokio::spawn(bound.serve());
+    let warm_up = async {
+        // Once it answers, it heeds signals.
+        own.echo(1).await.unwrap();
+        println!("warming up");
+        let _ = in_time(nobody.ready()).await;
+    };
+    tokio::select! {
+        () = warm_up => health.set("", ServingStatus::Serving),
+        ended = &mut serving => {
+            ended.unwrap().unwrap();
+            println!("stopped while it warmed up");
+            return;
+        }
+    }
+    serving.await.unwrap().unwrap();
 }
 
 /// Waits until nobody listens on an address any more.
@@ -163,4 +196,16 @@ async fn a_second_signal_stops_it_without_grace() {
     process.signal("TERM");
     assert!(call.await.unwrap().is_err());
     assert!(blocking(|| process.end()).await.contains("stopped"));
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_program_that_warms_up() {
+    let rest = blocking(|| {
+        let mut process = Process::start("warming");
+        process.line("warming up");
+        process.signal("TERM");
+        process.end()
+    })
+    .await;
+    assert!(rest.contains("stopped while it warmed up"));
 }
