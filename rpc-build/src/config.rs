@@ -92,8 +92,10 @@ impl Config {
         self
     }
 
-    /// Gives calls of a method a timeout where the caller sets none: `.timeout("shop.v1.Inventory/Stock",
-    /// Duration::from_secs(2))`. From a microsecond to a year; fractions of a microsecond are left out.
+    /// Bounds the calls of a method: `.timeout("shop.v1.Inventory/Stock", Duration::from_secs(2))`. It is an upper bound for
+    /// all clients that are generated with it: a caller may ask for less, and gets no more. Only a client that is built
+    /// `without_governance()` passes it over, and clients of other frameworks know nothing of it. A bound for unary calls that
+    /// say nothing is the client's `default_timeout`. From a microsecond to a year; fractions of a microsecond are left out.
     pub fn timeout(mut self, method: impl Into<String>, timeout: Duration) -> Self {
         self.style.methods.entry(method.into()).or_default().timeout = Some(timeout);
         self

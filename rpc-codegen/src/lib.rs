@@ -77,8 +77,8 @@ use proc_macro::TokenStream;
 /// | on a method | |
 /// | --- | --- |
 /// | `#[rpc(name = "Stock")]` | its name on the wire; default: `UpperCamelCase` of the function's |
-/// | `#[rpc(idempotent)]` | the same request may be sent twice |
-/// | `#[rpc(timeout = "200ms")]` | the deadline if nobody asks for an earlier one: `us`, `ms`, `s`, `m`, `h` |
+/// | `#[rpc(idempotent)]` | the same request may be sent twice: for layers that do so, nothing of ours does |
+/// | `#[rpc(timeout = "200ms")]` | upper bound of its calls by stubs: a caller may ask for less, and gets no more; `us`, `ms`, `s`, `m`, `h` |
 ///
 /// | on one of several arguments | |
 /// | --- | --- |

@@ -126,13 +126,14 @@ impl MethodDescriptor {
         })
     }
 
-    /// Marks it safe to send twice: the same request again has no further effect.
+    /// Marks it safe to send twice: the same request again has no further effect. A mark for layers that try again, which
+    /// are the user's: nothing of ours does so because of it.
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// Sets the deadline that a call of it gets if nobody asks for an earlier one.
+    /// Sets the deadline that a call of it gets if nobody asks for an earlier one: an upper bound for all callers.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -178,12 +179,13 @@ impl MethodDescriptor {
         self.shape
     }
 
-    /// True if the same request may be sent twice.
+    /// True if the same request may be sent twice, as its author says. A layer that tries again asks this of a failure that
+    /// [was processed](crate::Status::was_processed).
     pub fn is_idempotent(&self) -> bool {
         self.idempotent
     }
 
-    /// The deadline that its author gave it.
+    /// The deadline that its author gave it: an upper bound for all callers.
     pub fn default_timeout(&self) -> Option<Duration> {
         self.timeout
     }

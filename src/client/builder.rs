@@ -150,8 +150,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a tower layer around each attempt, below deadline and retries and above the choice of an endpoint. The first
-    /// one added is the outermost.
+    /// Adds a tower layer around each attempt, below the deadline and above the choice of an endpoint. The first one added is
+    /// the outermost.
+    ///
+    /// A call is one attempt, unless a [`layer`](Self::layer) of the user's makes several. What is sent again to another endpoint
+    /// because it was not processed is the same attempt.
     pub fn attempt_layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<CallService> + Send + Sync + 'static,

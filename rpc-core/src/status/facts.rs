@@ -36,7 +36,7 @@ impl Status {
     /// that was not begun, and a peer that says when to come back, are such words.
     ///
     /// UNAVAILABLE that a handler got from below and passed on is retryable as well: another instance of the service may
-    /// reach what this one could not. But it was processed, so only an idempotent method is sent again.
+    /// reach what this one could not. But it was processed, so only an idempotent method may be sent again.
     pub fn is_retryable(&self) -> bool {
         let facts = &self.0.facts;
         if facts.no_retry {

@@ -8,13 +8,14 @@ use rpc_core::{
     status::{Side, reason},
 };
 
-/// Which deadline a call gets that asks for none.
+/// Which deadline a call gets: the earliest of what is asked for, inherited, and given to the method by its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadlinePolicy {
     /// What unary calls without any other deadline get. `None`: no bound. Default: 10 seconds.
     pub unary_default: Option<Duration>,
-    /// Whether the timeouts that methods' authors gave them count. Default: true.
+    /// Whether the timeouts that methods' authors gave them count, each an upper bound for all calls of the method. Default:
+    /// true.
     pub method_timeouts: bool,
 }
 
