@@ -74,7 +74,7 @@
 //! | `grpc` | yes | gRPC over HTTP/2, client and server |
 //! | `framed` | yes | our own protocol between two of ours, on the same port |
 //! | `msgpack`, `json` | yes | the codecs that services have by themselves |
-//! | `prost` | yes | protobuf |
+//! | `prost` | yes | protobuf; and with it the health service of servers, the watch of it by clients, and streams of load reports |
 //! | `postcard`, `bincode` | | for peers that are built together |
 //! | `gzip` | yes | compressed messages |
 //! | `zstd` | | compressed messages |

@@ -9,6 +9,9 @@ use rpc_governance::server::load::LoadReporter;
 use super::HealthReporter;
 use crate::BuildError;
 
+/// Whether there is a health service in this build.
+pub(super) const HAS_HEALTH: bool = cfg!(feature = "prost");
+
 #[cfg(feature = "prost")]
 pub(super) fn add_health(router: &mut Router, health: &HealthReporter) -> Result<(), BuildError> {
     let service = Arc::new(super::health::HealthService::new(health.clone()));
@@ -22,6 +25,7 @@ pub(super) fn add_health(router: &mut Router, health: &HealthReporter) -> Result
 #[cfg(not(feature = "prost"))]
 #[allow(clippy::unnecessary_wraps, reason = "it can fail where the feature is on")]
 pub(super) fn add_health(_: &mut Router, _: &HealthReporter) -> Result<(), BuildError> {
+    tracing::info!("no health service: it needs the feature `prost`; `without_health()` if none is wanted");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::{
         advertise::outward,
         announce::Plan,
         announcements::Teller,
-        built_in::{add_health, add_load},
+        built_in::{HAS_HEALTH, add_health, add_load},
         handle::StoppedOnDrop,
         serve::Parts,
         shutdown::Times,
@@ -156,11 +156,20 @@ impl ServerBuilder {
         }
         self.listen.socket.check()?;
         let is_announced = !self.places.is_empty() || !self.targets.is_empty();
-        if self.without_health && self.health.is_some() && !is_announced {
-            return wrong(
-                "health",
-                "a reporter is of no use with `without_health` and without a registry: leave one of both out",
-            );
+        if self.health.is_some() && !is_announced {
+            if self.without_health {
+                return wrong(
+                    "health",
+                    "a reporter is of no use with `without_health` and without a registry: leave one of both out",
+                );
+            }
+            if !HAS_HEALTH {
+                return wrong(
+                    "health",
+                    "the health service needs the feature `prost`, and there is no registry that would heed the reporter: \
+                     enable it, or leave the reporter out",
+                );
+            }
         }
         if self.health.as_ref().is_some_and(HealthReporter::is_over) {
             return wrong(

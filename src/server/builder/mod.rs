@@ -141,6 +141,9 @@ impl ServerBuilder {
 
     /// Uses this reporter for health, so that it can be handed out before the server is made; a new one for each server.
     /// Default: an own one, which [`Server::health`](super::Server::health) gives.
+    ///
+    /// The health service needs the feature `prost`. Without it a reporter counts in registries alone, and is refused by
+    /// [`build`](Self::build) where there is none.
     pub fn health(mut self, reporter: HealthReporter) -> Self {
         self.health = Some(reporter);
         self
