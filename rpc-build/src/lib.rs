@@ -22,7 +22,8 @@
 //! Each `service` becomes a trait with `#[rpc::service]`, its methods in the order of the file and with its comments;
 //! `option idempotency_level` becomes `idempotent`. Messages are prost's. Each package with a service also gets
 //! `FILE_DESCRIPTOR_SET`, the encoded `google.protobuf.FileDescriptorSet` of its files and their imports, which the
-//! service's descriptor carries for reflection. The generated code needs the crate `rpc` and nothing else.
+//! service's descriptor carries. A server offers no reflection by itself: the set is for one of your own, and `grpcurl` is
+//! told of the files, by `-proto` or `-protoset`. The generated code needs the crate `rpc` and nothing else.
 
 mod config;
 mod error;

@@ -67,7 +67,7 @@ use proc_macro::TokenStream;
 /// | `dyn` | also `InventoryDyn`, object-safe: `Arc<dyn InventoryDyn>` implements `Inventory` |
 /// | `blocking` | also `InventoryBlockingClient`, for callers without a runtime |
 /// | `crate = path` | where `rpc` is, if it was renamed |
-/// | `file_descriptor_set = expr` | the encoded descriptor set, a `&'static [u8]`, for reflection |
+/// | `file_descriptor_set = expr` | the encoded descriptor set, a `&'static [u8]`: the server's descriptor hands it out, to a reflection service of your own say |
 ///
 /// # Methods
 /// `async fn name(&self, ...) -> Result<...>`. `Streaming<T>` as the argument or in the result makes a stream of it;

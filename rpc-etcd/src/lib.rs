@@ -1,6 +1,6 @@
 //! A small client of etcd's v3 API.
 //!
-//! It has what a registry and a source of rules need, and no more: read and write keys, watch a prefix, keep leases, log in.
+//! It has what a registry needs, and no more: read and write keys, watch a prefix, keep leases, log in.
 //! It runs on this project's own gRPC transport.
 //!
 //! | module | what it holds |
@@ -17,8 +17,8 @@
 //! messages, written down in [`api`] with prost's derive; there is no code generation at build time at all.
 //!
 //! # Why a crate of its own
-//! `rpc-registry` announces and watches instances in etcd, `rpc-governance` reads rules from it, and neither knows the other.
-//! So the client stands below both, and above `rpc-grpc` only.
+//! `rpc-registry` announces and watches instances in etcd, as one of several registries, and knows no transport. So the client
+//! stands below it, and above `rpc-grpc` only.
 //!
 //! # What it leaves to others
 //! It does not pause and try again: callers do, and know how long. Two things it does by itself, since nobody above could:

@@ -213,7 +213,8 @@ impl<Req, Res> MethodTypes<Req, Res> {
         let index = index.ok_or_else(|| {
             let (name, offered) = (excerpt(name), self.descriptor.codec_names().join(", "));
             Status::unimplemented(format!(
-                "this method is not offered in codec `{name}`, but in: {offered}"
+                "this method is not offered in codec `{name}`, but in: {offered}; its service says which, by \
+                 `codecs = [Prost, ..]`"
             ))
             .with_reason(reason::CODEC_UNKNOWN)
             .with_domain(reason::DOMAIN)

@@ -51,6 +51,7 @@ async fn a_codec_is_chosen_by_name() -> Result<()> {
         (status.code(), status.reason()),
         (Code::Unimplemented, Some(reason::CODEC_UNKNOWN))
     );
+    assert!(status.message().contains("`codecs = ["), "{status}");
     assert_eq!(status.place().side(), Some(Side::Client));
     assert!(!status.was_processed());
     Ok(())

@@ -4,7 +4,7 @@
 //! keys below the service's prefix once, and watch from that revision on. In which form the records are is the
 //! [`Layout`](crate::record::Layout)'s affair; the form of Kratos is the usual one.
 //!
-//! The client of etcd is the crate `rpc-etcd`, which stands below this one and is used for rules as well.
+//! The client of etcd is the crate `rpc-etcd`, which stands below this one.
 //!
 //! # What is done about
 //! | event | what happens |
