@@ -15,8 +15,8 @@ use crate::{
 #[non_exhaustive]
 pub struct Subset {
     endpoints: Box<[Arc<Endpoint>]>,
-    /// As well as those, and farther away: for calls that the near ones refused.
-    farther: Box<[Arc<Endpoint>]>,
+    /// As well as those, and so far away: for calls that the near ones refused.
+    farther: Box<[(u8, Arc<Endpoint>)]>,
     /// None where there is no choice.
     picker: Option<Box<dyn Picker>>,
     /// How many may become ready without anybody doing anything.
@@ -56,20 +56,17 @@ impl Subset {
         let panic = leave_out_the_sick(&mut usable, plan.panic);
         let farther = keep_the_nearest(&mut usable);
 
-        let shared = |members: &[&Member]| {
-            members
-                .iter()
-                .map(|member| Arc::clone(&member.endpoint))
-                .collect()
-        };
-        let endpoints: Box<[_]> = shared(&usable);
+        let endpoints: Box<[_]> = usable.iter().map(|member| Arc::clone(&member.endpoint)).collect();
+        let farther = farther
+            .iter()
+            .map(|member| (member.distance, Arc::clone(&member.endpoint)));
         let is_picked = endpoints.len() > 1;
         Self {
             picker: is_picked.then(|| plan.balancer.picker(&endpoints)),
             needs_latency: is_picked && (plan.needs_latency || plan.balancer.needs_latency()),
             has_choice,
             endpoints,
-            farther: shared(&farther),
+            farther: farther.collect(),
             pending,
             steps,
             panic,
@@ -147,13 +144,26 @@ impl Subset {
         after.iter().chain(before).find(untried)
     }
 
-    /// One that was not tried among those that are farther away than the ones that calls choose from.
+    /// One that was not tried among those that are farther away than the ones that calls choose from: the nearest, by their weights,
+    /// and those without a weight last.
     #[cold]
     pub(crate) fn pick_farther(&self, tried: &[Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
-        let start = fastrand::usize(..self.farther.len().max(1));
-        let (before, after) = self.farther.split_at(start);
-        let untried = |endpoint: &&Arc<Endpoint>| !tried.iter().any(|other| Arc::ptr_eq(other, endpoint));
-        after.iter().chain(before).find(untried)
+        let is_untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|other| Arc::ptr_eq(other, endpoint));
+        let turns = self.farther.iter().filter(|(_, endpoint)| is_untried(endpoint));
+        let turns = turns.map(|(distance, endpoint)| {
+            let weight = endpoint.weight();
+            // The least of several such numbers is as often each one's as its weight says.
+            let turn = if weight > 0.0 {
+                -(1.0 - fastrand::f32()).ln() / weight
+            } else {
+                f32::MAX
+            };
+            ((weight <= 0.0, *distance), turn, endpoint)
+        });
+        let first = turns.min_by(|(rank, turn, _), (other, others, _)| {
+            rank.cmp(other).then_with(|| turn.total_cmp(others))
+        });
+        first.map(|(.., endpoint)| endpoint)
     }
 
     pub(crate) fn refresh(&self, now: Instant) {

@@ -181,7 +181,8 @@ impl Rule {
         let latency = stats
             .latency(now)
             .or_else(|| self.peers.latency(stats))
-            .unwrap_or(0.0);
+            // Where nobody's is known, one is as good as another, unless its calls fail.
+            .unwrap_or(1.0);
         let reliability = stats.reliability(now).max(LEAST);
         Look {
             index,

@@ -98,9 +98,13 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     #[inline]
     pub fn head(&mut self, now: impl FnOnce() -> Instant) {
         self.has_head = true;
-        if let (Some(endpoint), Some(started)) = (&self.endpoint, self.started.take()) {
-            let now = now();
-            endpoint.stats().head(now.saturating_duration_since(started), now);
+        match (&self.endpoint, self.started.take()) {
+            (Some(endpoint), Some(started)) => {
+                let now = now();
+                endpoint.stats().head(now.saturating_duration_since(started), now);
+            }
+            (Some(endpoint), None) if self.is_timed => endpoint.stats().answered_untimed(now()),
+            _ => {}
         }
     }
 
@@ -109,6 +113,9 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     pub fn end(mut self, verdict: Verdict, now: impl FnOnce() -> Instant) {
         let now = self.is_timed.then(now);
         if let Some(endpoint) = self.endpoint.take() {
+            if let (Verdict::Healthy, None, false, Some(now)) = (verdict, self.started, self.has_head, now) {
+                endpoint.stats().answered_untimed(now);
+            }
             let latency = now
                 .zip(self.started)
                 .map(|(now, started)| now.saturating_duration_since(started));

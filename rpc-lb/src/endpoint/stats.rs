@@ -258,6 +258,13 @@ impl Stats {
         self.learn(Verdict::Healthy, latency, now);
     }
 
+    /// A call was answered whose time says nothing of the endpoint.
+    pub(super) fn answered_untimed(&self, now: Instant) {
+        if let Some(window) = self.window.get() {
+            window.answered_untimed(self.age(now));
+        }
+    }
+
     #[inline]
     pub(crate) fn begin(&self) {
         self.hot.in_flight.fetch_add(1, Ordering::Relaxed);

@@ -57,6 +57,23 @@ async fn goes_farther_only_where_no_other_is_as_near() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn goes_farther_by_weight() {
+    let mut config = EndpointsConfig::default();
+    config.near = in_process(["i-0"]);
+    let fleet = Fleet::routed(FakeTransport::default(), config);
+    let mut announced = Vec::new();
+    for (n, weight) in [(0, 100), (1, 0), (2, 300), (3, 100)] {
+        announced.push(fleet.announce(&instance(n).with_weight(weight)).await);
+    }
+    fleet.until_ready(4).await;
+    fleet.transport.of("local:i-0").behave(|_| Err(unknown()));
+    let tally = fleet.tally(1_000).await;
+    assert_eq!(tally.len(), 2, "none without a weight: {tally:?}");
+    let share = tally[&address(2)];
+    assert!((650..850).contains(&share), "three quarters: {share}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn goes_once() {
     let fleet = two().await;
     fleet.transport.of(&address(0)).refuse();

@@ -23,8 +23,8 @@ mod sync {
 /// Seconds in which calls are counted in one histogram.
 const TURN: u64 = 10;
 
-/// What the calls of the last ten to twenty seconds were like. Latencies are of those that were answered, in nanoseconds,
-/// to a sixteenth.
+/// What the calls of the last ten to twenty seconds were like. Latencies are of those that were answered and whose requests are no
+/// streams, in nanoseconds, to a sixteenth.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Recent {
@@ -50,9 +50,9 @@ impl Recent {
         self.errors as f32 / self.calls.max(1) as f32
     }
 
-    /// True if there were answers to measure.
+    /// True if there were answers whose time says something of the endpoint.
     pub fn has_latency(&self) -> bool {
-        self.calls > self.errors
+        self.p50 > 0.0
     }
 }
 
@@ -66,6 +66,8 @@ struct Counts {
     latencies: Histogram,
     /// Nanoseconds.
     sum: AtomicU64,
+    /// Answers whose time says nothing of the endpoint.
+    untimed: AtomicU32,
     errors: AtomicU32,
 }
 
@@ -83,6 +85,13 @@ impl Window {
         }
     }
 
+    /// A call was answered whose time says nothing of the endpoint.
+    pub(super) fn answered_untimed(&self, age: Duration) {
+        if let Some(counts) = self.enter(age) {
+            counts.untimed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// A call failed.
     pub(super) fn failed(&self, age: Duration) {
         if let Some(counts) = self.enter(age) {
@@ -93,28 +102,30 @@ impl Window {
     #[allow(clippy::cast_precision_loss, reason = "estimates")]
     pub(super) fn recent(&self, age: Duration) -> Recent {
         let now = age.as_secs() / TURN;
-        let (mut buckets, mut sum, mut errors) = ([0; BUCKETS], 0_u64, 0_u32);
+        let (mut buckets, mut sum, mut untimed, mut errors) = ([0; BUCKETS], 0_u64, 0_u32, 0_u32);
         for turn in [Some(now), now.checked_sub(1)].into_iter().flatten() {
             let counts = self.of(turn);
             if counts.half.is_of(turn) {
                 counts.latencies.add_to(&mut buckets);
                 sum = sum.saturating_add(counts.sum.load(Ordering::Relaxed));
+                untimed = untimed.saturating_add(counts.untimed.load(Ordering::Relaxed));
                 errors = errors.saturating_add(counts.errors.load(Ordering::Relaxed));
             }
         }
         let answers = buckets
             .iter()
             .fold(0_u32, |sum, count| sum.saturating_add(*count));
+        let calls = answers.saturating_add(untimed).saturating_add(errors);
         if answers == 0 {
             return Recent {
-                calls: errors,
+                calls,
                 errors,
                 ..Recent::default()
             };
         }
         let [p50, p99, p999] = histogram::quantiles(&buckets, [0.5, 0.99, 0.999]);
         Recent {
-            calls: answers.saturating_add(errors),
+            calls,
             errors,
             mean: sum as f32 / answers as f32,
             p50,
@@ -140,6 +151,7 @@ impl Counts {
             half: Half::new(),
             latencies: Histogram::new(),
             sum: AtomicU64::new(0),
+            untimed: AtomicU32::new(0),
             errors: AtomicU32::new(0),
         }
     }
@@ -147,6 +159,7 @@ impl Counts {
     fn clear(&self) {
         self.latencies.clear();
         self.sum.store(0, Ordering::Relaxed);
+        self.untimed.store(0, Ordering::Relaxed);
         self.errors.store(0, Ordering::Relaxed);
     }
 }

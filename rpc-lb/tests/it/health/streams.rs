@@ -1,6 +1,7 @@
 //! Calls whose answer, or whose request, is a stream.
 
 use std::{
+    sync::Arc,
     task::{Context as Poller, Poll},
     time::Duration,
 };
@@ -10,10 +11,14 @@ use rpc_core::{
     Body, Context, Method, MethodDescriptor, Reply, Shape, Stage as _, Status, context::Deadline,
     message::Incoming,
 };
-use rpc_lb::health::Sickness;
+use rpc_lb::{
+    Balancer, EndpointsConfig,
+    balance::{P2c, Prequal, ShortestResponse},
+    health::Sickness,
+};
 use tokio::time::Instant;
 
-use crate::fleet::{Fleet, METHOD, address, call};
+use crate::fleet::{FakeTransport, Fleet, METHOD, address, call};
 
 static STREAM: MethodDescriptor = MethodDescriptor::new("/test.Service/Stream", Shape::ServerStreaming);
 static UPLOAD: MethodDescriptor = MethodDescriptor::new("/test.Service/Upload", Shape::ClientStreaming);
@@ -210,5 +215,54 @@ async fn takes_as_long_as_its_caller_sends() {
         }
         assert!(endpoint.stats().reliability(Instant::now()) < 1.0);
         assert_eq!(endpoint.stats().latency(Instant::now()), None);
+    }
+}
+
+async fn balanced_by(balancer: Arc<dyn Balancer>) -> Fleet {
+    let mut config = EndpointsConfig::default();
+    config.balancer = balancer;
+    let (fleet, registrations) = Fleet::routed(FakeTransport::default(), config).with(2).await;
+    std::mem::forget(registrations);
+    fleet.until_ready(2).await;
+    fleet
+}
+
+async fn upload(fleet: &Fleet) -> bool {
+    let mut call = call();
+    call.method = Method::from(&UPLOAD);
+    fleet.pick.call(&mut call).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_is_as_rare_among_streams_as_it_is() {
+    let fleet = balanced_by(Arc::new(ShortestResponse::default().with_seed(1))).await;
+    for _ in 0..200 {
+        assert!(upload(&fleet).await);
+    }
+    let link = fleet.transport.of(&address(0));
+    link.behave(|_| Err(super::broken()));
+    while upload(&fleet).await {}
+    link.behave(|_| Ok(()));
+    let recent = fleet.endpoint(0).stats().recent(Instant::now());
+    assert_eq!(recent.errors, 1);
+    assert!(recent.calls > 50 && !recent.has_latency(), "{recent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_all_streams_attracts_none() {
+    for balancer in [
+        Arc::new(Prequal::default().with_seed(1)) as Arc<dyn Balancer>,
+        Arc::new(P2c::new().with_seed(1)),
+    ] {
+        let name = balancer.name();
+        let fleet = balanced_by(balancer).await;
+        let link = fleet.transport.of(&address(0));
+        link.behave(|_| Err(Status::unknown("a test does this")));
+        let mut failed = 0;
+        for _ in 0..200 {
+            failed += usize::from(!upload(&fleet).await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(failed < 50, "{name}: {failed} of 200");
     }
 }
