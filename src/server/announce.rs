@@ -1,11 +1,7 @@
 //! The server in registries.
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt;
 use rpc_core::{net::Address, server::Dispatch};
 use rpc_registry::{
     AnnounceConfig, AnnounceState, Announcer, Fault, Instance, InstanceAddress, InstanceHandle, Place,
@@ -24,9 +20,6 @@ const HEALTH_GRACE: Duration = Duration::from_secs(3);
 
 /// How often to look whether a host has an address by now that others can call. Nothing is sent for it.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-
-/// After how long a registry that panicked is begun with anew. A stop has more time than that.
-const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 /// Where the server shall be found, and as what.
 pub(super) struct Plan {
@@ -128,7 +121,8 @@ impl Plan {
         } = self;
         let mut announcers = JoinSet::new();
         for (index, place) in places.into_iter().enumerate() {
-            announcers.spawn(announce(place, instance.clone(), index, teller.clone()));
+            let announcer = Announcer::new(place, &instance, AnnounceConfig::default());
+            announcers.spawn(announce(announcer, index, teller.clone()));
         }
         Announced {
             instance,
@@ -185,31 +179,15 @@ impl Announced {
     }
 }
 
-/// Announces at one place, and says how it goes. A registry that panics is begun with anew: what is wrong with its code is no
-/// reason to end a server that is well, and least of all each server that has it.
-async fn announce(
-    place: Place,
-    instance: InstanceHandle,
-    index: usize,
-    teller: Teller,
-) -> Result<(), ServeError> {
-    loop {
-        let announcer = Announcer::new(place.clone(), &instance, AnnounceConfig::default());
-        let told = teller.follow(index, announcer.state());
-        let run = AssertUnwindSafe(announcer.run()).catch_unwind();
-        let (result, ()) = tokio::join!(run, told);
-        let fault = match result {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(fault)) => {
-                teller.tell(index, AnnounceState::Away(fault.clone()));
-                return Err(refused(&place.name, fault));
-            }
-            Err(_) => Fault::transient("the registry panicked"),
-        };
-        tracing::error!(name = place.name, again_in = ?AFTER_PANIC, "the registry panicked; the server may not be listed");
-        teller.tell(index, AnnounceState::Away(fault));
-        tokio::time::sleep(AFTER_PANIC).await;
-    }
+/// Announces at one place, and says how it goes.
+async fn announce(announcer: Announcer, index: usize, teller: Teller) -> Result<(), ServeError> {
+    let name = announcer.name().to_owned();
+    let told = teller.follow(index, announcer.state());
+    let (result, ()) = tokio::join!(announcer.run(), told);
+    result.map_err(|fault| {
+        teller.tell(index, AnnounceState::Away(fault.clone()));
+        refused(&name, fault)
+    })
 }
 
 /// Announces in the place of each stand-in what others can call, as soon as there is that.

@@ -137,7 +137,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the least time between two pings of a gRPC client. Default: 5 min; zero allows any number. The third that comes too
+    /// Sets the least time between two pings of a gRPC client. Default: 5 min; zero allows any number while a call is under
+    /// way, and without one only together with [`permit_ping_without_calls`](Self::permit_ping_without_calls). The third that comes too
     /// early closes the connection (`too_many_pings`), unless the server sent something in between. Clients whose keepalive is
     /// set to less than 5 min need less here.
     pub fn min_ping_interval(mut self, interval: Duration) -> Self {

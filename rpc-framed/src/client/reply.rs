@@ -182,7 +182,14 @@ impl Running {
             return None;
         };
         self.0 = None;
-        ended.ok()?.err()
+        match ended {
+            Ok(sent) => sent.err(),
+            // What the stream panicked with when it was dropped. Who aborts the task is not here to ask.
+            Err(error) => error
+                .try_into_panic()
+                .ok()
+                .map(|panic| Status::from_stream_panic(&*panic)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     peer::{END, MESSAGE, REPLY, Server, call, connect, frame},
-    support::{piped_links, secure_links, within},
+    support::{late_links, piped_links, within},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -95,7 +95,7 @@ async fn a_request_whose_write_failed_goes_elsewhere_unless_a_part_may_be_out() 
     });
     reply.expect("it is answered");
 
-    let (link, [server]) = secure_links(1 << 10);
+    let (link, [server]) = late_links(1 << 10);
     let mut server = Server(server);
     connect(&link, &mut server, 1).await;
     drop(server);

@@ -199,6 +199,14 @@ async fn a_request_stream_that_breaks_off_is_the_callers_failure() {
 struct Panics {
     begun: bool,
     turn: oneshot::Receiver<()>,
+    /// Also when it is dropped.
+    twice: bool,
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        assert!(!self.twice, "on purpose");
+    }
 }
 
 impl Outgoing for Panics {
@@ -220,9 +228,13 @@ impl Outgoing for Panics {
 async fn a_request_stream_that_panics_fails_its_call() {
     let pair = pair(TestService::new()).await;
     // Before there is an answer, and while one is read.
-    for answers in [false, true] {
+    for (answers, twice) in [(false, false), (true, false), (true, true)] {
         let (begins, turn) = oneshot::channel();
-        let requests = Panics { begun: false, turn };
+        let requests = Panics {
+            begun: false,
+            turn,
+            twice,
+        };
         let method = if answers { &TYPES[3] } else { &TYPES[1] };
         let mut call = Call::new(method.method(), "proto", Body::Outgoing(Box::new(requests)));
         let failure = within(async {

@@ -61,10 +61,10 @@ pub(crate) fn link(address: &Address, change: impl FnOnce(&mut ClientConfig)) ->
     transport.link(address)
 }
 
-/// Connects to one pipe after the other, as if there was TLS if it is to be `secure`.
+/// Connects to one pipe after the other.
 struct Pipes {
     pipes: Mutex<VecDeque<DuplexStream>>,
-    secure: bool,
+    fails_late: bool,
 }
 
 impl Connect for Pipes {
@@ -72,7 +72,7 @@ impl Connect for Pipes {
         let io = self.pipes.lock().unwrap().pop_front();
         Box::pin(async move {
             let mut dialed = Dialed::new(Box::new(io.expect("there is a pipe for it")));
-            dialed.secure = self.secure;
+            dialed.fails_late = self.fails_late;
             Ok(dialed)
         })
     }
@@ -95,13 +95,13 @@ pub(crate) fn piped_links<const N: usize>(
     links_that_are(false, bytes, change)
 }
 
-/// The same, as if there was TLS.
-pub(crate) fn secure_links<const N: usize>(bytes: usize) -> (Arc<dyn Link>, [DuplexStream; N]) {
+/// The same over pipes of which nobody knows what a write that fails took.
+pub(crate) fn late_links<const N: usize>(bytes: usize) -> (Arc<dyn Link>, [DuplexStream; N]) {
     links_that_are(true, bytes, |_| ())
 }
 
 fn links_that_are<const N: usize>(
-    secure: bool,
+    fails_late: bool,
     bytes: usize,
     change: impl FnOnce(&mut ClientConfig),
 ) -> (Arc<dyn Link>, [DuplexStream; N]) {
@@ -115,7 +115,7 @@ fn links_that_are<const N: usize>(
     });
     let pipes = Arc::new(Pipes {
         pipes: Mutex::new(pipes),
-        secure,
+        fails_late,
     });
     let transport = FramedTransport::with_connector(config, pipes).expect("legal settings");
     (transport.link(&"127.0.0.1:1".parse().unwrap()), theirs)

@@ -44,8 +44,8 @@ pub enum AnnounceState {
     Away(Fault),
     /// It is not wanted any more, and was taken out, or there was nothing of it to take out.
     Withdrawn,
-    /// It is not wanted any more, and the registry did not confirm in time that it was taken out, or did not answer the last
-    /// announcement, which may have been heard all the same: it may stay there until its lease ends, or where there are no
+    /// It is not wanted any more, and the registry did not confirm in time that it was taken out, or the last announcement
+    /// failed without a clear no, and may have been heard all the same: it may stay there until its lease ends, or where there are no
     /// leases until somebody takes it out.
     Left(Fault),
 }
@@ -157,7 +157,7 @@ impl Announcer {
             end = Keep::new(&mut self, last.registration, shown).withdraw().await;
         }
         if let (AnnounceState::Withdrawn, Some(fault)) = (&end, unconfirmed) {
-            tracing::warn!(name = self.name, %fault, "an announcement that was not confirmed may be there still; only the end of a lease will take it out");
+            tracing::warn!(name = self.name, %fault, "an announcement that failed may be there still, until its lease ends if it has one");
             end = AnnounceState::Left(fault);
         }
         self.state.send_replace(end);

@@ -1,6 +1,12 @@
 //! While an instance is announced: renew, verify, amend, withdraw.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -106,7 +112,7 @@ impl<'a> Keep<'a> {
             () = at(self.renew_at) => Due::Renew,
             // An error means that nobody is left who could want it: as good as withdrawn.
             _ = self.owner.wanted.changed() => Due::Changed,
-            fault = self.registration.lost() => Due::Lost(fault),
+            fault = caught(self.registration.lost()) => Due::Lost(fault.unwrap_or_else(|panic| Fault::lost(panic.to_string()))),
             () = at(self.amend_at) => Due::Amend,
             () = sleep_until(self.verify_at) => Due::Verify,
         }
@@ -270,8 +276,26 @@ pub(super) async fn bounded<T>(
     limit: Duration,
     exchange: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
-    let in_time = timeout(limit, exchange).await;
-    in_time.unwrap_or_else(|_| Err(silent()))
+    let in_time = timeout(limit, caught(exchange)).await;
+    in_time
+        .unwrap_or_else(|_| Ok(Err(silent())))
+        .and_then(|result| result)
+}
+
+/// What is wrong with a registry's code is no reason to end what announces: it is a failure like others.
+async fn caught<T>(exchange: impl Future<Output = T>) -> Result<T, Fault> {
+    let mut exchange = pin!(exchange);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| exchange.as_mut().poll(cx)));
+        polled.map_or_else(
+            |_| {
+                tracing::error!("a registry panicked");
+                Poll::Ready(Err(Fault::transient("the registry panicked")))
+            },
+            |ready| ready.map(Ok),
+        )
+    })
+    .await
 }
 
 fn silent() -> Fault {

@@ -61,10 +61,14 @@ pub struct Dialed {
     pub alpn: Option<Vec<u8>>,
     /// True if TLS protects it.
     pub secure: bool,
+    /// True if a write that fails may have passed on a part of what it was given, as TLS does it: calls that were in it count as sent
+    /// then. False of a socket, which takes nothing where it fails.
+    pub fails_late: bool,
 }
 
 impl Dialed {
-    /// A byte stream of your own making, as if it had been dialled: no addresses, no TLS.
+    /// A byte stream of your own making, as if it had been dialled: no addresses, no TLS; and nothing is known of what it took where a
+    /// write fails.
     pub fn new(io: Box<dyn Io>) -> Self {
         Self {
             io,
@@ -72,6 +76,7 @@ impl Dialed {
             peer: None,
             alpn: None,
             secure: false,
+            fails_late: true,
         }
     }
 }

@@ -40,6 +40,7 @@ impl Net for System<'_> {
             peer: Some(Address::Socket(address)),
             alpn: None,
             secure: false,
+            fails_late: false,
         })
     }
 }
@@ -57,6 +58,7 @@ pub(super) async fn connect_unix(path: &Path, deadline: Instant) -> io::Result<D
         peer,
         alpn: None,
         secure: false,
+        fails_late: false,
     })
 }
 

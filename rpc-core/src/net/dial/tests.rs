@@ -97,6 +97,7 @@ impl Net for Table {
                     peer,
                     alpn: None,
                     secure: false,
+                    fails_late: false,
                 })
             }
             Does::Fails(after) => {

@@ -220,6 +220,7 @@ impl ClientHandshake {
             io: Box::new(stream),
             alpn,
             secure: true,
+            fails_late: true,
             ..dialed
         })
     }

@@ -112,7 +112,7 @@ pub(crate) async fn establish(
         local: dialed.local,
         peer: dialed.peer.or_else(|| Some(address.clone())).map(Arc::new),
         io: Mutex::new(io),
-        fails_late: dialed.secure,
+        fails_late: dialed.fails_late,
         life,
         of_use: AtomicBool::new(false),
         loss: OnceLock::new(),

@@ -11,8 +11,8 @@ use crate::wire::timeout::Timeout;
 /// How many values are known as entered, and how many are entered at first.
 const KNOWN: usize = 8;
 
-/// Each time that the value has changed so often another one may be entered. That very one is: then at least the name is an index of
-/// one byte, in place of twelve, also after other headers have driven out all of them.
+/// Each time that so many were sent that are not known, another one may be entered: what a connection says by now may be other than
+/// what it said at first. And its name is then an index of one byte again, where other headers have driven out all of them.
 const ENTER_EVERY: u32 = 65_536;
 
 /// The values of a connection.
@@ -22,10 +22,10 @@ pub(crate) struct Timeouts {
     known: [AtomicU64; KNOWN],
     /// How many were entered.
     entered: AtomicU32,
-    /// The key of the last one that is not known.
+    /// The key of the last one that was not known.
     last: AtomicU64,
-    /// How often that changed.
-    changes: AtomicU32,
+    /// How many were not known.
+    unknown: AtomicU32,
 }
 
 impl Timeouts {
@@ -36,11 +36,13 @@ impl Timeouts {
         if self.known.iter().any(|known| known.load(Relaxed) == key) {
             return true;
         }
+        let before = self.unknown.fetch_add(1, Relaxed);
         let may_enter = if self.last.load(Relaxed) == key {
-            self.entered.load(Relaxed) < KNOWN as u32 + self.changes.load(Relaxed) / ENTER_EVERY
+            self.entered.load(Relaxed) < KNOWN as u32 + before / ENTER_EVERY
         } else {
             self.last.store(key, Relaxed);
-            self.changes.fetch_add(1, Relaxed).is_multiple_of(ENTER_EVERY)
+            // For its name.
+            before == 0
         };
         if may_enter {
             let entered = self.entered.fetch_add(1, Relaxed);
@@ -80,9 +82,23 @@ mod tests {
         };
         // The first one is kept both times.
         assert_eq!(kept(0..900), KNOWN + 1);
-        for _ in 0..u64::from(ENTER_EVERY) / 900 - 1 {
+        for _ in 0..u64::from(ENTER_EVERY) / 1_800 - 1 {
             assert_eq!(kept(100..1_000), 0);
         }
-        assert!((1..=3).contains(&kept(100..1_000)), "its name is said again");
+        assert_eq!(kept(100..1_000), 1);
+    }
+
+    #[test]
+    fn what_all_say_in_the_end_is_kept_in_the_end() {
+        let timeouts = Timeouts::default();
+        for n in (0..2 * KNOWN as u64).flat_map(|n| [n, n]) {
+            timeouts.keeps(micros(n));
+        }
+        let kept = (0..2 * ENTER_EVERY).find(|_| timeouts.keeps(micros(900)));
+        assert!(
+            kept.is_some_and(|calls| (1..=ENTER_EVERY).contains(&calls)),
+            "{kept:?}"
+        );
+        assert!(timeouts.keeps(micros(900)));
     }
 }

@@ -25,7 +25,9 @@ const PORT: u16 = 2379;
 /// | `ttl` | how long an instance that is not renewed stays, in seconds; for who announces | 15 |
 ///
 /// Credentials and TLS are said here, to the scheme, as targets are logged. Targets with the same members share one client, with its
-/// connection and its token, also those of clones: give clones of one scheme to the clients and servers of a process.
+/// connection and its token, also those of clones: give clones of one scheme to the clients and servers
+/// of a process that share a runtime. The runtime in which it is needed first drives the connection: what has a runtime of its own, and one
+/// that is not driven all the time, gets a scheme of its own.
 ///
 /// ```
 /// use rpc_registry::{EtcdScheme, Schemes};
