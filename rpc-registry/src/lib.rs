@@ -22,6 +22,7 @@
 pub mod amendment;
 pub mod announce;
 pub mod backend;
+mod caught;
 pub mod fault;
 pub mod filter;
 pub mod follow;

@@ -1,12 +1,6 @@
 //! While an instance is announced: renew, verify, amend, withdraw.
 
-use std::{
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::{
     sync::watch,
@@ -14,7 +8,9 @@ use tokio::{
 };
 
 use super::{AnnounceState, Announcer, handle::Wanted};
-use crate::{Amendment, Fault, FaultKind, Instance, InstanceState, Registration, pause::later};
+use crate::{
+    Amendment, Fault, FaultKind, Instance, InstanceState, Registration, caught::caught, pause::later,
+};
 
 /// The pause between two attempts to withdraw.
 const WITHDRAW_PAUSE: Duration = Duration::from_millis(200);
@@ -280,22 +276,6 @@ pub(super) async fn bounded<T>(
     in_time
         .unwrap_or_else(|_| Ok(Err(silent())))
         .and_then(|result| result)
-}
-
-/// What is wrong with a registry's code is no reason to end what announces: it is a failure like others.
-async fn caught<T>(exchange: impl Future<Output = T>) -> Result<T, Fault> {
-    let mut exchange = pin!(exchange);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| exchange.as_mut().poll(cx)));
-        polled.map_or_else(
-            |_| {
-                tracing::error!("a registry panicked");
-                Poll::Ready(Err(Fault::transient("the registry panicked")))
-            },
-            |ready| ready.map(Ok),
-        )
-    })
-    .await
 }
 
 fn silent() -> Fault {

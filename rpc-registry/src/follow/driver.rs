@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Change, FollowConfig, Freshness, HoldBack, View, Viewer, disk::Disk, table::Table};
 use crate::{
     Fault, FaultKind, InstanceId, Refresh, Resolver, Update, Watch,
+    caught::caught,
     pause::{FORGOTTEN, Pauses, later},
 };
 
@@ -376,7 +377,7 @@ impl Follow {
 }
 
 async fn ask(mut watch: Box<dyn Watch>) -> (Box<dyn Watch>, Result<Update, Fault>) {
-    let told = watch.next().await;
+    let told = caught(watch.next()).await.and_then(|told| told);
     (watch, told)
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use rpc_registry::{Fault, FaultKind, Freshness};
+use async_trait::async_trait;
+use rpc_registry::{Fault, FaultKind, Follow, Freshness, Resolver, Update, Watch};
 use tokio::time::{Instant, timeout};
 
-use super::support::Client;
+use super::support::{Client, instance};
 
 #[tokio::test(start_paused = true)]
 async fn a_row_of_faults_is_told_once() {
@@ -164,4 +165,41 @@ async fn history_that_is_lost_again_and_again_is_not_asked_for_in_a_loop() {
         client.wait(Duration::from_millis(30)).await;
         assert_eq!(client.counts(), (3, 0));
     }
+}
+
+/// Panics twice, then lists one instance.
+struct Panics(u32);
+
+impl Resolver for Panics {
+    fn watch(&self) -> Box<dyn Watch> {
+        Box::new(Self(self.0))
+    }
+}
+
+#[async_trait]
+impl Watch for Panics {
+    async fn next(&mut self) -> Result<Update, Fault> {
+        if self.0 > 0 {
+            self.0 -= 1;
+            panic!("a test does this");
+        }
+        self.0 = u32::MAX;
+        Ok(Update::Snapshot(vec![Ok(instance(1))]))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_fault() {
+    let mut follow = Follow::new(&Panics(2));
+    let told = timeout(Duration::from_mins(2), async {
+        loop {
+            let change = follow.next().await;
+            if !change.put.is_empty() {
+                return change;
+            }
+        }
+    });
+    assert_eq!(told.await.expect("it is asked again").put.len(), 1);
+    let fault = follow.next().await.freshness;
+    assert_eq!(fault.fault().unwrap().to_string(), "the registry panicked");
 }
