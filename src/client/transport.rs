@@ -108,6 +108,7 @@ impl Choice {
     }
 
     #[cfg(not(any(feature = "grpc", feature = "framed")))]
+    #[allow(clippy::unused_self, reason = "it is asked as where something can be spoken")]
     fn wire(self) -> Result<Arc<dyn Transport>, BuildError> {
         let problem = "there is none: enable feature `grpc`, or give one with `.transport(...)`";
         Err(BuildError::new("transport", problem))
