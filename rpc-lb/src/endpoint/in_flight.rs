@@ -94,10 +94,12 @@ impl<E: Deref<Target = Endpoint>> InFlight<E> {
     }
 
     /// The head of a stream is there, and the stream goes on: that is the latency of the call. Its end says how it went.
-    /// `now` is asked for the time only if it matters.
+    /// `now` is asked for the time only if it matters. What is said again is passed over.
     #[inline]
     pub fn head(&mut self, now: impl FnOnce() -> Instant) {
-        self.has_head = true;
+        if std::mem::replace(&mut self.has_head, true) {
+            return;
+        }
         match (&self.endpoint, self.started.take()) {
             (Some(endpoint), Some(started)) => {
                 let now = now();

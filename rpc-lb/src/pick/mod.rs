@@ -18,9 +18,9 @@
 //! # Going elsewhere
 //! An endpoint that refuses a call without having begun on it (its instance stops, or does not know the service: the
 //! registry's record is stale) costs nothing but time: the call goes to another endpoint, once; to one that is farther away, where
-//! none is as near. This is no retry: nothing was tried yet, so there is no budget to spend, and layers above see one attempt. Where the instance stops, the call waits
-//! for another one that is being connected to; where the service is not known, only those count that are ready. Overload is
-//! left alone; sending the same call to the neighbour is how overload spreads.
+//! none is as near. This is no retry: nothing was tried yet, so there is no budget to spend, and layers above see one attempt.
+//! Where the instance stops, the call waits for another one that is being connected to; where the service is not known, only
+//! those count that are ready. Overload is left alone; sending the same call to the neighbour is how overload spreads.
 //!
 //! # Position
 //! Innermost of the stages that know no endpoint. What is below is an [`EndpointStage`]: it is told which was chosen.

@@ -273,9 +273,7 @@ pub(super) async fn bounded<T>(
     exchange: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
     let in_time = timeout(limit, caught(exchange)).await;
-    in_time
-        .unwrap_or_else(|_| Ok(Err(silent())))
-        .and_then(|result| result)
+    in_time.unwrap_or_else(|_| Err(silent())).flatten()
 }
 
 fn silent() -> Fault {

@@ -377,7 +377,7 @@ impl Follow {
 }
 
 async fn ask(mut watch: Box<dyn Watch>) -> (Box<dyn Watch>, Result<Update, Fault>) {
-    let told = caught(watch.next()).await.and_then(|told| told);
+    let told = caught(watch.next()).await.flatten();
     (watch, told)
 }
 

@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -270,13 +273,18 @@ async fn who_waits_for_the_announcement_learns_why_it_does_not_come() {
     assert!(!in_time(announcements.announced()).await);
 }
 
-/// Takes the server, and panics when it is to renew the lease.
-struct Broken;
+/// Takes the server, and panics when it is to renew the lease, or to say whether it was lost.
+#[derive(Clone, Default)]
+struct Broken {
+    when_lost: bool,
+    taken: Arc<AtomicUsize>,
+}
 
 #[async_trait]
 impl Registry for Broken {
     async fn announce(&self, _: &str, _: &Instance) -> Result<Box<dyn Registration>, Fault> {
-        Ok(Box::new(Self))
+        self.taken.fetch_add(1, Relaxed);
+        Ok(Box::new(self.clone()))
     }
 
     fn notice(&self) -> Duration {
@@ -294,6 +302,11 @@ impl Registration for Broken {
         panic!("as a test wants it");
     }
 
+    async fn lost(&mut self) -> Fault {
+        assert!(!self.when_lost, "as a test wants it");
+        std::future::pending().await
+    }
+
     async fn amend(&mut self, _: &Instance) -> Result<(), Fault> {
         Ok(())
     }
@@ -305,7 +318,7 @@ impl Registration for Broken {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_panic_of_a_registry_the_server_is_announced_anew() {
-    let builder = quiet(&Gate::new()).register(Broken, "broken");
+    let builder = quiet(&Gate::new()).register(Broken::default(), "broken");
     let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
     let mut announcements = bound.announcements();
     let running = Running::serve(bound);
@@ -322,6 +335,22 @@ async fn after_a_panic_of_a_registry_the_server_is_announced_anew() {
         panics += 1;
     }
     // In the pause, in which nobody announces.
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_panics_when_it_is_asked_for_a_loss_has_lost_the_server() {
+    let broken = Broken {
+        when_lost: true,
+        ..Broken::default()
+    };
+    let builder = quiet(&Gate::new()).register(broken.clone(), "broken");
+    let bound = builder.build().unwrap().bind("127.0.0.1:0").await.unwrap();
+    let mut announcements = bound.announcements();
+    let running = Running::serve(bound);
+    while broken.taken.load(Relaxed) < 3 {
+        assert!(in_time(announcements.changed()).await);
+    }
     running.stop().await;
 }
 

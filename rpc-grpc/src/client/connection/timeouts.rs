@@ -15,7 +15,8 @@ const KNOWN: usize = 8;
 /// what it said at first. And its name is then an index of one byte again, where other headers have driven out all of them.
 const ENTER_EVERY: u32 = 65_536;
 
-/// The values of a connection.
+/// The values of a connection. Calls that ask at once may enter one more, or one twice: that costs a few bytes, and nothing relies
+/// on it.
 #[derive(Debug, Default)]
 pub(crate) struct Timeouts {
     /// The keys of those that were entered last; zero where there is none.

@@ -83,6 +83,8 @@ fn a_stream_that_breaks_after_its_head_is_an_error() {
         (Verdict::Unknown, 3),
     ] {
         let mut stream = InFlight::begin(&*list.endpoints[0], Some(list.now));
+        // It counts once, also where it is said twice.
+        stream.head(|| list.now);
         stream.head(|| list.now);
         stream.end(verdict, || list.now);
         assert_eq!(stats.recent(list.now).errors, errors, "{verdict:?}");
