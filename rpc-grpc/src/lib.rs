@@ -26,7 +26,7 @@ mod wire;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use rpc_core::transport::supervise::{Backoff, Connect, Keepalive, LinkConfig};
+pub use rpc_core::transport::supervise::{Backoff, Connect, Keepalive, LinkConfig, Spread};
 
 pub use self::{
     client::{ClientConfig, GrpcTransport},

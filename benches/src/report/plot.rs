@@ -18,13 +18,13 @@ pub(super) fn all(records: &[Record]) -> Vec<(&'static str, String)> {
     [
         (
             "calls.svg",
-            "Calls per second as a multiple of tonic's: 0 B, 64 in flight, one connection (logarithmic)",
+            "Calls per second as a multiple of tonic's: 0 B, 64 in flight (logarithmic)",
             Scale::Logarithmic,
             speed,
         ),
         (
             "cpu.svg",
-            "Microseconds of CPU a call, both sides: 0 B, 64 in flight, one connection (logarithmic)",
+            "Microseconds of CPU a call, both sides: 0 B, 64 in flight (logarithmic)",
             Scale::Logarithmic,
             cpu,
         ),

@@ -11,14 +11,18 @@ mod tonic;
 
 use bytes::Bytes;
 
-use self::{blocking::Blocking, raw::Raw, tonic::Tonic};
+use self::{blocking::Blocking, raw::Raw, rpc_grpc::RpcGrpcOne, tonic::Tonic};
 pub(crate) use self::{layered::Frame, rpc_framed::RpcFramed, rpc_grpc::RpcGrpc, rpc_local::RpcLocal};
 use crate::{cell::Cell, peer::Peer};
 
 /// Every subject of this library.
 pub fn all() -> Vec<Peer> {
     let mut peers = over_sockets();
-    peers.extend([Peer::new::<RpcLocal>(), Peer::new::<Blocking>()]);
+    peers.extend([
+        Peer::with_sockets::<RpcGrpcOne>(),
+        Peer::new::<RpcLocal>(),
+        Peer::new::<Blocking>(),
+    ]);
     peers.extend(layered::all());
     peers
 }
@@ -33,7 +37,7 @@ pub fn over_sockets() -> Vec<Peer> {
     ]
 }
 
-/// One side of a comparison: a server, and a client with one connection to it.
+/// One side of a comparison: a server, and a client that connects to it.
 pub trait Subject: Sized + Send + 'static {
     /// As it is called in tables and in JSON.
     const NAME: &'static str;
@@ -45,7 +49,7 @@ pub trait Subject: Sized + Send + 'static {
     /// Where the server is: a socket's address, or for what stays in the process the server itself.
     type Address: Clone + Send + 'static;
 
-    /// What a task calls through; clones share the connection.
+    /// What a task calls through; clones share what is connected.
     type Caller: Caller;
 
     /// Whether it is measured in this cell. A subject may lack a scenario, or have nothing to show in a cell.
@@ -54,7 +58,7 @@ pub trait Subject: Sized + Send + 'static {
     /// Starts a server in the current runtime, which it runs as long as.
     fn serve() -> impl Future<Output = Self::Address>;
 
-    /// Makes one connection, from the current runtime.
+    /// Makes the connection, from the current runtime.
     fn connect(address: Self::Address) -> impl Future<Output = Self>;
 
     /// Something to call through.

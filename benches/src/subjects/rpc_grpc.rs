@@ -1,12 +1,19 @@
-//! Ours over gRPC, with everything that a client and a server have by default.
+//! Ours over gRPC, with everything that a client and a server have by default; and the same over one connection, where a client
+//! would spread its calls over several.
 
-use rpc::{Client, Server};
+use rpc::{
+    Client, Server,
+    grpc::{ClientConfig, Spread},
+};
 
 use super::{
     Subject,
     service::{EchoClient, EchoServer, Implementation},
 };
-use crate::cell::{Cell, Scenario};
+use crate::{
+    cell::{Cell, Scenario},
+    shape::Shape,
+};
 
 pub(crate) struct RpcGrpc {
     stub: EchoClient,
@@ -35,8 +42,19 @@ impl Subject for RpcGrpc {
     }
 
     async fn connect(address: String) -> Self {
+        Self::with(address, ClientConfig::default()).await
+    }
+
+    fn caller(&self) -> EchoClient {
+        self.stub.clone()
+    }
+}
+
+impl RpcGrpc {
+    async fn with(address: String, config: ClientConfig) -> Self {
         let client = Client::builder()
             .target(format!("static://{address}"))
+            .grpc(config)
             .build()
             .expect("a client");
         client.ready().await.expect("a connection");
@@ -45,8 +63,33 @@ impl Subject for RpcGrpc {
             _client: client,
         }
     }
+}
+
+/// Spreads nothing.
+pub(crate) struct RpcGrpcOne(RpcGrpc);
+
+impl Subject for RpcGrpcOne {
+    const NAME: &'static str = "rpc-grpc-one";
+
+    type Address = String;
+    type Caller = EchoClient;
+
+    fn takes(cell: &Cell) -> bool {
+        // Elsewhere it is the same.
+        cell.shape == Shape::Shared && cell.concurrency > 1 && RpcGrpc::takes(cell)
+    }
+
+    async fn serve() -> String {
+        RpcGrpc::serve().await
+    }
+
+    async fn connect(address: String) -> Self {
+        let mut config = ClientConfig::default();
+        config.spread = Spread::NONE;
+        Self(RpcGrpc::with(address, config).await)
+    }
 
     fn caller(&self) -> EchoClient {
-        self.stub.clone()
+        self.0.caller()
     }
 }

@@ -1,7 +1,10 @@
 //! What can be set.
 
 use http::{HeaderValue, uri::Authority};
-use rpc_core::{BuildError, transport::supervise::LinkConfig};
+use rpc_core::{
+    BuildError,
+    transport::supervise::{LinkConfig, Spread},
+};
 
 use crate::{Compression, body::owed_bytes};
 
@@ -25,6 +28,10 @@ pub struct ClientConfig {
     pub max_metadata_bytes: usize,
     /// How connections are made, kept and closed.
     pub link: LinkConfig,
+    /// When calls to a server are spread over more connections than the link keeps at least. All streams of a connection share a
+    /// lock and two tasks, ours and the server's: where the calls are many, several workers of a runtime get more done over
+    /// several. On a runtime with one worker nothing is spread. Default: over up to 4, from 5,000 calls a second on each.
+    pub spread: Spread,
     /// Goes in front of our own name in `user-agent`: `shop-frontend/1.2`. Default: nothing.
     pub user_agent: Option<String>,
     /// The `:authority` of requests in place of the address's own: for a server behind a tunnel or a proxy. Default: the
@@ -60,6 +67,7 @@ impl Default for ClientConfig {
             max_send_message_bytes: None,
             max_metadata_bytes: 16 << 10,
             link: LinkConfig::default(),
+            spread: Spread::default(),
             user_agent: None,
             authority: None,
             compression: None,
@@ -93,6 +101,7 @@ impl ClientConfig {
             return wrong("max_cancelled_calls", "must be at least 1");
         }
         self.link.check()?;
+        self.spread.check()?;
         self.authority
             .as_ref()
             .map(|authority| {
@@ -155,6 +164,10 @@ mod tests {
         assert_eq!(
             field(|c| c.link.connections = 0..=1).as_deref(),
             Some("link.connections")
+        );
+        assert_eq!(
+            field(|c| c.spread.connections = 0).as_deref(),
+            Some("spread.connections")
         );
         assert_eq!(
             field(|c| c.authority = Some("a b".into())).as_deref(),

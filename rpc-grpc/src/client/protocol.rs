@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicU32};
 use rpc_core::{
     Call, Reply,
     net::Address,
-    transport::supervise::{Connect, Failed, Life, LinkConfig, Protocol, Unable},
+    transport::supervise::{Connect, Failed, Life, LinkConfig, Protocol, Spread, Unable},
 };
 
 use super::{
@@ -29,6 +29,10 @@ impl Protocol for Grpc {
 
     fn link_config(&self) -> &LinkConfig {
         &self.config.link
+    }
+
+    fn spread(&self) -> Spread {
+        self.config.spread
     }
 
     fn connect(

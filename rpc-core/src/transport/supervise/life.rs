@@ -40,6 +40,10 @@ pub struct Life {
     /// it.
     state: AtomicU8,
     quiet: AtomicBool,
+    /// The calls were too many for one connection.
+    pressed: AtomicBool,
+    /// They would be for one connection fewer.
+    needed: AtomicBool,
     /// Whether the link makes more connections when there is no room.
     scales: bool,
     /// Tells the supervisor to look around.
@@ -51,6 +55,8 @@ impl Life {
         Self {
             state: AtomicU8::new(Phase::Open as u8),
             quiet: AtomicBool::new(false),
+            pressed: AtomicBool::new(false),
+            needed: AtomicBool::new(false),
             scales,
             changed: Arc::clone(changed),
         }
@@ -83,6 +89,17 @@ impl Life {
         if self.scales {
             self.changed.notify_one();
         }
+    }
+
+    /// Its calls are so many that another connection would serve some of them better.
+    pub(super) fn note_pressed(&self) {
+        self.pressed.store(true, SeqCst);
+        self.tell();
+    }
+
+    /// Its calls are so many that no connection is to be closed.
+    pub(super) fn note_needed(&self) {
+        self.needed.store(true, SeqCst);
     }
 
     /// A call has chosen it. The first one that does so although it was to be replaced tells the supervisor, who may have left
@@ -131,5 +148,15 @@ impl Life {
     /// True once for each time that it was said to be quiet.
     pub(super) fn take_quiet(&self) -> bool {
         self.quiet.swap(false, SeqCst)
+    }
+
+    /// True if it was pressed since this was asked last.
+    pub(super) fn take_pressed(&self) -> bool {
+        self.pressed.swap(false, SeqCst)
+    }
+
+    /// True if it was needed since this was asked last.
+    pub(super) fn take_needed(&self) -> bool {
+        self.needed.swap(false, SeqCst)
     }
 }

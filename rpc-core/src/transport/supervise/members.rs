@@ -185,6 +185,18 @@ impl<C: Supervised> Members<C> {
         any && some_wait
     }
 
+    /// True if on one of them the calls were so many, since this was asked last, that another is wanted.
+    pub(super) fn take_pressed(&self) -> bool {
+        self.open()
+            .fold(false, |any, connection| connection.life().take_pressed() | any)
+    }
+
+    /// True if they were so many that none can be spared.
+    fn take_needed(&self) -> bool {
+        self.open()
+            .fold(false, |any, connection| connection.life().take_needed() | any)
+    }
+
     /// Closes one that is not needed, if calls had ample room without it for long. To be asked every [`pace`]; true as long as
     /// there are more than need be.
     pub(super) fn shrink(&mut self, config: &LinkConfig) -> bool {
@@ -196,7 +208,7 @@ impl<C: Supervised> Members<C> {
         let load: usize = self.open().map(|connection| connection.load()).sum();
         let room = self.open().map(|connection| connection.capacity()).min();
         let room = room.unwrap_or(0).saturating_mul(open - 1);
-        if load > room / 2 {
+        if self.take_needed() || load > room / 2 {
             self.spacious_since = None;
             return true;
         }

@@ -10,6 +10,7 @@
 //! | `config`, `backoff`, `keepalive` | what can be set |
 //! | `protocol` | what a transport implements |
 //! | `life` | how far a connection's life has got, and how its link learns of that |
+//! | `demand` | whether the calls are too many for one connection |
 //! | `timers` | what happens on a connection by itself: pings, age, idleness |
 //! | `link` | the way of a call: pick a connection, try, try again if it certainly was not begun |
 //! | `orders` | what the users of a link want of its supervisor |
@@ -29,6 +30,7 @@
 mod backoff;
 mod config;
 mod connect;
+mod demand;
 mod fallback;
 mod keepalive;
 mod life;
@@ -48,6 +50,7 @@ pub use self::{
     backoff::Backoff,
     config::LinkConfig,
     connect::Connect,
+    demand::{Demand, Spread},
     keepalive::Keepalive,
     life::{Life, Phase},
     link::SupervisedLink,

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::{Life, LinkConfig, Phase};
+use super::{Life, LinkConfig, Phase, Spread};
 use crate::{
     Call, Reply, Status,
     net::Address,
@@ -21,6 +21,12 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// How its link is kept, [checked](LinkConfig::check). Borrowed, since a transport has one for all its links.
     fn link_config(&self) -> &LinkConfig;
+
+    /// When its calls are spread over more connections. What it returns counts only if its connections measure their
+    /// [`Demand`](super::Demand). Default: never.
+    fn spread(&self) -> Spread {
+        Spread::NONE
+    }
 
     /// Connects, and waits until the peer has shown that it speaks the protocol: a port where something else listens is found
     /// out here, and fails no call. The link bounds the time, and says where it was.

@@ -136,7 +136,7 @@ impl<P: Protocol> Supervisor<P> {
             self.dial();
         }
         self.publish(wanted, closing, other);
-        if shared.config().scales() && std::mem::take(&mut self.even_out) {
+        if self.has_several() && std::mem::take(&mut self.even_out) {
             // After they were published: who is sent away finds the one that has room.
             self.members.even_out();
         }
@@ -204,21 +204,34 @@ impl<P: Protocol> Supervisor<P> {
         }
     }
 
+    /// True if the number of connections may change.
+    fn has_several(&self) -> bool {
+        self.shared.config().scales() || self.shared.protocol.spread().connections > 1
+    }
+
     /// Makes room where there is none, and gives back what is too much.
     fn scale(&mut self) {
-        let config = &self.shared.config();
-        if !config.scales() {
+        if !self.has_several() {
             return;
         }
-        if self.dial.is_none() && self.members.are_crowded() {
-            let open = self.members.open().count();
-            self.target = (open + 1).min(*config.connections.end());
+        let config = self.shared.config();
+        let is_crowded = self.members.are_crowded();
+        let most = [
+            is_crowded.then_some(*config.connections.end()),
+            self.members
+                .take_pressed()
+                .then(|| self.shared.protocol.spread().connections),
+        ];
+        let open = self.members.open().count();
+        let wants_more = most.into_iter().flatten().any(|most| open < most);
+        if self.dial.is_none() && wants_more {
+            self.target = open + 1;
         }
         if self.look.is_none() {
             let more = self.members.shrink(config);
             self.look = more.then(|| Box::pin(tokio::time::sleep(pace(config))));
         }
-        if self.dial.is_none() && self.pause.is_none() && !self.members.are_crowded() {
+        if self.dial.is_none() && self.pause.is_none() && !is_crowded && !wants_more {
             // Also what was wanted for calls that found room meanwhile.
             let usable = self.members.usable().count();
             self.target = self.target.min(usable).max(*config.connections.start());

@@ -17,8 +17,8 @@ use rpc_core::{
     transport::{
         Link, Transport,
         supervise::{
-            Activity, Due, Failed, Life, LinkConfig, Phase, Protocol, Supervised, SupervisedLink, Timers,
-            Unable,
+            Activity, Demand, Due, Failed, Life, LinkConfig, Phase, Protocol, Spread, Supervised,
+            SupervisedLink, Timers, Unable,
         },
     },
 };
@@ -40,6 +40,8 @@ pub(super) struct Network {
     call_time: Mutex<Duration>,
     /// How long connections that take no more calls stay after the last one, if not at once.
     linger: Mutex<Option<Duration>>,
+    /// When links spread their calls.
+    spread: Mutex<Spread>,
     /// What the server answers to calls, if it answers with a failure.
     refusal: Mutex<Option<Status>>,
     /// The most calls that were under way on one connection.
@@ -71,6 +73,7 @@ impl Network {
             capacity,
             call_time: Mutex::default(),
             linger: Mutex::default(),
+            spread: Mutex::new(Spread::NONE),
             refusal: Mutex::default(),
             most: AtomicUsize::new(0),
         })
@@ -90,6 +93,15 @@ impl Network {
 
     pub(super) fn connections_linger(&self, time: Duration) {
         *locked(&self.linger) = Some(time);
+    }
+
+    /// Links that are made from now on spread their calls.
+    pub(super) fn spreads(&self, connections: usize, calls_per_second: u32) {
+        let mut spread = Spread::default();
+        spread.connections = connections;
+        spread.calls_per_second = calls_per_second;
+        spread.check().expect("the settings are legal");
+        *locked(&self.spread) = spread;
     }
 
     pub(super) fn refuses_calls(&self, status: Status) {
@@ -132,6 +144,7 @@ impl Network {
         let protocol = Speaks {
             network: Arc::clone(self),
             config,
+            spread: *locked(&self.spread),
         };
         Arc::new(SupervisedLink::new(address(), protocol, fallback))
     }
@@ -157,6 +170,7 @@ impl Transport for Over {
 struct Speaks {
     network: Arc<Network>,
     config: LinkConfig,
+    spread: Spread,
 }
 
 /// Counts what exists.
@@ -181,6 +195,10 @@ impl Protocol for Speaks {
 
     fn link_config(&self) -> &LinkConfig {
         &self.config
+    }
+
+    fn spread(&self) -> Spread {
+        self.spread
     }
 
     async fn connect(
@@ -209,6 +227,7 @@ impl Protocol for Speaks {
             answered: AtomicBool::new(false),
             capacity: network.capacity,
             regrouped: AtomicUsize::new(0),
+            demand: Mutex::new(Demand::new(self.spread)),
             changed: Notify::new(),
         });
         locked(&network.connections).push(Arc::downgrade(&connection));
@@ -230,6 +249,9 @@ impl Protocol for Speaks {
         };
         let most = connection.calls.load(SeqCst);
         self.network.most.fetch_max(most, SeqCst);
+        if let Some(demand) = &mut *locked(&connection.demand) {
+            demand.note(most, connection.begun() as u32, &connection.life);
+        }
         let time = *locked(&self.network.call_time);
         tokio::select! {
             () = connection.is_gone() => Err(Status::unavailable("the connection was lost").into()),
@@ -250,6 +272,7 @@ pub(super) struct Connection {
     answered: AtomicBool,
     capacity: usize,
     regrouped: AtomicUsize,
+    demand: Mutex<Option<Demand>>,
     changed: Notify,
 }
 

@@ -1,6 +1,11 @@
 //! As many connections as the calls need.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use rpc_core::transport::Link;
 
 use super::{
     call,
@@ -150,4 +155,71 @@ async fn without_leave_to_scale_calls_take_turns() {
         call.await.unwrap().unwrap();
     }
     assert_eq!((start.elapsed().as_secs(), network.dials().len()), (5, 1));
+}
+
+/// So many callers call again and again for a while, and no call fails.
+async fn many_call(link: &Arc<dyn Link>, callers: usize, time: Duration) {
+    let end = tokio::time::Instant::now() + time;
+    let callers: Vec<_> = (0..callers)
+        .map(|_| {
+            let link = Arc::clone(link);
+            tokio::spawn(async move {
+                while tokio::time::Instant::now() < end {
+                    call(&link).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        within("a caller", caller).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_too_many_for_one_connection_are_spread() {
+    let network = Network::new(1000);
+    network.spreads(3, 1000);
+    let link = network.link(|config| config.shrink_after = Duration::from_secs(10));
+    network.calls_take(Duration::from_millis(10));
+    many_call(&link, 9, Duration::from_secs(2)).await;
+    assert_eq!(network.open().len(), 1, "900 calls a second are not too many");
+    many_call(&link, 64, Duration::from_secs(2)).await;
+    assert_eq!(network.open().len(), 3, "as many as may be");
+    let begun: Vec<_> = network.open()[1..].iter().map(|c| c.begun()).collect();
+    assert!(begun.iter().all(|begun| *begun > 1000), "all are used: {begun:?}");
+    // 500 a second on each would be 750 on one fewer.
+    network.calls_take(Duration::from_millis(40));
+    many_call(&link, 60, Duration::from_mins(1)).await;
+    assert_eq!((network.open().len(), network.dials().len()), (3, 3));
+    network.calls_take(Duration::from_millis(200));
+    many_call(&link, 60, Duration::from_mins(1)).await;
+    assert_eq!((network.open().len(), network.dials().len()), (1, 3));
+}
+
+/// What two connections bear is not given to a third, and many calls at a time that are slow need no second one.
+#[tokio::test(start_paused = true)]
+async fn no_more_connections_are_made_than_the_calls_need() {
+    let network = Network::new(1000);
+    network.spreads(4, 1000);
+    let link = network.link(|_| ());
+    network.calls_take(Duration::from_secs(1));
+    many_call(&link, 900, Duration::from_secs(5)).await;
+    assert_eq!(network.open().len(), 1);
+    network.calls_take(Duration::from_millis(10));
+    many_call(&link, 16, Duration::from_secs(5)).await;
+    assert_eq!((network.open().len(), network.dials().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_one_connection_only_fails_no_call() {
+    let network = Network::new(1000);
+    network.spreads(4, 1000);
+    let link = network.link(|_| ());
+    call(&link).await.unwrap();
+    network.otherwise(Connects::Fails);
+    network.calls_take(Duration::from_millis(10));
+    many_call(&link, 64, Duration::from_secs(20)).await;
+    assert!(link.state().borrow().is_ready());
+    let dials = network.dials().len();
+    assert!((3..=10).contains(&dials), "with pauses that grow: {dials}");
 }

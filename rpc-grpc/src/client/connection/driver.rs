@@ -13,8 +13,9 @@ use std::{
 use h2::{Ping, PingPong, Reason, client::SendRequest};
 use rpc_core::transport::{
     Io,
-    supervise::{Activity, Due, Phase, Supervised as _, Timers},
+    supervise::{Activity, Demand, Due, Phase, Supervised as _, Timers},
 };
+use tokio::runtime::Handle;
 
 use super::Connection;
 use crate::{
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     pings: Option<PingPong>,
     connection: Arc<Connection>,
     timers: Timers,
+    /// `None` where more connections would be of no use.
+    demand: Option<Demand>,
     turn: Turn,
     /// How often bytes had come in when the probe was asked last.
     probed_reads: u64,
@@ -74,6 +77,7 @@ impl Driver {
             pings,
             connection,
             timers,
+            demand: Demand::new(config.spread).filter(|_| has_workers()),
             turn: Turn::default(),
             probed_reads: 0,
             stream_window_bytes: config.stream_window_bytes,
@@ -195,6 +199,9 @@ impl Driver {
         }
         self.connection.set_driver(cx.waker());
         self.flusher.begin_turn(calls > 1);
+        if let Some(demand) = &mut self.demand {
+            demand.note(calls, self.connection.opened(), &self.connection.life);
+        }
         loop {
             // What was opened by now is written below.
             let resets = self.connection.resets.is_pending();
@@ -237,6 +244,11 @@ impl Driver {
             }
         }
     }
+}
+
+/// True if the runtime can work on several connections at a time.
+fn has_workers() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
 }
 
 impl Future for Driver {

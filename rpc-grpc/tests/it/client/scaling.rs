@@ -92,3 +92,42 @@ async fn each_connection_is_filled_and_no_call_fails() {
     let peers = Arc::strong_count(&peak);
     assert_eq!(peers - 1, 2, "the server's loop and one connection");
 }
+
+fn spread(config: &mut rpc_grpc::ClientConfig) {
+    config.spread.connections = 3;
+    config.spread.calls_per_second = 1;
+}
+
+/// Calls with so many callers until there were so many calls, or so many connections.
+async fn call_often(net: &Arc<Net>, link: &Arc<dyn rpc_core::transport::Link>, calls: usize, dials: usize) {
+    let left = Arc::new(AtomicUsize::new(calls));
+    let callers: Vec<_> = (0..32)
+        .map(|_| {
+            let (net, link, left) = (Arc::clone(net), Arc::clone(link), Arc::clone(&left));
+            tokio::spawn(async move {
+                let more = |left: usize| left.checked_sub(1);
+                while net.dials() < dials && left.fetch_update(SeqCst, SeqCst, more).is_ok() {
+                    assert_eq!(unary(&link, "x").await.unwrap(), "x");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_calls_are_spread_over_connections() {
+    let (net, link, _) = bounded(100, spread);
+    soon("three connections", call_often(&net, &link, usize::MAX, 3)).await;
+    call_often(&net, &link, 2000, usize::MAX).await;
+    assert_eq!(net.dials(), 3, "as many as may be");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_worker_gains_nothing_by_more_connections() {
+    let (net, link, _) = bounded(100, spread);
+    soon("the calls", call_often(&net, &link, 2000, usize::MAX)).await;
+    assert_eq!(net.dials(), 1);
+}
