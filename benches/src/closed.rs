@@ -15,6 +15,7 @@ use crate::{
     allocations,
     cell::{Cell, Scenario},
     sample::{Recorder, Sample, new_histogram, quantile_us},
+    shape::Shape,
     subjects::Caller,
     usage::Usage,
 };
@@ -23,6 +24,9 @@ use crate::{
 const WARM: u8 = 0;
 const COUNT: u8 = 1;
 const STOP: u8 = 2;
+
+/// By then a client that spreads its calls over several connections has made them.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// Calls in a closed loop, `cell.concurrency` at a time, for a window. A task looks at the clock after each `at_once` calls.
 pub(crate) fn measure<C: Caller>(
@@ -39,7 +43,7 @@ pub(crate) fn measure<C: Caller>(
         let (caller, phase, body) = (caller.clone(), Arc::clone(&phase), body.clone());
         tasks.spawn_on(drive(caller, phase, body, cell.scenario, at_once), runtime);
     }
-    std::thread::sleep(window / 5);
+    std::thread::sleep(warm_up(cell, window));
     let (usage, blocks, start) = (Usage::now(), allocations::count(), Instant::now());
     phase.store(COUNT, Ordering::Relaxed);
     std::thread::sleep(window);
@@ -71,6 +75,13 @@ pub(crate) fn measure<C: Caller>(
         allocs_per_call: blocks as f64 * per_call,
         others: now.others_since(usage),
         ..Sample::default()
+    }
+}
+
+fn warm_up(cell: &Cell, window: Duration) -> Duration {
+    match cell.shape {
+        Shape::Shared => SETTLED.max(window / 5),
+        _ => window / 5,
     }
 }
 

@@ -10,7 +10,8 @@ measures, in two programs (`plain`, and `with-tarpc` for the peers that slow the
   --quick        a fixed subset of the cells, in under three minutes
   --json FILE    also write the rows as a JSON array
   --rounds N     rounds of each cell and subject (default 5, quick 3)
-  --window-ms N  how long a round measures, after a warm-up of a fifth of it (default 1000, quick 300)
+  --window-ms N  how long a round measures, after a warm-up of a fifth of it, of 500 at
+                 least in `shared` (default 1000, quick 300)
   --only TEXT    only cells whose name contains the text: `one-cpu unary 0 B x64`
   --subject NAME only that subject, for profiling; ratios need `tonic` as well
   --build NAME   only that program
