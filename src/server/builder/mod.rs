@@ -188,7 +188,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many connections there may be at once. Default: 65,536. Further ones are closed at once.
+    /// Sets how many connections there may be at once. Default: 65,536. Further ones are closed at once. A client of ours has one,
+    /// or over gRPC up to four while it calls thousands of times a second.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.listen.max_connections = connections;
         self

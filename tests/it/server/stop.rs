@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rpc::{Client, Code, server::ServingStatus};
+use rpc::{Client, ClientBuilder, Code, server::ServingStatus};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::support::{Gate, GateClient, Running, in_time, quiet, target};
@@ -174,9 +174,28 @@ async fn dropping_it_closes_everything() {
     .await;
 }
 
-/// Two servers, callers that never pause, one server is stopped and another started, again and again: no call fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_call_fails() {
+    no_call_fails_under_load(8, 50, |client| client).await;
+}
+
+/// The calls are spread over several connections to each server by the time that it is stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_over_several_connections_no_call_fails() {
+    no_call_fails_under_load(32, 1000, |client| {
+        let mut config = rpc::grpc::ClientConfig::default();
+        config.spread.calls_per_second = 1;
+        client.prefer_framed(false).grpc(config)
+    })
+    .await;
+}
+
+/// Two servers, callers that never pause, one server is stopped after so many calls and another started, again and again.
+async fn no_call_fails_under_load(
+    callers: u32,
+    calls: u32,
+    change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) {
     let gate = Gate::new();
     let registry = rpc::MemoryRegistry::new();
     let builder = || {
@@ -187,9 +206,8 @@ async fn under_load_no_call_fails() {
     };
     let client = Client::builder()
         .registry(registry.clone())
-        .target("memory:///gate")
-        .build()
-        .unwrap();
+        .target("memory:///gate");
+    let client = change(client).build().unwrap();
     let endpoints = client.endpoints().clone();
     let client = GateClient(client.into());
     endpoints.start().unwrap();
@@ -216,7 +234,7 @@ async fn under_load_no_call_fails() {
     let mut current = Running::start(builder()).await;
     knows(&[&current]).await;
     let (done, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-    let callers: Vec<_> = (0..8)
+    let callers: Vec<_> = (0..callers)
         .map(|number| {
             let (client, done, answered) = (client.clone(), Arc::clone(&done), Arc::clone(&answered));
             tokio::spawn(async move {
@@ -232,7 +250,7 @@ async fn under_load_no_call_fails() {
         let next = Running::start(builder()).await;
         knows(&[&current, &next]).await;
         in_time(async {
-            while answered.load(Ordering::Relaxed) < before + 50 {
+            while answered.load(Ordering::Relaxed) < before + calls {
                 tokio::task::yield_now().await;
             }
         })

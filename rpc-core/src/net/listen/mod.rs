@@ -46,7 +46,8 @@ use crate::{
 #[non_exhaustive]
 pub struct ListenConfig {
     /// Connections at once, over all addresses. Default: 65,536. What comes above that is accepted and closed at once,
-    /// so that a client learns soon that it must go elsewhere.
+    /// so that a client learns soon that it must go elsewhere. A client of ours has one, or over gRPC up to four while it calls
+    /// thousands of times a second.
     pub max_connections: usize,
     /// How long a connection may take to say what it speaks, TLS included. Default: 10 s.
     pub handshake_timeout: Duration,

@@ -22,8 +22,8 @@ const LEAST_PACE: u32 = 64;
 /// When calls to an address are spread over more connections, because they are too many for the task and the lock of one.
 ///
 /// One more is made, within [`connections`](Self::connections), when one has begun more than
-/// [`calls_per_second`](Self::calls_per_second) for some tenth of a second, with at least eight under way. It is closed
-/// again once each would have had less than half of that on one connection fewer, for the link's
+/// [`calls_per_second`](Self::calls_per_second) for some tenth of a second, with at least eight under way. One is closed again,
+/// and after as long another, once none has begun a quarter of that, with at least four under way, for the link's
 /// [`shrink_after`](super::LinkConfig::shrink_after). Start from the default and change fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,8 +118,8 @@ impl Demand {
             self.in_a_row = 0;
             life.note_pressed();
         }
-        // Two connections with half of the bound each on one of them, or four with three eighths each on three, are no more than
-        // half of what would make another: between that and the bound nothing changes.
+        // With less than a quarter on each of two, one would have less than half of what makes another, and of more the rest even
+        // less: between that and the bound nothing changes.
         if under_way >= LEAST_CALLS / 2 && is_above(self.bound / 4.0) {
             life.note_needed();
         }
