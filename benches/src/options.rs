@@ -7,7 +7,7 @@ cargo xtask bench [--quick] [--json FILE] [--rounds N] [--window-ms N] [--only T
 cargo xtask bench --report FILE | --floors FILE | --check | --bless
 
 measures, in two programs (`plain`, and `with-tarpc` for the peers that slow the others down):
-  --quick        a fixed subset of the cells, in under three minutes
+  --quick        a fixed subset of the cells, in some five minutes
   --json FILE    also write the rows as a JSON array
   --rounds N     rounds of each cell and subject (default 5, quick 3)
   --window-ms N  how long a round measures, after a warm-up of a fifth of it, of 500 at

@@ -22,7 +22,7 @@ const AGAIN: &str = "\
 ## Measuring again
 
 ```text
-cargo xtask bench --quick --json target/bench.json    # under three minutes, once built
+cargo xtask bench --quick --json target/bench.json    # some five minutes, once built
 cargo xtask bench --json target/bench.json            # everything; most of an hour
 cargo xtask bench --floors target/bench.json          # what must hold, line by line
 cargo xtask bench --report target/bench.json          # this page

@@ -1,10 +1,14 @@
 //! A service whose handlers wait until a test lets them go, and a server around it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rpc::{
-    Call, CallFuture, Channel, Client, MethodDescriptor, Request, Response, Result, ServiceDescriptor, Shape,
-    Streaming, client,
+    Call, CallFuture, Channel, Client, Context, MethodDescriptor, Request, Response, Result,
+    ServiceDescriptor, Shape, Streaming, client,
     codec::{MessageCodec, MethodTypes, MsgPack},
     net::Address,
     server::{self, Bound, HealthReporter, ServeError, Server, ServerBuilder, ServerHandle, Service},
@@ -35,6 +39,8 @@ pub(crate) struct Gate {
     /// One permit for each call of `Wait` that arrived.
     arrived: Arc<Semaphore>,
     open: Arc<Semaphore>,
+    /// Who called `Echo`: an address for each connection.
+    peers: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Gate {
@@ -42,12 +48,18 @@ impl Gate {
         Self {
             arrived: Arc::new(Semaphore::new(0)),
             open: Arc::new(Semaphore::new(0)),
+            peers: Arc::default(),
         }
     }
 
     /// Waits until a call of `Wait` is being handled.
     pub(crate) async fn arrived(&self) {
         in_time(self.arrived.acquire()).await.unwrap().forget();
+    }
+
+    /// Over how many connections `Echo` was called.
+    pub(crate) fn connections(&self) -> usize {
+        self.peers.lock().unwrap().len()
     }
 
     /// True if a call of `Wait` arrived that nobody waited for.
@@ -69,6 +81,8 @@ impl Service for Gate {
     fn call<'a>(&'a self, method: usize, call: &'a mut Call<'_>) -> CallFuture<'a> {
         match method {
             0 => server::unary(&ECHO, call, async |request| {
+                let peer = Context::with_current(|context| context.caller()?.peer().map(ToString::to_string));
+                self.peers.lock().unwrap().extend(peer);
                 Ok(Response::new(request.into_inner()))
             }),
             1 => server::unary(&WAIT, call, async |request| {

@@ -196,6 +196,35 @@ async fn calls_that_are_too_many_for_one_connection_are_spread() {
     assert_eq!((network.open().len(), network.dials().len()), (1, 3));
 }
 
+/// Streams hold all of one connection for ever, and a call waits there while another connection gets room.
+#[tokio::test(start_paused = true)]
+async fn who_waits_on_one_of_those_that_calls_are_spread_over_gets_room_on_another() {
+    let network = Network::new(10);
+    network.spreads(2, 1000);
+    let link = network.link(|_| ());
+    network.calls_take(Duration::from_millis(5));
+    many_call(&link, 10, Duration::from_secs(2)).await;
+    assert_eq!(network.open().len(), 2);
+    let mut streams = Vec::new();
+    let mut calls = Vec::new();
+    for _ in 0..10 {
+        // They are dealt out in turns.
+        network.calls_take(Duration::from_hours(1));
+        streams.push(spawn_call(&link));
+        settle().await;
+        network.calls_take(Duration::from_secs(1));
+        calls.push(spawn_call(&link));
+        settle().await;
+    }
+    calls.extend((0..2).map(|_| spawn_call(&link)));
+    let start = tokio::time::Instant::now();
+    for call in calls {
+        within("a call", call).await.unwrap().unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    streams.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 /// What two connections bear is not given to a third, and many calls at a time that are slow need no second one.
 #[tokio::test(start_paused = true)]
 async fn no_more_connections_are_made_than_the_calls_need() {
