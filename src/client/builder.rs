@@ -34,9 +34,9 @@ pub struct ClientBuilder {
     default_timeout: Timeout,
     governance: bool,
     eager: bool,
-    hooks: Vec<Arc<dyn Hook>>,
+    hooks: Vec<Box<dyn Hook>>,
     layers: Vec<UserLayer>,
-    attempt_hooks: Vec<Arc<dyn Hook>>,
+    attempt_hooks: Vec<Box<dyn Hook>>,
     attempt_layers: Vec<UserLayer>,
     pub(super) transport: Choice,
 }
@@ -124,13 +124,13 @@ impl ClientBuilder {
     /// Adds a hook around the logical call, outside of the layers. The first one added is the outermost. Where nothing has to
     /// be waited for, a hook is the cheaper layer: it costs a call no allocation.
     pub fn hook(mut self, hook: impl Hook) -> Self {
-        self.hooks.push(Arc::new(hook));
+        self.hooks.push(Box::new(hook));
         self
     }
 
     /// Adds a hook around each attempt, outside of the attempt's layers.
     pub fn attempt_hook(mut self, hook: impl Hook) -> Self {
-        self.attempt_hooks.push(Arc::new(hook));
+        self.attempt_hooks.push(Box::new(hook));
         self
     }
 

@@ -3,8 +3,6 @@
 //! This is the one place where they are put together. A call meets them from top to bottom; what is in here is composed
 //! statically and erased once, where it becomes a [`Channel`].
 
-use std::sync::Arc;
-
 use rpc_core::{
     CallOptions, Channel,
     stage::{Hook, HooksLayer, UserLayer},
@@ -23,10 +21,10 @@ use super::{routing::Routing, slot::SlotLayer};
 pub(super) struct Parts {
     pub(super) options: CallOptions,
     pub(super) lanes: LaneHook,
-    pub(super) hooks: Vec<Arc<dyn Hook>>,
+    pub(super) hooks: Vec<Box<dyn Hook>>,
     pub(super) layers: Vec<UserLayer>,
     pub(super) deadline: DeadlinePolicy,
-    pub(super) attempt_hooks: Vec<Arc<dyn Hook>>,
+    pub(super) attempt_hooks: Vec<Box<dyn Hook>>,
     pub(super) attempt_layers: Vec<UserLayer>,
     pub(super) routing: Routing,
     pub(super) endpoints: Endpoints,
@@ -37,14 +35,14 @@ pub(super) struct Parts {
 /// The client's pipeline of one target.
 pub(super) fn assemble(mut parts: Parts) -> Channel {
     if !parts.lanes.is_idle() {
-        parts.hooks.insert(0, Arc::new(parts.lanes));
+        parts.hooks.insert(0, Box::new(parts.lanes));
     }
     // The deadline bounds users' layers as well, and all that they pass on: the last of the hooks settles it. Where there are
     // none, the layer that keeps it is early enough.
     if !parts.layers.is_empty() {
         parts
             .hooks
-            .push(Arc::new(DeadlineHook::new(parts.deadline.clone())));
+            .push(Box::new(DeadlineHook::new(parts.deadline.clone())));
     }
     let attempt = ServiceBuilder::new()
         // Users' hooks and layers, around each attempt: above the choice of an endpoint, so they may say what it shall heed. An

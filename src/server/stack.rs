@@ -13,12 +13,12 @@ use rpc_governance::lane::LaneHook;
 pub(super) fn assemble(
     router: Router,
     lanes: LaneHook,
-    mut hooks: Vec<Arc<dyn Hook>>,
+    mut hooks: Vec<Box<dyn Hook>>,
     user: &[UserLayer],
 ) -> Dispatch {
     let router = Arc::new(router);
     if !lanes.is_idle() {
-        hooks.insert(0, Arc::new(lanes));
+        hooks.insert(0, Box::new(lanes));
     }
     // listener   Connection limits, TLS, which transport. First, so that nothing is spent on a connection too many.
     // http       The user's HTTP-level layers, inside the gRPC transport. They see requests that are no calls, and

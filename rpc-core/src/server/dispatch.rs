@@ -39,7 +39,7 @@ impl Dispatch {
     }
 
     /// Puts hooks in front of everything. Unlike stages they are not erased.
-    pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = Arc<dyn Hook>>) -> Self {
+    pub fn with_hooks(mut self, hooks: impl IntoIterator<Item = Box<dyn Hook>>) -> Self {
         self.hooks = hooks.into_iter().collect();
         self
     }

@@ -57,9 +57,9 @@ impl Hook for Scribe {
     }
 }
 
-fn hooks(log: &Log) -> Vec<Arc<dyn Hook>> {
-    let hook = |name| -> Arc<dyn Hook> {
-        Arc::new(Scribe {
+fn hooks(log: &Log) -> Vec<Box<dyn Hook>> {
+    let hook = |name| -> Box<dyn Hook> {
+        Box::new(Scribe {
             name,
             log: Arc::clone(log),
         })
@@ -191,7 +191,7 @@ async fn a_hook_that_panics_fails_the_call() {
     }
     let log = Log::default();
     let mut hooks = hooks(&log);
-    hooks.insert(1, Arc::new(Panics));
+    hooks.insert(1, Box::new(Panics));
     let dispatch = Dispatch::new(router(Numbers::new())).with_hooks(hooks);
     let status = one(&Channel::new(LocalTransport::new(dispatch)), 1)
         .await
@@ -201,4 +201,26 @@ async fn a_hook_that_panics_fails_the_call() {
         (Code::Internal, Some(Side::Server))
     );
     assert_eq!(entries(&log), ["a before", "a GivenUp"]);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_afterwards_is_not_told_again() {
+    struct Panics(Log);
+    impl Hook for Panics {
+        fn after(&self, _: &mut Call<'_>, _: Outcome<'_>) {
+            self.0.lock().expect("no panic").push("told".to_owned());
+            panic!("a hook of the user's")
+        }
+    }
+    let log = Log::default();
+    let mut hooks = hooks(&log);
+    hooks.insert(1, Box::new(Panics(Arc::clone(&log))));
+    let dispatch = Dispatch::new(router(Numbers::new())).with_hooks(hooks);
+    let status = one(&Channel::new(LocalTransport::new(dispatch)), 1)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    let told = entries(&log);
+    let outwards = ["c replied", "b replied", "told", "a GivenUp"];
+    assert_eq!(told[3..], outwards, "{told:?}");
 }

@@ -113,7 +113,7 @@ impl Bench {
                 load.clone(),
             )))
             .unwrap();
-        let hooks: [Arc<dyn Hook>; 1] = [Arc::new(load.hook())];
+        let hooks: [Box<dyn Hook>; 1] = [Box::new(load.hook())];
         let dispatch = Dispatch::new(Arc::new(router)).with_hooks(hooks);
         let channel = Channel::new(LocalTransport::new(dispatch));
         Self { load, channel }

@@ -47,7 +47,7 @@ impl ServerBuilder {
         if let Some(load) = &self.load {
             add_load(&mut router, load)?;
             // The outermost one: what others refuse is counted.
-            hooks.insert(0, Arc::new(load.hook()));
+            hooks.insert(0, Box::new(load.hook()));
         }
         #[cfg_attr(
             not(any(feature = "grpc", feature = "framed")),

@@ -23,7 +23,7 @@ use crate::{LocalServers, schemes};
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     lanes: LaneHook,
-    hooks: Vec<Arc<dyn Hook>>,
+    hooks: Vec<Box<dyn Hook>>,
     layers: Vec<UserLayer>,
     transports: Vec<Arc<dyn ServerTransport>>,
     #[cfg(feature = "grpc")]
@@ -109,7 +109,7 @@ impl ServerBuilder {
     /// Puts a hook around every call, outside of the layers. The first one added is the outermost. Where nothing has to be
     /// waited for, a hook is the cheaper layer: it costs a call no allocation.
     pub fn hook(mut self, hook: impl Hook) -> Self {
-        self.hooks.push(Arc::new(hook));
+        self.hooks.push(Box::new(hook));
         self
     }
 

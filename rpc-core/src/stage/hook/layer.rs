@@ -12,7 +12,7 @@ pub struct HooksLayer(HookList);
 
 impl HooksLayer {
     /// The first hook is the outermost.
-    pub fn new(hooks: impl IntoIterator<Item = Arc<dyn Hook>>) -> Self {
+    pub fn new(hooks: impl IntoIterator<Item = Box<dyn Hook>>) -> Self {
         Self(hooks.into_iter().collect())
     }
 }

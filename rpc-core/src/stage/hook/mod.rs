@@ -70,4 +70,4 @@ pub enum Outcome<'r> {
 }
 
 /// Hooks in the order in which a call meets them.
-pub type HookList = Arc<[Arc<dyn Hook>]>;
+pub type HookList = Arc<[Box<dyn Hook>]>;

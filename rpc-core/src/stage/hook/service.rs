@@ -1,6 +1,6 @@
 //! Hooks as a stage.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use futures_util::future::Either;
 
@@ -38,46 +38,59 @@ impl<S> fmt::Debug for Hooks<S> {
 
 /// Takes a call through hooks to a stage and back.
 pub(crate) async fn hooked<S: Stage>(
-    hooks: &[Arc<dyn Hook>],
+    hooks: &[Box<dyn Hook>],
     inner: &S,
     call: &mut Call<'_>,
 ) -> Result<Reply, Status> {
-    let mut passed = Passed { hooks: &[], call };
-    for (index, hook) in hooks.iter().enumerate() {
+    let mut passed = Passed {
+        hooks,
+        count: 0,
+        call,
+    };
+    for hook in hooks {
         if let Err(status) = hook.before(passed.call) {
-            return passed.end(Err(status));
+            let mut refused = Err(status);
+            passed.end(&mut refused);
+            return refused;
         }
-        passed.hooks = &hooks[..=index];
+        passed.count += 1;
     }
-    let result = inner.call(passed.call).await;
-    passed.end(result)
+    let mut result = inner.call(passed.call).await;
+    passed.end(&mut result);
+    result
 }
 
-/// The hooks that let a call pass and are still to be told how it ended.
+/// A call that hooks let pass which are still to be told how it ended.
 struct Passed<'h, 'c, 'a> {
-    hooks: &'h [Arc<dyn Hook>],
+    hooks: &'h [Box<dyn Hook>],
+    /// How many they are, from the first.
+    count: usize,
     call: &'c mut Call<'a>,
 }
 
-impl Passed<'_, '_, '_> {
-    fn end(mut self, mut result: Result<Reply, Status>) -> Result<Reply, Status> {
-        while let Some((hook, outer)) = self.hooks.split_last() {
-            // Taken off first: one that panics is not told again.
-            self.hooks = outer;
-            let outcome = match &mut result {
+impl<'h> Passed<'h, '_, '_> {
+    /// The last of them, which is not told again, even if it panics.
+    #[inline]
+    fn pop(&mut self) -> Option<&'h dyn Hook> {
+        self.count = self.count.checked_sub(1)?;
+        self.hooks.get(self.count).map(|hook| &**hook)
+    }
+
+    /// Where the result is: it is large, and would be copied wherever it is passed on to.
+    fn end(mut self, result: &mut Result<Reply, Status>) {
+        while let Some(hook) = self.pop() {
+            let outcome = match result {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(status) => Outcome::Failed(status),
             };
             hook.after(self.call, outcome);
         }
-        result
     }
 }
 
 impl Drop for Passed<'_, '_, '_> {
     fn drop(&mut self) {
-        while let Some((hook, outer)) = self.hooks.split_last() {
-            self.hooks = outer;
+        while let Some(hook) = self.pop() {
             hook.after(self.call, Outcome::GivenUp);
         }
     }
