@@ -76,10 +76,10 @@ pub struct Measure<S> {
 }
 
 impl<S: EndpointStage> EndpointStage for Measure<S> {
-    fn call(
-        &self,
-        picked: &Picked,
-        call: &mut Call<'_>,
+    fn call<'a>(
+        &'a self,
+        picked: &'a Picked,
+        call: &'a mut Call<'_>,
     ) -> impl Future<Output = Result<Reply, Status>> + Send {
         let is_alone = !picked.has_choice && picked.endpoint.link().in_process().is_some();
         if is_alone {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use rpc_core::{Call, Reply, Stage, Status};
 use tokio::time::Instant;
 
@@ -25,10 +26,10 @@ pub struct Picked {
 /// look-up in each step.
 pub trait EndpointStage: Send + Sync {
     /// Answers a call at an endpoint.
-    fn call(
-        &self,
-        picked: &Picked,
-        call: &mut Call<'_>,
+    fn call<'a>(
+        &'a self,
+        picked: &'a Picked,
+        call: &'a mut Call<'_>,
     ) -> impl Future<Output = Result<Reply, Status>> + Send;
 }
 
@@ -37,11 +38,15 @@ pub trait EndpointStage: Send + Sync {
 pub struct ToLink;
 
 impl EndpointStage for ToLink {
-    async fn call(&self, picked: &Picked, call: &mut Call<'_>) -> Result<Reply, Status> {
+    fn call<'a>(
+        &'a self,
+        picked: &'a Picked,
+        call: &'a mut Call<'_>,
+    ) -> impl Future<Output = Result<Reply, Status>> + Send {
         let link = picked.endpoint.link();
         match link.in_process() {
-            Some(local) => local.call(call).await,
-            None => link.call(call).await,
+            Some(local) => Either::Left(local.call(call)),
+            None => Either::Right(link.call(call)),
         }
     }
 }

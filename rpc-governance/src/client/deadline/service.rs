@@ -92,20 +92,21 @@ where
 /// How a call ended that ran to its deadline. What is left of that bounds the rest of a reply that is yet to arrive.
 #[inline]
 fn ended(
-    result: Result<Reply, Status>,
+    mut result: Result<Reply, Status>,
     deadline: Deadline,
     queue: &DeadlineQueue,
     has_expired: bool,
 ) -> Result<Reply, Status> {
-    match result {
-        Ok(mut reply) => {
+    // Where it is: a reply is large, and each move of it copies all of it.
+    match &mut result {
+        Ok(reply) => {
             if reply.body.is_arriving() {
                 reply.expiry = Some(Box::new(Expiry::queued(deadline, queue)));
             }
-            Ok(reply)
+            result
         }
         // What waits below has timers of its own, which may be looked at first.
-        Err(status) if has_expired || is_unclaimed(&status) => Err(ours(status)),
-        Err(status) => Err(status),
+        Err(status) if has_expired || is_unclaimed(status) => result.map_err(ours),
+        Err(_) => result,
     }
 }
