@@ -7,7 +7,7 @@ mod sync {
 
     pub(crate) use loom::sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     };
 
     /// As strong as what it stands for: who wakes after a waker was registered wakes that one, and who registers a waker

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::sync::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use super::sync::{
+    AtomicBool, AtomicU8, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 
 /// The bits of a state that are the phase.
 const PHASE: u8 = 0b11;
@@ -44,6 +47,8 @@ pub struct Life {
     pressed: AtomicBool,
     /// They would be for one connection fewer.
     needed: AtomicBool,
+    /// The thread that its task ran on last, see [`this_thread`]; 0 before that.
+    driven_on: AtomicUsize,
     /// Whether the link makes more connections when there is no room.
     scales: bool,
     /// Tells the supervisor to look around.
@@ -57,6 +62,7 @@ impl Life {
             quiet: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
             needed: AtomicBool::new(false),
+            driven_on: AtomicUsize::new(0),
             scales,
             changed: Arc::clone(changed),
         }
@@ -100,6 +106,21 @@ impl Life {
     /// Its calls are so many that no connection is to be closed.
     pub(super) fn note_needed(&self) {
         self.needed.store(true, SeqCst);
+    }
+
+    /// Its task runs, on this thread: said at each turn by connections that calls are [spread](super::Spread) over. Calls that
+    /// begin on the same thread prefer them: what they share with the task is at hand there, and nobody else holds it.
+    pub fn note_driven(&self) {
+        let here = this_thread();
+        // Written only where it changes: others read it at each call.
+        if self.driven_on.load(Relaxed) != here {
+            self.driven_on.store(here, Relaxed);
+        }
+    }
+
+    /// True if its task ran on this thread last.
+    pub(super) fn was_driven_here(&self) -> bool {
+        self.driven_on.load(Relaxed) == this_thread()
     }
 
     /// A call has chosen it. The first one that does so although it was to be replaced tells the supervisor, who may have left
@@ -159,4 +180,12 @@ impl Life {
     pub(super) fn take_needed(&self) -> bool {
         self.needed.swap(false, SeqCst)
     }
+}
+
+/// A number that no other thread has while this one lives.
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }

@@ -19,6 +19,10 @@ use crate::{
 const MAX_REFUSED: u32 = 1;
 const MAX_CLOSED: u32 = 3;
 
+/// So many calls, and twice as many as there are on another connection, are no reason to leave one whose task runs on the caller's
+/// thread.
+const NEAR_CALLS: usize = 4;
+
 /// The connections to one address, kept by a supervisor.
 ///
 /// It connects when it is first called, or told to, and again when a connection is lost. Links need a tokio runtime to be
@@ -152,7 +156,7 @@ impl<P: Protocol> Shared<P> {
         self.protocol.link_config()
     }
 
-    /// The connection with the fewest calls of those that take some.
+    /// The connection with the fewest calls of those that take some, among which calls elsewhere count more.
     fn pick(&self) -> Option<Arc<P::Connection>> {
         let connections = self.connections.load();
         let chosen = match connections.as_slice() {
@@ -160,7 +164,7 @@ impl<P: Protocol> Shared<P> {
             several => several
                 .iter()
                 .filter(|connection| connection.takes_calls())
-                .min_by_key(|connection| connection.load()),
+                .min_by_key(|connection| cost(&***connection)),
         }?;
         chosen.life().note_chosen();
         Some(Arc::clone(chosen))
@@ -216,6 +220,20 @@ impl<P: Protocol> Shared<P> {
             .at_side(Side::Client)
             .at_addresses(None, Some(&self.address))
             .not_processed()
+    }
+}
+
+/// What a call would find on a connection, to compare it with others.
+///
+/// A task that runs on this thread does not run now: the call finds free what it would contend for with one on another thread,
+/// and its request goes out with those of other calls that are begun here. That is worth some company. Where there is no room
+/// nothing is, as then the call would wait.
+fn cost(connection: &impl Supervised) -> usize {
+    let load = connection.load();
+    if connection.life().was_driven_here() && load < connection.capacity() {
+        load
+    } else {
+        NEAR_CALLS + 2 * load
     }
 }
 

@@ -43,7 +43,7 @@ mod timers;
 
 /// What is loom's where all interleavings are tried.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 }
 
 pub use self::{

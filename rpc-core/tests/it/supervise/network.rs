@@ -291,6 +291,11 @@ impl Connection {
         self.begun.load(SeqCst)
     }
 
+    /// Its task runs on this thread.
+    pub(super) fn runs_here(&self) {
+        self.life.note_driven();
+    }
+
     async fn slot(&self) -> Option<Slot<'_>> {
         let regrouped = self.regrouped.load(SeqCst);
         let mut waits = false;

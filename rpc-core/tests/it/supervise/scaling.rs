@@ -101,6 +101,30 @@ async fn calls_go_to_the_connection_with_the_fewest() {
     assert_eq!(begun, [10; 4]);
 }
 
+/// A connection whose task runs on the caller's thread may have twice as many calls as another one, and some more; if it has room.
+#[tokio::test(start_paused = true)]
+async fn calls_prefer_a_connection_whose_task_runs_on_their_thread() {
+    let network = Network::new(10);
+    let link = network.link(|config| config.connections = 2..=2);
+    link.connect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let [far, near] = &network.open()[..] else {
+        panic!("there are two");
+    };
+    std::thread::scope(|threads| threads.spawn(|| far.runs_here()).join().unwrap());
+    near.runs_here();
+    network.calls_take(Duration::from_secs(10));
+    let mut calls = Vec::new();
+    for wanted in [(0, 4), (3, 9), (10, 10)] {
+        calls.extend((calls.len()..wanted.0 + wanted.1).map(|_| spawn_call(&link)));
+        settle().await;
+        assert_eq!((far.begun(), near.begun()), wanted);
+    }
+    for call in calls {
+        within("a call", call).await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn fewer_again_once_there_was_ample_room_for_a_while() {
     let network = Network::new(10);

@@ -200,6 +200,7 @@ impl Driver {
         self.connection.set_driver(cx.waker());
         self.flusher.begin_turn(calls > 1);
         if let Some(demand) = &mut self.demand {
+            self.connection.life.note_driven();
             demand.note(calls, self.connection.opened(), &self.connection.life);
         }
         loop {
