@@ -4,7 +4,7 @@
 //! reset. Hyper parses the request, so that what is refused is what a client would call a request, and answers 400 to
 //! what is none.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, future::ready, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -61,7 +61,8 @@ impl ServerTransport for Http1Refusal {
 
     fn serve(&self, connection: Accepted, _: Dispatch, mut drain: Drain) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let service = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(refusal()));
+            // Not an async closure: with one, rustc 1.95 breaks off incremental builds (unstable fingerprints).
+            let service = service_fn(|_: Request<Incoming>| ready(Ok::<_, Infallible>(refusal())));
             let serving = http1::Builder::new()
                 .keep_alive(false)
                 .max_buf_size(MAX_HEAD_BYTES)
