@@ -23,9 +23,9 @@ pub struct LinkConfig {
     pub keepalive: Keepalive,
     /// How many connections are kept to each address: at least and at most, 1 to 64. One more is made whenever all have as many
     /// calls as the server takes on one (HTTP/2's `MAX_CONCURRENT_STREAMS`); until it is there, calls wait their turn. Calls
-    /// go to the connection with the fewest, or to one near enough to that. All calls on one connection share a task, so a client that calls one server from
+    /// go to the connection with the fewest. All calls on one connection share a task, so a client that calls one server from
     /// many cores gains by a higher least number; a transport that [spreads](super::Spread) them adds some by itself, also
-    /// beyond the most. Default: 1 to 1.
+    /// beyond the most, and lets calls prefer those whose task runs on their thread. Default: 1 to 1.
     pub connections: RangeInclusive<usize>,
     /// How long the calls must have had ample room on one connection fewer, half of it free, before one above the least number
     /// is closed. Default: 1 min.
