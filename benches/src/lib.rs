@@ -2,7 +2,8 @@
 //!
 //! # What is measured
 //! Unary echo and server streaming in a closed loop: a task per call in flight, each calling again as soon as it is answered.
-//! Everything goes over **one connection**, but where our gRPC client would spread the calls by itself. Three shapes of threads, because they matter as much as the framework:
+//! Everything goes over **one connection**, but where our gRPC client would spread the calls by itself. Three shapes of threads,
+//! because they matter as much as the framework:
 //!
 //! - `one-cpu`: a one-worker runtime a side, all threads pinned to one CPU. Calls per second are then 1 / CPU cost.
 //! - `shared`: one runtime of two workers for both sides, not pinned: what `#[tokio::main]` gives.

@@ -107,7 +107,7 @@ async fn calls_prefer_a_connection_whose_task_runs_on_their_thread() {
     let network = Network::new(10);
     let link = network.link(|config| config.connections = 2..=2);
     link.connect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    settle().await;
     let [far, near] = &network.open()[..] else {
         panic!("there are two");
     };
